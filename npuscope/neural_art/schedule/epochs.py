@@ -50,20 +50,23 @@ def schedule(
         graph = step_graph(made, before.graph if before is not None else None, layer_ranks(readers))
         if after is not None:
             after.journal, after.graph = journal, graph
-    number = fastest(graph, items, machine)
+    number = fastest(graph, items, machine, noted=after is not None)
     if number not in graph.epochs:
         graph.epochs[number] = _epochs(graph.steps, graph.packed[number])
     return graph.epochs[number]
 
 
-def fastest(graph: StepGraph, placed: Sequence[Placed], machine: Target) -> int:
+def fastest(graph: StepGraph, placed: Sequence[Placed], machine: Target, noted: bool = False) -> int:
     """The number of the packing with the fewest compute cycles, the first one of equals; each order leads to one."""
     if not graph.packed:
         for order in orders(graph):
             if not graph.packed_alike(order):
-                packed = pack_in_order(graph, machine.units, order, machine.alt_scheduler)
+                packed = pack_in_order(graph, machine.units, order, machine.alt_scheduler, noted)
                 if packed not in graph.packed:
                     graph.packed.append(packed)
+        graph.change = None
+        if not noted:
+            graph.runs.clear()
     cycles = durations(graph.steps, {item.layer.name: item.cost for item in placed})
     totals = [sum([max([cycles[i] for i in taken]) for taken in packed]) for packed in graph.packed]
     return totals.index(min(totals))

@@ -26,6 +26,7 @@ from heapq import heappop, heappush
 
 from npuscope.machine.machine import Units
 from npuscope.neural_art.lowering.steps import Step
+from npuscope.neural_art.schedule.replay import Replay, Run, placed
 from npuscope.neural_art.schedule.step_graph import StepGraph, Stretch, ascending, ranks
 
 BEGINNING = (-1, 0, 0)
@@ -41,19 +42,22 @@ def pack(steps: Sequence[Step], units: Units) -> list[list[int]]:
 
 
 def pack_in_order(
-    graph: StepGraph, units: Units, order: Sequence[int], one_reader: bool = False
+    graph: StepGraph, units: Units, order: Sequence[int], one_reader: bool = False, noted: bool = False
 ) -> list[list[int]]:
     """The same for the steps numbered in another order, a list of their positions.
 
-    With `one_reader` only one of several readers of a step joins its epoch (rule 5).
+    With `one_reader` only one of several readers of a step joins its epoch (rule 5). `noted`: the graph of another state of
+    the model will follow this packing, as this one does that of the state before.
     """
-    return _Packing(graph, units, order, one_reader).run()
+    return _Packing(graph, units, order, one_reader, noted).pack()
 
 
 class _Packing:
     """`ready` and the queues of an epoch hold ranks: the numbers of steps in the order that is tried."""
 
-    def __init__(self, graph: StepGraph, units: Units, order: Sequence[int], one_reader: bool) -> None:
+    def __init__(
+        self, graph: StepGraph, units: Units, order: Sequence[int], one_reader: bool, noted: bool
+    ) -> None:
         self.steps, self.units, self.one_reader = graph.steps, units, one_reader
         self.readers, self.sources, self.fetched = graph.readers, graph.sources, graph.fetched
         self.waiting = list(graph.waiting)
@@ -65,12 +69,13 @@ class _Packing:
         self.left = len(order)
         self.software: list[int] = []
         self.ready: list[int] = []
-        self.epochs: list[list[int]] = []
+        self.run = Run(self.rank, noted)
+        self.epochs = self.run.epochs
         self.graph = graph
         """It keeps what is found out of its stretches."""
         self.unsorted = iter(order)
         """Where the search for a step that waits for itself goes on: there may be many circles."""
-        self.passed: list[int] = []
+        self.passed = self.run.passed
         """The steps done, in the order in which they were."""
         self.stretch: tuple[int, int, int] | None = BEGINNING
         """The stretch that is being packed: its first step, the epochs and the steps done before it."""
@@ -78,14 +83,28 @@ class _Packing:
         """What each stretch so far depends on."""
         self.sorted = True
         """No step had to go before one that it reads: the whole is a sequence of stretches."""
+        self.followed = False
+        """Part of it was taken over from another state of the model."""
+        self.replay: Replay | None = None
+        number, change = len(graph.runs), graph.change
+        graph.runs.append(self.run)
+        if change is not None and number < len(change.runs):
+            self.replay = Replay(change, change.runs[number], self.rank)
 
-    def run(self) -> list[list[int]]:
-        for i in [i for i in self.order if self.waiting[i] == 0]:
+    def pack(self) -> list[list[int]]:
+        self.run.begun += [i for i in self.order if self.waiting[i] == 0]
+        for i in list(self.run.begun):
             self.enqueue(i)
         while self.left > 0:
-            alone = len(self.ready) == 1 and not self.software and not self.apart and self.sorted
-            if alone and self.skip():
-                continue
+            if self.apart:
+                self.apart = {i for i in self.apart if not self.done[i]}
+            if not self.apart and self.sorted:
+                if self.replay is not None and self.follow_run(self.replay):
+                    continue
+                if self.run.noted:
+                    self.run.note((tuple(sorted([self.order[k] for k in self.ready])), tuple(self.software)))
+                if len(self.ready) == 1 and not self.software and self.skip():
+                    continue
             if self.software:
                 taken = [self.software.pop()]
                 self.epochs.append(taken)
@@ -103,10 +122,44 @@ class _Packing:
             for i in taken:
                 for reader in self.release(i):
                     self.enqueue(reader)
-        if self.sorted:
+        if self.sorted and not self.followed:
             last = self.passed[self.stretch[2] :] if self.stretch is not None else ()
-            self.graph.packings.append((*self.sequence, self.ranked(last)))
+            self.graph.packings.append(((*self.sequence, self.ranked(last)), self.run))
+        if self.sorted and not self.apart and self.run.noted:
+            self.run.note(((), ()))
         return self.epochs
+
+    def follow_run(self, replay: Replay) -> bool:
+        """Take over the epochs of another state of the model, from where the same steps can go on to where others do."""
+        found = replay.known([self.order[k] for k in self.ready], self.software)
+        if found is None:
+            return False
+        run, place, waiting = replay.run, replay.change.place, self.waiting
+        begin, end = run.moments[found[0]], run.moments[found[1]]
+        passed = placed(run.passed[begin.passed : end.passed], place)
+        begun = placed(run.begun[begin.begun : end.begun], place)
+        free = list[int]()
+        for i in passed:
+            for reader in self.readers[i]:
+                waiting[reader] -= 1
+                if waiting[reader] == 0:
+                    free.append(reader)
+        if any(self.done[i] for i in passed) or set(free) != set(begun):
+            for i in passed:
+                for reader in self.readers[i]:
+                    waiting[reader] += 1
+            return False
+        for i in passed:
+            self.done[i] = True
+        self.left -= len(passed)
+        self.passed += passed
+        self.epochs += [placed(taken, place) for taken in run.epochs[begin.epochs : end.epochs]]
+        self.run.begun += begun
+        self.run.took_over(run, *found, place)
+        self.ready = sorted([self.rank[place[i]] for i in end.key[0]])
+        self.software = placed(end.key[1], place)
+        self.stretch, self.followed = None, True
+        return True
 
     def skip(self) -> bool:
         """One step goes on: a stretch ends before it. Take the next stretch over where it is known."""
@@ -114,11 +167,7 @@ class _Packing:
         if self.stretch is not None:
             self.ended(self.stretch, first)
         known = graph.stretches.get(first)
-        if (
-            known is None
-            or not ascending(known.ranked, self.rank)
-            or (first in graph.unchecked and not self.holds(known))
-        ):
+        if known is None or not ascending(known.ranked, self.rank):
             self.stretch = (first, len(self.epochs), len(self.passed))
             return False
         for i in known.steps:
@@ -126,6 +175,7 @@ class _Packing:
         for reader, count in known.behind:
             self.waiting[reader] -= count
         self.left -= len(known.steps)
+        self.run.begun += (*known.steps[1:], known.goes_on)
         self.passed += known.steps
         self.epochs += known.epochs
         self.ready = [self.rank[known.goes_on]]
@@ -143,15 +193,6 @@ class _Packing:
             behind = Counter([r for i in steps for r in self.readers[i] if not self.done[r]])
             stretch = Stretch(ranked, steps, tuple(self.epochs[epochs:]), goes_on, tuple(behind.items()))
             self.graph.stretches[begin] = stretch
-
-    def holds(self, stretch: Stretch) -> bool:
-        """In this state of the model, too, its steps wait for no others, and let one go on."""
-        reads = Counter([reader for i in stretch.steps for reader in self.readers[i]])
-        free = {reader for reader, count in reads.items() if self.waiting[reader] == count}
-        if free != {*stretch.steps[1:], stretch.goes_on}:
-            return False
-        self.graph.unchecked.discard(stretch.steps[0])
-        return True
 
     def ranked(self, steps: Sequence[int]) -> tuple[int, ...]:
         """Steps in the order of their numbers."""
@@ -178,8 +219,10 @@ class _Packing:
         released = []
         for reader in self.readers[i]:
             self.waiting[reader] -= 1
-            if self.waiting[reader] == 0 and not self.done[reader]:
-                released.append(reader)
+            if self.waiting[reader] == 0:
+                self.run.begun.append(reader)
+                if not self.done[reader]:
+                    released.append(reader)
         if len(released) > 1:
             released.sort(key=self.rank.__getitem__)
         return released

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from npuscope.neural_art.lowering.steps import Step
+from npuscope.neural_art.schedule.replay import Change, Run
 from npuscope.npu.cost import Epoch
 
 
@@ -27,7 +28,7 @@ NONE: Mapping[str, int] = MappingProxyType({})
 
 
 class StepGraph:
-    """Which step reads what another one writes; stretches of `before`, another state of the model, are taken over.
+    """Which step reads what another one writes; `before` is that of another state of the model.
 
     `numbered` are the numbers of the layers by which one of the orders goes.
     """
@@ -62,48 +63,26 @@ class StepGraph:
             self.sources.append(sources)
             self.fetched.append(outside)
             self.waiting.append(len(sources))
-        self.stretches: dict[int, Stretch] = {} if before is None else self._kept(before)
+        self.stretches: dict[int, Stretch] = {}
         """First step -> a stretch that one order packed; another that numbers it alike need not pack it again."""
-        self.unchecked = set(self.stretches)
-        """First steps of those of another state: what they wait for may have changed."""
-        self.packings: list[tuple[tuple[int, ...], ...]] = []
+        self.packings: list[tuple[tuple[tuple[int, ...], ...], Run]] = []
         """Of each packing the stretches it is made of: their steps in the order of their numbers."""
         self.packed: list[list[list[int]]] = []
         """The packings in all orders, each once."""
+        self.runs: list[Run] = []
+        """How each order was packed, where another state of the model may follow."""
+        self.change = Change(before, self) if before is not None and before.runs else None
         self.epochs: dict[int, tuple[Epoch, ...]] = {}
         """Of each packing that was the fastest the epochs, without figures."""
 
     def packed_alike(self, order: Sequence[int]) -> bool:
         """An order before this one numbers all stretches alike: it has led to the same epochs."""
         rank = ranks(order)
-        return any(all(ascending(steps, rank) for steps in packing) for packing in self.packings)
-
-    def _kept(self, before: StepGraph) -> dict[int, Stretch]:
-        """The stretches of another graph all of whose steps are here, and read and are read by the same ones."""
-        here = {id(step): i for i, step in enumerate(self.steps)}
-        there = {id(step) for step in before.steps}
-        changed = [step for step in self.steps if id(step) not in there]
-        changed += [step for step in before.steps if id(step) not in here]
-        for tensor in {t for step in changed for t in (*step.writes, *[read.tensor for read in step.reads])}:
-            for graph in (self, before):
-                writer = graph.writer.get(tensor)
-                if writer is not None:
-                    for i in (writer, *graph.readers[writer]):
-                        here.pop(id(graph.steps[i]), None)
-        place = [here.get(id(step), -1) for step in before.steps]
-        kept: dict[int, Stretch] = {}
-        for stretch in before.stretches.values():
-            now = [place[i] for i in sorted({*stretch.ranked, *[i for i, _ in stretch.behind]})]
-            if now[0] >= 0 and now == sorted(now):
-                steps = tuple([place[i] for i in stretch.steps])
-                kept[steps[0]] = Stretch(
-                    tuple([place[i] for i in stretch.ranked]),
-                    steps,
-                    tuple([[place[i] for i in epoch] for epoch in stretch.epochs]),
-                    place[stretch.goes_on],
-                    tuple([(place[i], count) for i, count in stretch.behind]),
-                )
-        return kept
+        for stretches, run in self.packings:
+            if all(ascending(steps, rank) for steps in stretches):
+                self.runs.append(run.renumbered(rank))
+                return True
+        return False
 
 
 def step_graph(steps: Sequence[Step], before: StepGraph | None, numbered: Mapping[str, int]) -> StepGraph:

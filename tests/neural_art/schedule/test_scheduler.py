@@ -127,7 +127,7 @@ def test_stretches_of_another_state_are_packed_as_anew(seed: int, reach: int) ->
         for order in orders(StepGraph(steps)):
             anew = pack_in_order(StepGraph(steps), UNITS, order)
             assert not graph.packed_alike(order) or anew in packed
-            packed.append(pack_in_order(graph, UNITS, order))
+            packed.append(pack_in_order(graph, UNITS, order, noted=True))
             assert packed[-1] == anew
         steps = edited(rng, steps)
         graph = StepGraph(steps, before=graph)

@@ -1,0 +1,154 @@
+"""How an order was packed, and what of it holds for another state of the model: all before an edit, and most behind it.
+
+The rest of a packing depends on the steps that can go on and on those behind them. Where the same ones can go on as at
+some moment in another state, the epochs are the same up to where a step is another one, or the order is.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from npuscope.neural_art.schedule.step_graph import StepGraph
+
+WIDE = 64
+"""Steps that can go on, above which a moment is not noted: a wide graph would have thousands at each."""
+
+Key = tuple[tuple[int, ...], tuple[int, ...]]
+"""The steps on the NPU that can go on, ascending, and those in software in their order."""
+
+
+class Moment(NamedTuple):
+    """Between two epochs: how many steps have all they read so far, how many are done, in how many epochs."""
+
+    begun: int
+    passed: int
+    epochs: int
+    key: Key
+
+
+class Run:
+    """One packing of a graph: `begun` and `passed` are its steps as all they read was there and as they were done."""
+
+    def __init__(self, rank: Sequence[int], noted: bool = True) -> None:
+        self.rank, self.noted = rank, noted
+        self.begun: list[int] = []
+        self.passed: list[int] = []
+        self.epochs: list[list[int]] = []
+        self.moments: list[Moment] = []
+        self.at: dict[Key, int] = {}
+        """What can go on -> the number of the moment."""
+
+    def note(self, key: Key) -> None:
+        """A moment of the packing as far as it is."""
+        if self.noted and len(key[0]) + len(key[1]) <= WIDE:
+            self.at[key] = len(self.moments)
+            self.moments.append(Moment(len(self.begun), len(self.passed), len(self.epochs), key))
+
+    def took_over(self, run: Run, number: int, last: int, place: Sequence[int]) -> None:
+        """Note the moments of another run that led here from its moment `number` up to `last`."""
+        end = run.moments[last]
+        begun, passed, epochs = (
+            len(self.begun) - end.begun,
+            len(self.passed) - end.passed,
+            len(self.epochs) - end.epochs,
+        )
+        for moment in run.moments[number + 1 : last] if self.noted else ():
+            key = tuple(sorted(placed(moment.key[0], place))), tuple(placed(moment.key[1], place))
+            self.at[key] = len(self.moments)
+            self.moments.append(
+                Moment(moment.begun + begun, moment.passed + passed, moment.epochs + epochs, key)
+            )
+
+    def renumbered(self, rank: Sequence[int]) -> Run:
+        """The same packing, to which another order leads as well."""
+        other = Run(rank)
+        other.begun, other.passed, other.epochs = self.begun, self.passed, self.epochs
+        other.moments, other.at = self.moments, self.at
+        return other
+
+
+class Change:
+    """What another state of a model has in common with this one: the steps that are the same objects."""
+
+    def __init__(self, before: StepGraph, now: StepGraph) -> None:
+        self.runs = before.runs
+        here = {id(step): i for i, step in enumerate(now.steps)}
+        self.place = [here.get(id(step), -1) for step in before.steps]
+        """Step before -> step now, -1 for none."""
+        self.origin = [-1] * len(now.steps)
+        """Step now -> step before."""
+        for old, new in enumerate(self.place):
+            if new >= 0:
+                self.origin[new] = old
+        self.other = self._other(before, now)
+        """Steps before that are gone, or read or are read by others now."""
+
+    def _other(self, before: StepGraph, now: StepGraph) -> set[int]:
+        place, origin, other = self.place, self.origin, set[int]()
+        for old, new in enumerate(place):
+            was = before.sources[old]
+            if new >= 0:
+                reads = now.sources[new]
+                if len(reads) == len(was) and now.fetched[new] == before.fetched[old]:
+                    for one, source in zip(reads, was, strict=True):
+                        if place[source[0]] != one[0]:
+                            break
+                    else:
+                        continue
+                other.update([origin[source[0]] for source in reads])
+            other.add(old)
+            other.update([source[0] for source in was])
+        for new, old in enumerate(origin):
+            if old < 0:
+                other.update([origin[source[0]] for source in now.sources[new]])
+        other.discard(-1)
+        return other
+
+
+class Replay:
+    """Finds, for one order of the steps, how far the run of another state holds from a moment on."""
+
+    def __init__(self, change: Change, run: Run, rank: Sequence[int]) -> None:
+        self.change, self.run, self.rank = change, run, rank
+        self.stops = [k for k, i in enumerate(run.begun) if i in change.other]
+        """Where in `begun` steps are that are others now."""
+        self.ends = [moment.begun for moment in run.moments]
+        self.pause, self.patience = 0, 4
+        """Epochs until it is looked again, and after the next failure."""
+
+    def known(self, ready: Sequence[int], software: Sequence[int]) -> tuple[int, int] | None:
+        """The moment at which the same steps could go on, and the last one up to which all may have gone as now."""
+        if self.pause:
+            self.pause -= 1
+            return None
+        origin, run, other = self.change.origin, self.run, self.change.other
+        key = tuple(sorted([origin[i] for i in ready])), tuple([origin[i] for i in software])
+        number = run.at.get(key)
+        if number is None or not other.isdisjoint(key[0]) or not other.isdisjoint(key[1]):
+            return None
+        begun = run.moments[number].begun
+        stop = bisect_left(self.stops, begun)
+        most = self.stops[stop] if stop < len(self.stops) else len(run.begun)
+        last = bisect_right(self.ends, most) - 1
+        while last > number:
+            if self.in_order([*key[0], *key[1], *run.begun[begun : run.moments[last].begun]]):
+                return number, last
+            last = number + (last - number) // 2
+        self.pause = self.patience
+        self.patience *= 2
+        return None
+
+    def in_order(self, steps: list[int]) -> bool:
+        """Some steps of the run are numbered alike now."""
+        rank, place = self.rank, self.change.place
+        steps.sort(key=self.run.rank.__getitem__)
+        numbers = [rank[place[i]] for i in steps]
+        return numbers == sorted(numbers)
+
+
+def placed(steps: Sequence[int], place: Sequence[int]) -> list[int]:
+    """Steps of another state as those of this one."""
+    return [place[i] for i in steps]
