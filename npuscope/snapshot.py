@@ -279,15 +279,9 @@ class Totals(NamedTuple):
     on_cpu: int
 
 
-def totals_of(summary: Summary) -> Totals:
-    """These figures of an analysis."""
-    return Totals(summary.milliseconds, summary.off_npu, summary.on_cpu)
-
-
 def totals(session: Session, previous: Snapshot) -> Totals:
     """What the summary of `analyse` would say, and nothing else: no layer is given words."""
-    with without_collections():
-        simulated = _simulated(session, previous, worded=False)
+    simulated = _simulated(session, previous, worded=False)
     placements = [item.placement for item in simulated.placed]
     return Totals(
         sum(epoch.milliseconds for epoch in simulated.epochs),

@@ -10,6 +10,7 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.gain import Gain, Gains
 from npuscope.edits.registry import KINDS
 from npuscope.jobs import QUIET, Job
+from npuscope.model.graph import without_collections
 from npuscope.neural_art.rules import BY_CODE
 from npuscope.npu.times import is_gain
 from npuscope.npu.verdict import Finding, Severity
@@ -20,7 +21,7 @@ from npuscope.planning.proposals import Preview, rank
 from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.planning.rewrites import propose_forms
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot, Totals, totals, totals_of
+from npuscope.snapshot import LayerReport, Snapshot, Summary, Totals, totals
 
 TRIED, TRIED_OFF = 2, 4
 """Edits that are tried on the whole model for a finding: those whose own previews promise the most. More are for a layer
@@ -86,7 +87,9 @@ def weigh(
     for report in job.each(hottest_first(snapshot)):
         if work is not None and trials.scheduled >= work:
             return
-        yield trials.gains(report)
+        with without_collections():  # what a trial makes is gone before the next
+            gains = trials.gains(report)
+        yield gains
 
 
 def weighed(session: Session, snapshot: Snapshot, how: GainScope) -> Gains:
@@ -107,7 +110,6 @@ class _Trials:
         self.session = session.bare()
         self.snapshot, self.job, self.one = snapshot, job, one
         self.known: dict[Edit, Totals | None] = {}
-        self.before = totals_of(snapshot.summary)
         self.stated: dict[str, list[tuple[Gain, frozenset[str]]]] = {}
         """Layer -> what was found for it and its edit saves, with the layers that the edit changes."""
         self.scheduled = 0
@@ -178,7 +180,7 @@ class _Trials:
         tried = self.tried(edit)
         return tried[0].milliseconds - tried[1].milliseconds if tried is not None else None
 
-    def tried(self, edit: Edit) -> tuple[Totals, Totals] | None:
+    def tried(self, edit: Edit) -> tuple[Summary, Totals] | None:
         """The figures of the whole model before and after an edit, tried once."""
         if edit not in self.known:
             self.job.check()
@@ -186,7 +188,7 @@ class _Trials:
             made = self.session.edit(edit)
             self.known[edit] = None if isinstance(made, Refusal) else totals(made, self.snapshot)
         after = self.known[edit]
-        return (self.before, after) if after is not None else None
+        return (self.snapshot.summary, after) if after is not None else None
 
 
 def _equal(one: float | None, other: float | None) -> bool:

@@ -19,13 +19,13 @@ from npuscope.model.layers import Layer, Layers, is_qdq
 from npuscope.planning.proposals import Preview, Wanted, any_edit, preview
 from npuscope.planning.window import LARGEST, window
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot, Totals, analyse, totals, totals_of
+from npuscope.snapshot import LayerReport, Snapshot, Summary, Totals, analyse, totals
 
 LEAST_GAIN = 0.02
 """The part of the time around a layer that another form of it must save: less is within the model's own error."""
 
 
-Trial = Callable[[Session, Snapshot, Edit], tuple[Totals, Totals] | None]
+Trial = Callable[[Session, Snapshot, Edit], tuple[Summary, Totals] | None]
 """(session, its analysis, an edit) -> the figures before and after it; None where it cannot be made after all."""
 
 
@@ -143,11 +143,11 @@ def with_surroundings(
     return replace(proposal, milliseconds=(own + saved, own))
 
 
-def nearby(session: Session, snapshot: Snapshot, edit: Edit) -> tuple[Totals, Totals] | None:
+def nearby(session: Session, snapshot: Snapshot, edit: Edit) -> tuple[Summary, Totals] | None:
     """A trial in the surroundings of the layer."""
     near, seen = session, snapshot
     if len(session.graph.nodes) > LARGEST:
         near = window(session, session.layers.by_name[edit.layer].nodes)
         seen = analyse(near)
     edited = near.edit(edit)
-    return None if isinstance(edited, Refusal) else (totals_of(seen.summary), totals(edited, seen))
+    return None if isinstance(edited, Refusal) else (seen.summary, totals(edited, seen))
