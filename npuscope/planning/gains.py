@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from enum import Enum
 
@@ -145,20 +145,15 @@ class _Trials:
             yield from propose_edits(session, snapshot, name, PROPOSED)
             return
         previews: dict[Edit, Preview] = {}
-        # What a form saves is found out on the whole model, where that is no more work than a trial around the layer.
-        tried = None if self.one else lambda _session, _snapshot, edit: self.tried(edit)
-        sources: tuple[Callable[[], Iterable[Preview]], ...] = (
-            lambda: propose_answers(session, snapshot, name),
-            lambda: propose_fixes(session, snapshot, name),
-            lambda: propose_forms(session, snapshot, name, tried=tried),
-            lambda: propose_padding(session, snapshot, name),
-            lambda: propose_recentring(session, snapshot, name),
-        )
-        for propose in sources:
+        for propose in (propose_answers, propose_fixes, self.forms, propose_padding, propose_recentring):
             self.job.check()
-            for one in propose():
+            for one in propose(session, snapshot, name):
                 previews.setdefault(one.edit, one)
         yield from sorted(previews.values(), key=rank)
+
+    def forms(self, session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
+        """What another form saves is found out on the whole model, once, unless that is large."""
+        return propose_forms(session, snapshot, layer, tried=None if self.one else self.tried)
 
     def gain(self, report: LayerReport, code: str, proposed: Sequence[Preview]) -> Gain:
         now = max(weight(finding) for finding in report.findings if finding.code == code)

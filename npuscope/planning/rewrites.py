@@ -24,9 +24,8 @@ from npuscope.snapshot import LayerReport, Snapshot, Summary, Totals, analyse, t
 LEAST_GAIN = 0.02
 """The part of the time around a layer that another form of it must save: less is within the model's own error."""
 
-
-Trial = Callable[[Session, Snapshot, Edit], tuple[Summary, Totals] | None]
-"""(session, its analysis, an edit) -> the figures before and after it; None where it cannot be made after all."""
+Trial = Callable[[Edit], tuple[Summary, Totals] | None]
+"""An edit -> the figures of a model before and after it; None where it cannot be made after all."""
 
 
 def propose_forms(
@@ -130,7 +129,8 @@ def with_surroundings(
     The time of a layer leaves out the set-up of epochs and the copies between layers; an edit that saves only these
     shows nothing of it in the layers' own figures. With `price`, layers may go to the CPU for it.
     """
-    figures = (tried or nearby)(session, snapshot, proposal.edit)
+    edit = proposal.edit
+    figures = tried(edit) if tried is not None else nearby(session, snapshot, edit)
     if figures is None:
         return None
     before, after = figures
