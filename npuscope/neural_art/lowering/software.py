@@ -333,7 +333,6 @@ def narrow_parts(lowering: Lowering, item: Placed) -> None:
             width=SUM_BYTES,
         )  # fmt: skip
         held_sums.append(lowering.add(step, 1))
-    lowering.unchained.update(held_sums)
     for k, part in enumerate(held_sums):
         step = Step(
             "Add", layer.name, Placement.HW, (lowering.read(total), Read(part, False)), (f"{layer.name}#sum{k}",), arith=1,

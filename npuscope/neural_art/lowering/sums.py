@@ -90,10 +90,10 @@ def tree(
     name: str,
     parts: int,
     at_once: int,
-    widths: tuple[int, ...] = (),
-    most_streams: int = 0,
-    apart: bool = False,
-    rows: tuple[bool, ...] = (),
+    widths: tuple[int, ...],
+    most_streams: int,
+    apart: bool,
+    rows: tuple[bool, ...],
 ) -> tuple[list[Group], list[Join]]:
     """The sums of neighbours, then of those; the last sub-masks come first, as many as there are accelerators.
 
@@ -110,12 +110,10 @@ def tree(
     """
     batches = widths if len(widths) == parts else (0,) * parts
     single = frozenset(f"{name}#part{k}" for k, one in enumerate(rows) if one)
-    if at_once > 1 and parts >= at_once:
-        groups, joins = joined(name, parts, at_once, batches, apart, single)
-        if most_streams and any(2 * g.leaves + len(g.writes) > most_streams for g in groups):
-            groups, joins = joined(name, parts, at_once - 1, batches, apart, single)
-        return groups, joins
-    return joined(name, parts, at_once, batches, apart, single)
+    groups, joins = joined(name, parts, at_once, batches, apart, single)
+    if any(2 * g.leaves + len(g.writes) > most_streams for g in groups):
+        return joined(name, parts, at_once - 1, batches, apart, single)
+    return groups, joins
 
 
 def joined(
@@ -123,8 +121,8 @@ def joined(
     parts: int,
     at_once: int,
     batches: tuple[int, ...],
-    apart: bool = False,
-    single: frozenset[str] = frozenset(),
+    apart: bool,
+    single: frozenset[str],
 ) -> tuple[list[Group], list[Join]]:
     """The tree for that many sub-masks at a time, written in those batches; `single` are those of one row."""
     level: list[tuple[str, int | None, int]] = [
