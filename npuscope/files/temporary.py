@@ -6,8 +6,10 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +61,18 @@ def sweep(folder: Path) -> None:
             with contextlib.suppress(OSError):
                 if _is_left_over(folder / name, int(match[1]), light=bool(match[2])):
                     (folder / name).unlink()
+
+
+def sweep_folders(start: str) -> None:
+    """Remove this user's folders among the temporary files that are named so, a process and anything, where it has died."""
+    named = re.compile(re.escape(start) + r"(\d{1,10})-[0-9a-z_]{1,16}")
+    with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+        for entry in entries:
+            match = named.fullmatch(entry.name)
+            if match is None or not entry.is_dir(follow_symlinks=False) or is_running(int(match[1])):
+                continue
+            if os.name != "posix" or entry.stat(follow_symlinks=False).st_uid == os.getuid():
+                shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _is_left_over(path: Path, process: int, light: bool) -> bool:

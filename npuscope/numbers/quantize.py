@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -223,8 +226,8 @@ def _run(
         "percentile": tool.CalibrationMethod.Percentile,
     }
     operators = sorted({node.op_type for node in proto.graph.node} - NOT_QUANTIZED)
-    with tempfile.TemporaryDirectory(prefix="npuscope-") as folder, _silent():
-        place = Path(folder) / "int8.onnx"
+    with working_folder() as folder, _silent():
+        place = folder / "int8.onnx"
         try:
             tool.quantize_static(
                 proto,
@@ -250,6 +253,38 @@ def _run(
         except Exception as error:  # the quantizer raises whatever fails inside it
             words = one_line(str(error), 200) or type(error).__name__
             raise ModelError(f"{source.path}: onnxruntime cannot quantize it: {words}") from error
+
+
+FOLDERS = "npuscope-"
+"""What the names of working folders begin with; the number of the process and something random follow."""
+
+_folder: ContextVar[Path | None] = ContextVar("working folder of the quantizer", default=None)
+
+
+@contextmanager
+def working_folder() -> Iterator[Path]:
+    """A folder for what the quantizer writes on its way, its own folders within: what a killed process leaves has one name."""
+    for name in ("quantize", "quant_utils"):
+        module = sys.modules.get(f"onnxruntime.quantization.{name}")
+        if getattr(module, "tempfile", None) is tempfile:
+            module.tempfile = _Within()  # type: ignore[union-attr]
+    with tempfile.TemporaryDirectory(prefix=f"{FOLDERS}{os.getpid()}-") as made:
+        token = _folder.set(Path(made))
+        try:
+            yield Path(made)
+        finally:
+            _folder.reset(token)
+
+
+class _Within:
+    """`tempfile` for the quantizer: as it is, but for folders, which are made in the working folder of the thread."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(tempfile, name)
+
+    @staticmethod
+    def TemporaryDirectory(*given: Any, **named: Any) -> Any:  # noqa: N802 - the name it stands for
+        return tempfile.TemporaryDirectory(*given, **{"dir": _folder.get(), **named})
 
 
 def _overrides(settings: Settings) -> dict[str, list[dict[str, Any]]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from npuscope.edits.edit import Refusal
+from npuscope.files.temporary import sweep_folders
 from npuscope.jobs import QUIET, Job
 from npuscope.machine.machine import Target
 from npuscope.model.errors import ModelError
@@ -16,7 +17,7 @@ from npuscope.model.load import Source, source_of
 from npuscope.model.serialize import to_model
 from npuscope.model.tensors import Constant
 from npuscope.numbers.differences import SQNR_LIMIT_DB
-from npuscope.numbers.quantize import METADATA, METHODS, Settings, quantize
+from npuscope.numbers.quantize import FOLDERS, METADATA, METHODS, Settings, quantize
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_models import verify
 from npuscope.planning.accuracy.loss_budget import without
@@ -75,6 +76,7 @@ def quantize_for(
     job: Job = QUIET,
 ) -> Quantized:
     """One setting, judged and verified on the samples it was calibrated on. Raises ModelError, StoppedError."""
+    sweep_folders(FOLDERS)
     made = quantize(source, samples, settings, drawn, job)
     job.check()
     session = Session.open(made, target)

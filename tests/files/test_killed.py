@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from builders.weighted_layers import NAME, Spec, model, saved
 
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.files.onnx_file import write
-from npuscope.files.temporary import on_the_way_to, sweep
+from npuscope.files.temporary import on_the_way_to, sweep, sweep_folders
 from npuscope.session import Session
 
 fcntl = pytest.importorskip("fcntl")
@@ -116,3 +117,22 @@ def test_only_what_dead_processes_left_is_cleared_away(tmp_path: Path) -> None:
     sweep(tmp_path)
     assert not (tmp_path / locked).exists()
     sweep(tmp_path / "no such folder")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_folders_of_dead_processes_are_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as process:
+        process.wait()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / f"npuscope-{process.pid}-ab_3x"
+    kept = [f"npuscope-{os.getpid()}-ab_3x", f"npuscope-{process.pid}-ab.mine", "npuscope-ab", "other-1-ab"]
+    for folder in (left, *(tmp_path / name for name in kept)):
+        (folder / "within").mkdir(parents=True)
+    (tmp_path / f"npuscope-{process.pid}-link").symlink_to(tmp_path / "other-1-ab")
+    sweep_folders("npuscope-")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted(
+        [*kept, f"npuscope-{process.pid}-link"]
+    )
+    assert (tmp_path / "other-1-ab" / "within").is_dir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no such folder"))
+    sweep_folders("npuscope-")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +12,10 @@ import onnx
 import pytest
 from onnx import ModelProto, helper, numpy_helper
 
+from npuscope.jobs import Job
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
-from npuscope.numbers.quantize import Settings, quantize
+from npuscope.numbers.quantize import FOLDERS, Settings, quantize
 from npuscope.numbers.runner import Runner, Sample
 
 SAMPLES: list[Sample] = [{"x": np.random.default_rng(3).normal(size=(1, 4, 6, 6)).astype(np.float32)}]
@@ -80,3 +83,20 @@ def test_a_model_without_operators_of_onnx_is_refused_in_words(tmp_path: Path) -
     onnx.save(onnx.parser.parse_model(text), path)
     with pytest.raises(ModelError, match="imports no opset of ONNX's own"):
         quantize(load(path), [], PLAIN)
+
+
+def test_all_that_it_writes_on_its_way_lies_in_one_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of which the name says whose it is, so that what a killed process leaves can be cleared away."""
+    source = tmp_path / "float.onnx"
+    onnx.save(two_convolutions(), source)
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    seen: set[str] = set()
+    job = Job(lambda *_: seen.update(str(path.relative_to(place)) for path in place.rglob("*")))
+    quantize(load(source), SAMPLES, PLAIN, job=job)
+    folders = {name.split("/")[0] for name in seen}
+    assert len(folders) == 1 and folders.pop().startswith(f"{FOLDERS}{os.getpid()}-")
+    assert any("ort.quant" in name for name in seen) and not list(place.iterdir())
