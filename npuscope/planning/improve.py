@@ -87,6 +87,15 @@ class Improver:
         self.declined: dict[str, str] = {}
         """Layer -> what would bring it closer to the NPU, but takes longer."""
         self._declined_like: dict[Hashable, str] = {}
+        self.inexact: set[Hashable] = set()
+        """Windows in which an edit that changes numbers was tried: without it another may have been best."""
+
+    def within(self, budget: Budget) -> Improver:
+        """For a budget that allows fewer edits: what was found without those that are not allowed holds there too."""
+        other = Improver(budget)
+        other.known = {key: edits for key, edits in self.known.items() if key not in self.inexact}
+        other._declined_like = {k: why for k, why in self._declined_like.items() if k not in self.inexact}
+        return other
 
     def improve(self, near: Session, layer: str) -> Improvement | None:
         """The edits to make for a layer of a window, None where none is worth it."""
@@ -103,7 +112,9 @@ class Improver:
         moved = improvement.on(nodes) if improvement is not None else None
         best = _replayed(root, moved) if moved else None
         if best is None or not _worth(best, root, _least(root, layer), self.budget):
-            best, slower = improve(root, layer, self.budget)
+            best, slower, inexact = improve(root, layer, self.budget)
+            if inexact:
+                self.inexact.add(key)
             if best is None and slower is not None:
                 kinds = " and ".join(dict.fromkeys(step.edit.kind for step in slower.steps))
                 longer = slower.milliseconds - root.milliseconds
@@ -133,8 +144,9 @@ def _least(root: Trial, layer: str) -> float:
     return LEAST_GAIN * cost.milliseconds if cost is not None else 0.0
 
 
-def improve(root: Trial, layer: str, budget: Budget) -> tuple[Trial | None, Trial | None]:
-    """The best edits to make for a layer, None where none is worth it; and the best that only takes longer.
+def improve(root: Trial, layer: str, budget: Budget) -> tuple[Trial | None, Trial | None, bool]:
+    """The best edits to make for a layer, None where none is worth it; the best that only takes longer; and whether one
+    that changes numbers was tried.
 
     1. Fewest layers off the NPU first, then the least time, then the least loss, then the fewest edits.
     2. Time counts where it changes by more than LEAST_GAIN of the layer's own. A better place does not count where
@@ -142,17 +154,20 @@ def improve(root: Trial, layer: str, budget: Budget) -> tuple[Trial | None, Tria
     """
     report, least = root.snapshot.by_name[layer], _least(root, layer)
     trials: list[Trial] = []
-    edge = [root]
+    edge, attempted = [root], list[Edit]()
     for _ in range(DEPTH if report.off_npu else 1):
-        reached = [child for trial in edge for child in _children(trial, budget)]
+        reached = [child for trial in edge for child in _children(trial, budget, attempted)]
         trials += reached
         if any(t.exact and not t.open and _better_placed(t, root, budget) for t in reached):
             break
-        edge = sorted((t for t in reached if t.open), key=_order)[:WIDTH]
+        edge = sorted((t for t in reached if t.open), key=_order)
+        exact = [t for t in edge if t.exact][:WIDTH]
+        edge = [*edge[:WIDTH], *(t for t in exact if t not in edge[:WIDTH])]
         if not edge:
             break
     slower = [t for t in trials if t.placement < root.placement and not _better_placed(t, root, budget)]
-    return _best(root, trials, budget, least), min(slower, key=_order, default=None)
+    inexact = any(map(loss, (edit.exactness for edit in attempted)))
+    return _best(root, trials, budget, least), min(slower, key=_order, default=None), inexact
 
 
 def _best(root: Trial, trials: list[Trial], budget: Budget, least: float) -> Trial | None:
@@ -186,16 +201,20 @@ def _order(trial: Trial) -> tuple[tuple[int, int], float, tuple[int, int], int]:
     return trial.placement, round(trial.milliseconds, 7), trial.loss, len(trial.steps)
 
 
-def _children(trial: Trial, budget: Budget) -> Iterator[Trial]:
+def _children(trial: Trial, budget: Budget, attempted: list[Edit]) -> Iterator[Trial]:
     for name in trial.open:
         for preview in _worth_trying(trial, name, budget):
+            attempted.append(preview.edit)
             child = tried(trial, name, preview.edit)
             if child is not None:
                 yield child
 
 
 def _worth_trying(trial: Trial, name: str, budget: Budget) -> list[Preview]:
-    """The best of each kind, then the next of each: four paddings leave room for a split."""
+    """The best of each kind, then the next of each: four paddings leave room for a split.
+
+    Bit-exact ones have their places whatever else is proposed: what may change numbers as well finds no less.
+    """
     report = trial.snapshot.by_name[name]
 
     def wanted(edit: Edit) -> bool:
@@ -208,12 +227,19 @@ def _worth_trying(trial: Trial, name: str, budget: Budget) -> list[Preview]:
         for preview in candidates(trial.session, trial.snapshot, name, wanted)
         if _hopeful(preview, budget)
     ]
+    exact = _in_turn([preview for preview in previews if not loss(preview.edit.exactness)])[:TRIED]
+    first = _in_turn(previews)[:TRIED]
+    return [*first, *(preview for preview in exact if preview not in first)]
+
+
+def _in_turn(previews: list[Preview]) -> list[Preview]:
+    """The first of each kind, then the second of each."""
     seen = Counter[str]()
     turns = []
     for index, preview in enumerate(previews):
         turns.append((seen[preview.edit.kind], index))
         seen[preview.edit.kind] += 1
-    return [previews[index] for _, index in sorted(turns)[:TRIED]]
+    return [previews[index] for _, index in sorted(turns)]
 
 
 def _hopeful(preview: Preview, budget: Budget) -> bool:

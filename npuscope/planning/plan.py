@@ -23,6 +23,9 @@ from npuscope.snapshot import LayerReport, Snapshot, Summary
 UNQUANTIZED = "N101"
 """The finding of layers that have no Q/DQ."""
 
+TOLERANCE = 1e-9
+"""Milliseconds below which two times are the same."""
+
 
 class Allowed(Enum):
     """Which edits a plan may use."""
@@ -40,7 +43,8 @@ class Budget:
     """What a plan may cost.
 
     1. `decibels` is the least ratio of signal to difference that every output must keep, measured on samples.
-    2. `seconds` bounds the search; what was found until then is the plan.
+    2. `seconds` bounds the search; what was found until then is the plan. One that tried edits which change numbers is
+       followed by one that allows fewer, in as much time: the better plan counts.
     3. `slower`: a layer is brought onto the NPU even where the model then takes longer.
     """
 

@@ -14,12 +14,21 @@ from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.validity.foreign import obstacle
 from npuscope.npu.verdict import Placement
-from npuscope.planning.accuracy.loss_budget import part, without
+from npuscope.planning.accuracy.less_freedom import TIGHTER, faster_of, with_exact_part
 from npuscope.planning.accuracy.set_aside import set_aside
 from npuscope.planning.cut import LEAST_GAIN, CutOffer, propose_cut
 from npuscope.planning.improve import Improver, Trial, tried
 from npuscope.planning.outcome import ANALYSED, stated
-from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, common_way_out, left_off, loss
+from npuscope.planning.plan import (
+    TOLERANCE,
+    Allowed,
+    Budget,
+    Plan,
+    Step,
+    apply,
+    common_way_out,
+    left_off,
+)
 from npuscope.planning.streams import stream_edits
 from npuscope.planning.window import window
 from npuscope.session import Session, State
@@ -36,10 +45,6 @@ GRACE = 5.0
 
 KEPT = 0.9
 """The part of what edits promise in their windows that the model as a whole must save for none of them to cost time."""
-
-TOLERANCE = 1e-9
-"""Milliseconds below which two times are the same."""
-
 
 SO_FAR_EVERY = 1.0
 """Seconds between two plans that are handed over while the search goes on: each costs an analysis of the model."""
@@ -70,34 +75,28 @@ def plan(
 
 
 def _searched(
-    session: Session, snapshot: Snapshot, budget: Budget, job: Job, found: Found | None
+    session: Session,
+    snapshot: Snapshot,
+    budget: Budget,
+    job: Job,
+    found: Found | None,
+    improver: Improver | None = None,
 ) -> tuple[_Search, Plan]:
-    """The search and its plan; where approximate edits end slower than with fewer of them, the plan with fewer."""
-    search = _Search(session, snapshot, budget, job, found)
-    result = search.run()
-    if budget.allowed is Allowed.ANY and result.exactness is not Exactness.BIT_EXACT:
-        tighter = replace(budget, allowed=Allowed.NEEDED, seconds=search.left())
-        other = _Search(session, snapshot, tighter, job)
-        fewer = other.run()
-        if fewer.after.milliseconds < result.after.milliseconds - TOLERANCE:
-            return other, fewer
-    return search, result
+    """The search and its plan; or the one of a search that may do less, where that is faster.
 
-
-def with_exact_part(session: Session, found: Plan) -> Plan:
-    """The plan, less its steps that change a number where it is faster without them and no layer leaves the NPU for it.
-
-    Where layers do, all steps stay, as they were asked for, and the plan says what the others make of the model.
+    A search that ends without making an edit that changes numbers has made what it would have made without such edits.
+    Where it made one, or spent time on them that it lacked, the other has as much time as it would have alone: so a plan
+    that may do more never ends slower for it.
     """
-    lossy = {index for index, step in enumerate(found.steps) if loss(step.exactness)}
-    if not lossy:
-        return found
-    exact = part(session, found, without(found, lossy))
-    if isinstance(exact, Refusal) or exact.after.milliseconds >= found.after.milliseconds - TOLERANCE:
-        return found
-    if (exact.after.off_npu, exact.after.on_cpu) <= (found.after.off_npu, found.after.on_cpu):
-        return exact
-    return replace(found, exact=exact.after)
+    search = _Search(session, snapshot, budget, job, found, improver)
+    result = search.run()
+    alike = result.exactness is Exactness.BIT_EXACT and (result.finished or not search.improver.inexact)
+    if budget.allowed is Allowed.EXACT or alike:
+        return search, result
+    tighter = replace(budget, allowed=TIGHTER[budget.allowed])
+    other, fewer = _searched(session, snapshot, tighter, job, None, search.improver.within(tighter))
+    chosen = faster_of(result, fewer, budget.allowed)
+    return (other if chosen is fewer else search), chosen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,12 +134,13 @@ class _Search:
         budget: Budget,
         job: Job,
         found: Found | None = None,
+        improver: Improver | None = None,
     ) -> None:
         self.found, self.told_at, self.told = found, 0.0, 0
         self.current = session.bare()
         self.snapshot, self.start = snapshot, snapshot.summary
         self.budget, self.job = budget, job
-        self.improver = Improver(budget)
+        self.improver = improver or Improver(budget)
         self.deadline = monotonic() + budget.seconds
         self.made: list[_Made] = []
         self.names = tuple(report.name for report in snapshot.layers)

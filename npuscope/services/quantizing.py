@@ -23,8 +23,8 @@ from npuscope.numbers.verify_models import verify
 from npuscope.planning.accuracy.loss_budget import without
 from npuscope.planning.accuracy.most_exact import Repair
 from npuscope.planning.assess import assess
-from npuscope.planning.plan import Allowed, Budget, apply
-from npuscope.planning.planner import TOLERANCE, plan
+from npuscope.planning.plan import TOLERANCE, Allowed, Budget, apply
+from npuscope.planning.planner import plan
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,10 +29,11 @@ from npuscope.npu.verdict import Placement
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.verify_models import verify
 from npuscope.planning import planner
+from npuscope.planning.accuracy.less_freedom import with_exact_part
 from npuscope.planning.accuracy.loss_budget import measured, trimmed_to, without
 from npuscope.planning.outcome import stated
 from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, budget_of
-from npuscope.planning.planner import plan, with_exact_part
+from npuscope.planning.planner import plan
 from npuscope.planning.proposals import propose_splits
 from npuscope.reports.plan_report import APPROXIMATE, plan_text
 from npuscope.session import Session
@@ -260,6 +262,22 @@ def test_steps_too_many_to_state_one_by_one_add_up_too(denoiser: Session, denois
     assert sum(savings) == pytest.approx(total) and sum(savings[:2]) == pytest.approx(sum(exact[:2]))
     words = plan_text(replace(denoiser_plan, steps=few))
     assert APPROXIMATE in words and f"~{-savings[0]:+.4f}" in words
+
+
+def test_what_may_do_more_ends_no_slower_however_little_time_there_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that each look at it moves on; splits of 263 channels use up the 30 looks there are."""
+    between = ("Transpose", "LeakyRelu")
+    spec = ChainSpec(1, 263, 6, 4, 3, between, "Reshape MatMul", 5, per_channel=True, opset=17, seed=90)
+    session = opened(saved(chain(spec), folder))
+    monkeypatch.setattr(planner, "monotonic", itertools.count().__next__)
+    for seconds in (3.0, 30.0):
+        exact, needed, anything = (
+            plan(session, analyse(session), Budget(allowed, seconds=seconds)).after.milliseconds
+            for allowed in Allowed
+        )
+        assert anything <= needed <= exact
 
 
 def plan_of(needs: dict[int, tuple[int, ...]]) -> Plan:

@@ -85,7 +85,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", metavar="FILE", help="write the steps as a recipe")
     report_option(parser)
     parser.add_argument(
-        "--seconds", type=seconds, default=15.0, metavar="N", help="time limit of the search (default 15)"
+        "--seconds",
+        type=seconds,
+        default=15.0,
+        metavar="N",
+        help="time limit of the search (default 15); one that tried edits which change numbers may be followed by another without",
     )
     output_options(parser, False, "write the improved model here, with --apply")
     sample_options(parser)
