@@ -255,7 +255,7 @@ def as_float(lowering: Lowering, layer: Layer, operand: Operand, own: bool) -> s
     name = lowering.name(operand.tensor)
     if name in lowering.floats:
         return name
-    if name not in lowering.written and operand.quant is None:
+    if name not in lowering.written and operand.quant is None and not in_integers(lowering, name):
         return name  # a float input of the network
     if not own and name in lowering.dequantized:
         return lowering.dequantized[name]
@@ -269,6 +269,12 @@ def as_float(lowering: Lowering, layer: Layer, operand: Operand, own: bool) -> s
     if not own:
         lowering.dequantized[name] = result
     return result
+
+
+def in_integers(lowering: Lowering, name: str) -> bool:
+    """An input of the network whose readers dequantize it; one that reads a view before its Q does not say so itself."""
+    readers = lowering.layers.readers.get(name, ())
+    return any(o.quant is not None for reader in readers for o in reader.inputs if o.tensor == name)
 
 
 def lowered_reads(lowering: Lowering, tensor: str) -> int:
