@@ -252,7 +252,7 @@ class Readers:
         for i, item in enumerate(placed):
             for operand in item.layer.outputs:
                 writer[operand.tensor] = writer[operand.seen] = i
-        self._waiting = [0] * len(placed)
+        self._waiting: list[int] = []
         """Layers that each one reads from."""
         self._readers: list[list[int]] = [[] for _ in placed]
         for i, item in enumerate(placed):
@@ -264,7 +264,7 @@ class Readers:
                 if writer_index is not None and writer_index != i and writer_index not in sources:
                     sources.add(writer_index)
                     self._readers[writer_index].append(i)
-            self._waiting[i] = len(sources)
+            self._waiting.append(len(sources))
 
     def in_order(self, last_first: bool = False, last_ready: bool = False) -> list[Placed]:
         """Breadth first from the inputs; a layer that waits for a cycle comes last.
@@ -282,8 +282,7 @@ class Readers:
                 waiting[reader] -= 1
                 if waiting[reader] == 0:
                     queue.append(reader)
-        if len(order) < len(waiting):
-            order += [i for i, count in enumerate(waiting) if count > 0]
+        order += [i for i, count in enumerate(waiting) if count > 0]
         return [self._placed[i] for i in order]
 
 

@@ -23,6 +23,7 @@ ASKS: dict[str, tuple[Callable[[Lowering], Any], bool]] = {
     "whether there is one": (lambda lowering: "x" in lowering.batches, False),
     "a note that stays as it is": (lambda lowering: lowering.batches.get("y", 0), True),
     "how many steps there are": (lambda lowering: len(lowering.steps), False),
+    "one of the steps": (lambda lowering: lowering.steps[0], False),
     "what the steps are": (lambda lowering: list(lowering.steps), False),
     "all notes": (lambda lowering: sorted(lowering.batches), False),
 }
