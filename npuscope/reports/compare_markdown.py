@@ -30,7 +30,7 @@ def compare_markdown(comparison: Comparison) -> str:
                 difference.what,
                 difference.predicted,
                 difference.actual,
-                f"{layer.evidence.by} {layer.evidence.confidence:.0%}" if layer.evidence else "",
+                f"{layer.evidence.by} {100 * layer.evidence.confidence:.0f} %" if layer.evidence else "",
             )
             for layer in comparison.disagreements
             for difference in layer.differences

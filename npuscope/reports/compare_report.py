@@ -363,7 +363,7 @@ def _row(layer: LayerComparison, name: str) -> tuple[str, ...]:
         else table_ms(predicted.milliseconds),
         "" if actual.milliseconds is None else table_ms(actual.milliseconds),
         "" if actual.epoch is None else str(actual.epoch),
-        "" if evidence is None else f"{evidence.by} {evidence.confidence:.0%}",
+        "" if evidence is None else f"{evidence.by} {100 * evidence.confidence:.0f} %",
         " ".join(f"!{difference.what}" for difference in layer.differences),
     )
 

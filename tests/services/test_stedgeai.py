@@ -309,6 +309,7 @@ FAILURES = {
         {"status": 3, "complaint": "E103(CliRuntimeError): \x1b[31mno room"},
         "ended with status 3: E103",
     ),
+    "signal": ({"status": -11}, "stedgeai was ended by SIGSEGV: ST Edge"),
     "nothing": ({}, "wrote nothing that npuscope can read"),
     "late": ({"sleep": 60}, "its time limit"),
     "endless": ({"endless": True}, "printed more than"),

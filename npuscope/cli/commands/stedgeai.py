@@ -92,7 +92,7 @@ def _compile(
         print_json(stedgeai_json(made, arguments, written, _run_json(compiled)))
     else:
         print_text(
-            f"\ncompiled in {compiled.run.seconds:.1f} s; log and output in {printable(str(compiled.folder))}\n"
+            f"\n{'ran for' if compiled.run.reason else 'compiled in'} {compiled.run.seconds:.1f} s; log and output in {printable(str(compiled.folder))}\n"
         )
     for line in compiled.unread:
         sys.stderr.write(f"npuscope: not read: {printable(line)}\n")

@@ -94,7 +94,7 @@ def diff_words(difference: Difference) -> str:
 def unrelated_words(difference: Difference) -> str:
     """Why nothing is said layer by layer."""
     return (
-        f"unrelated models: {difference.likeness:.0%} of the layers of the smaller one have a layer like them in the other, "
+        f"unrelated models: {100 * difference.likeness:.0f} % of the layers of the smaller one have a layer like them in the other, "
         "so that none are paired"
     )
 

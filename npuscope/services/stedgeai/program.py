@@ -69,6 +69,7 @@ def run_program(
     """
     began = time.monotonic()
     with log.open("ab") as output:
+        start = output.tell()  # the command itself is no message
         try:
             process = subprocess.Popen(  # noqa: S603 - the user's own compiler, an argument list, no shell
                 list(arguments),
@@ -87,9 +88,18 @@ def run_program(
     seconds = time.monotonic() - began
     status = process.returncode
     if not reason and status:
-        message = last_line(log)
-        reason = f"ended with status {status}{f': {message}' if message else ''}"
+        message = last_line(log, start)
+        reason = f"{_ended(status)}{f': {message}' if message else ''}"
     return Run(status, seconds, reason)
+
+
+def _ended(status: int) -> str:
+    if status > 0:
+        return f"ended with status {status}"
+    try:
+        return f"was ended by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was ended by signal {-status}"
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path, limit: float, began: float, job: Job) -> str:
@@ -130,11 +140,11 @@ def _signal_group(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
-def last_line(log: Path) -> str:
-    """The last line of a log that says something, made safe to show."""
+def last_line(log: Path, start: int = 0) -> str:
+    """The last line of a log that says something, made safe to show; from the byte `start` on."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _TAIL))
+            file.seek(max(start, log.stat().st_size - _TAIL))
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return ""

@@ -37,6 +37,8 @@ for name in plan["files"]:
 (out / "network_data.c").write_text("const int nothing = 0;")
 if plan["complaint"]:
     print(plan["complaint"])
+if plan["status"] < 0:
+    os.kill(os.getpid(), -plan["status"])
 sys.exit(plan["status"])
 """
 
