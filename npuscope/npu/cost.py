@@ -99,8 +99,7 @@ class Cost:
         return self.macs / self.compute_cycles if self.compute_cycles else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Inserted:
+class Inserted(NamedTuple):
     """An operator that the compiler adds to an epoch: no layer of the model stands behind it.
 
     1. `kind` is its ONNX operator: Identity (a copy), QuantizeLinear, DequantizeLinear, Transpose, Sub...

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
@@ -24,8 +25,7 @@ from npuscope.neural_art.price.traffic import PARTIAL_BYTES, Flow, partial_sums,
 from npuscope.npu.cost import Cost, Epoch, Move
 
 
-@dataclass(frozen=True, slots=True)
-class Buffer:
+class Buffer(NamedTuple):
     """Memory that one tensor, or several that are views of each other, take from one epoch to another."""
 
     name: str

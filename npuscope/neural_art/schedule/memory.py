@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +72,7 @@ def allocate(buffers: Sequence[Buffer], weights: Mapping[str, int], epochs: int,
 
 def _together(buffers: Sequence[Buffer], epochs: int) -> Buffer:
     """One buffer that lives as long as any of those, as large as they are at once."""
-    aligned = [replace(b, size=-(-b.size // ALIGNMENT) * ALIGNMENT) for b in buffers]
+    aligned = [b._replace(size=-(-b.size // ALIGNMENT) * ALIGNMENT) for b in buffers]
     return Buffer("", _peak(aligned, epochs), min(b.first for b in buffers), max(b.last for b in buffers))
 
 

@@ -1,11 +1,24 @@
-"""What the analysis of one state of a model leaves for that of the next: how layers were lowered and packed, what epochs cost."""
+"""What the analysis of one state of a model leaves for that of the next: lowered layers, packings, memory, prices of epochs."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from npuscope.machine.machine import Target
 from npuscope.neural_art.lowering.journal import Journal
+from npuscope.neural_art.schedule.dataflow import Buffer
 from npuscope.neural_art.schedule.repricing import Repricing
 from npuscope.neural_art.schedule.step_graph import StepGraph
+from npuscope.npu.cost import Memory
+
+
+class Allocated(NamedTuple):
+    """Where buffers and weights were put."""
+
+    buffers: tuple[Buffer, ...]
+    weights: tuple[tuple[str, int], ...]
+    """(layer, bytes), in the order in which they are put."""
+    memory: Memory
 
 
 class Reuse:
@@ -15,5 +28,6 @@ class Reuse:
         self.target = target
         self.journal: Journal | None = None
         self.graph: StepGraph | None = None
+        self.allocated: Allocated | None = None
         older: Repricing | None = before.repricing if before is not None and before.target is target else None
         self.repricing: Repricing = Repricing(older)

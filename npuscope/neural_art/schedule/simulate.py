@@ -12,7 +12,7 @@ from npuscope.neural_art.lowering.borders import quantized_inputs
 from npuscope.neural_art.schedule.dataflow import dataflow
 from npuscope.neural_art.schedule.latency import price
 from npuscope.neural_art.schedule.memory import allocate
-from npuscope.neural_art.schedule.reuse import Reuse
+from npuscope.neural_art.schedule.reuse import Allocated, Reuse
 from npuscope.npu.cost import Cost, Epoch, Memory
 
 
@@ -36,6 +36,12 @@ def simulate(
     weights = {
         name: cost.weights_bytes for name, cost in costs.items() if cost is not None and cost.weights_bytes
     }
-    memory = allocate(moved.buffers, weights, len(epochs), target)
+    kept = before.allocated if before is not None else None
+    if kept is not None and kept.buffers == moved.buffers and kept.weights == tuple(weights.items()):
+        memory = kept.memory
+    else:
+        memory = allocate(moved.buffers, weights, len(epochs), target)
+    if after is not None:
+        after.allocated = Allocated(moved.buffers, tuple(weights.items()), memory)
     known = [reuse.repricing if reuse is not None else None for reuse in (before, after)]
     return price(epochs, layers, costs, moved, memory, target, *known), memory
