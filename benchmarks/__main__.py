@@ -329,7 +329,7 @@ def ordering() -> list[Figure]:
     if not path.is_file():
         return []
     layers, taken = weighing(path)
-    return [Figure(f"gains of the findings of {layers} layers, CPU time", taken, 6.0, "s")]
+    return [Figure(f"gains of the findings of {layers} layers, CPU time", taken, 3.0, "s")]
 
 
 def matching(folder: Path) -> list[Figure]:

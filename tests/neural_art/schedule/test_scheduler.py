@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from builders.scheduled import UNITS
 
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.schedule.orders import orders
-from npuscope.neural_art.schedule.scheduler import pack, pack_in_order
+from npuscope.neural_art.schedule.scheduler import _Packing, pack, pack_in_order
 from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.npu.verdict import Placement
 
@@ -118,7 +118,7 @@ def edited(rng: random.Random, steps: list[Step]) -> list[Step]:
 
 @pytest.mark.parametrize("seed", range(25))
 @pytest.mark.parametrize("reach", [2, 60])
-def test_stretches_of_another_state_are_packed_as_anew(seed: int, reach: int) -> None:
+def test_steps_of_another_state_are_packed_as_anew(seed: int, reach: int) -> None:
     rng = random.Random(seed)
     steps = drawn(rng, rng.randint(1, 120), reach)
     graph = StepGraph(steps)
@@ -131,6 +131,27 @@ def test_stretches_of_another_state_are_packed_as_anew(seed: int, reach: int) ->
             assert packed[-1] == anew
         steps = edited(rng, steps)
         graph = StepGraph(steps, before=graph)
+
+
+@pytest.mark.parametrize("at", [0, 30, 100])
+def test_an_edit_packs_few_epochs_anew(at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two chains beside each other, so that at no moment one step alone can go on."""
+    steps = [step((f"t{i - 2}",), f"t{i}", conv=3) for i in range(120)]
+    before = StepGraph(steps)
+    packed = pack_in_order(before, UNITS, range(120), noted=True)
+    steps[at] = replace(steps[at], elements=steps[at].elements + 1)
+    graph, anew = StepGraph(steps, before=before), list[int]()
+    monkeypatch.setattr(_Packing, "epoch", _counted(_Packing.epoch, anew))
+    assert pack_in_order(graph, UNITS, range(120)) == packed
+    assert len(anew) < 10 < len(packed)
+
+
+def _counted(epoch: Callable[[_Packing], list[int]], calls: list[int]) -> Callable[[_Packing], list[int]]:
+    def counted(packing: _Packing) -> list[int]:
+        calls.append(1)
+        return epoch(packing)
+
+    return counted
 
 
 def test_a_convolution_on_several_accelerators_is_as_many_levels() -> None:
