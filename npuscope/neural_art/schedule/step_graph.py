@@ -24,7 +24,7 @@ class Stretch(NamedTuple):
     """Steps behind it, and how many operands they read from it."""
 
 
-NONE: Mapping[str, int] = MappingProxyType({})
+UNNUMBERED: Mapping[str, int] = MappingProxyType({})
 
 
 class StepGraph:
@@ -34,7 +34,7 @@ class StepGraph:
     """
 
     def __init__(
-        self, steps: Sequence[Step], numbered: Mapping[str, int] = NONE, before: StepGraph | None = None
+        self, steps: Sequence[Step], numbered: Mapping[str, int] = UNNUMBERED, before: StepGraph | None = None
     ) -> None:
         self.steps, self.numbered = steps, numbered
         self.writer: dict[str, int] = {}

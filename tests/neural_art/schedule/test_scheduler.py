@@ -40,6 +40,7 @@ def drawn(rng: random.Random, count: int, reach: int = 60) -> list[Step]:
                 pool=kind == "pool",
                 copy=kind == "copy",
                 free=kind == "free",
+                loops=kind == "conv" and rng.random() < 0.5,
                 portioned=rng.random() < 0.2,
             )
         )
