@@ -213,6 +213,13 @@ REFUSED = {
     "prose": b"The quick brown fox.\n" * 100,
     "other json": b'{"a": 1}',
     "json cut short": json.dumps(c_info()).encode()[:700],
+    "json cut behind whole objects": json.dumps(
+        {
+            "json_schema_version": "2.0",
+            "environment": {"tools": [{"name": "ST.EdgeAI.Core", "environment": []}]},
+        },
+        indent=1,
+    ).encode()[:-5],
     "deep json": b'{"tensors": ' + b"[" * 200_000,
     "c of a cpu": b'#include "network.h"\nAI_ARRAY_OBJ_DECLARE(x)\n',
 }

@@ -154,7 +154,7 @@ def _objects(text: str, taken: list[tuple[str, int, int]]) -> list[tuple[str, in
     decoder = json.JSONDecoder()
     objects: list[tuple[str, int, int]] = []
     position = counted = wasted = 0
-    values = values_in(text)
+    values, filled = values_in(text), len(text.rstrip()) - 1
     for tried, match in enumerate(_OBJECT.finditer(text)):
         start = match.end() - 1
         if tried >= MOST_TRIED or len(objects) >= MOST_PARTS or wasted > MOST_READ * len(text):
@@ -167,6 +167,8 @@ def _objects(text: str, taken: list[tuple[str, int, int]]) -> list[tuple[str, in
         try:
             value, end = decoder.raw_decode(text, start)
         except (ValueError, RecursionError) as error:
+            if _reached(error, text) >= filled:
+                break  # cut short: the objects behind are its own
             wasted += _reached(error, text) - start
             value, end = _commented(text, start, match.start())
         if isinstance(value, dict) and value:
