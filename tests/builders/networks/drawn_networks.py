@@ -123,8 +123,11 @@ def arithmetic(net: Network, source: str, shape: Shape) -> None:
 
 def concat(net: Network, source: str, shape: Shape) -> None:
     axis = net.draw(st.integers(1, len(shape) - 1))
-    around = (shape[:axis], shape[axis + 1 :])
-    fit = [name for name, other in net.shapes.items() if (other[:axis], other[axis + 1 :]) == around]
+    fit = [
+        name
+        for name, other in net.shapes.items()
+        if len(other) == len(shape) and all(other[i] == shape[i] for i in range(len(shape)) if i != axis)
+    ]
     parts = [source, *net.draw(st.lists(st.sampled_from(fit), min_size=1, max_size=3))]
     total = sum(net.shapes[part][axis] for part in parts)
     net.add("Concat", parts, (*shape[:axis], total, *shape[axis + 1 :]), axis=axis)

@@ -227,7 +227,7 @@ def test_markdown_lists_differences_first() -> None:
     model = snapshot()
     comparison = compare(model, [artefact(Content("dot", nodes=tuple(graph_of(model, simd="8x8"))))])
     text = compare_markdown(comparison)
-    assert "| Gemm_30 | Gemm | 256→1024 | simd | 16x8 | 8x8 | name 98% |" in text
+    assert "| Gemm_30 | Gemm | 256→1024 | simd | 16x8 | 8x8 | name 98 % |" in text
 
 
 @pytest.mark.skipif(not (SHARED / "thread").is_dir(), reason="the forum case is not here")

@@ -102,7 +102,7 @@ async def test_escape_stops_the_trials(
         await pilot.press("escape")
         await settle(pilot)
         assert not isinstance(pilot.app.screen, QuantizeScreen)
-        assert stopped == [True]
+        await until(pilot, lambda: stopped == [True])
 
 
 async def test_a_quantized_model_and_an_edited_one_are_not_quantized(
