@@ -132,8 +132,14 @@ def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
         depths = _depths(conv.in_channels // group, deepest, target.tiling.max_in_series, target)
         if deep and depths and conv.input_size[1] * depths[0][2] > target.toolchain.deep1x1_line_buffer:
             continue  # not tried with fewer channels at a time either (st_yolo_x_480, 3.0)
-        ways = [
-            Tiling(
+        if not depths:
+            continue
+
+        def made(
+            series: int, iterations: int, channels: int, group: int = group, deep: bool = deep,
+            dss2: bool = dss2, per_pass: int = per_pass,
+        ) -> Tiling:  # fmt: skip
+            return Tiling(
                 simd=simd,
                 deep1x1=deep,
                 dss2=dss2,
@@ -147,13 +153,13 @@ def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
                 parts=parts,
                 stripes=cut_in,
             )
-            for series, iterations, channels in depths
-        ]
-        if ways:
-            # Each sub-mask is tiled alone: that fewer CAs would let another one run beside it does not count.
-            first = work(ways[0], conv).cycles / ways[0].steps if len(ways) > 1 else 0
-            as_fast = [t for t in ways[1:] if work(t, conv).cycles / t.steps <= first]
-            yield min((ways[0], *as_fast), key=lambda t: t.accelerators)
+
+        best = made(*depths[0])
+        # Each sub-mask is tiled alone: that fewer CAs would let another one run beside it does not count.
+        most_cycles = work(best, conv).cycles / best.steps if len(depths) > 1 else 0
+        fewer = sorted((one for one in depths[1:] if one[0] < best.accelerators), key=lambda one: one[0])
+        ways = (made(*one) for one in fewer)
+        yield next((way for way in ways if work(way, conv).cycles / way.steps <= most_cycles), best)
 
 
 def _modes(
@@ -358,13 +364,18 @@ def work(tiling: Tiling, conv: Convolution) -> Work:
         width += (tiling.stripes - 1) * (conv.kernel[1] - 1) * conv.dilation[1]
     features = conv.batch * conv.in_channels * height * width // tiling.accelerators
     feat = features * (1 if tiling.stationary else tiling.passes)
-    taps = max(rows * columns for rows, columns in tiling.parts) if tiling.parts else math.prod(conv.kernel)
-    weights = conv.out_channels * (conv.in_channels // tiling.group) * taps
+    weights = conv.out_channels * (conv.in_channels // tiling.group) * _taps(tiling.parts or (conv.kernel,))
     out = conv.batch * conv.out_channels * math.prod(conv.output_size) * tiling.iterations
     steps = tiling.steps
     return Work(
         steps * -(-feat // feat_rate), steps * -(-weights // weight_rate), steps * out, tiling.iterations > 1
     )
+
+
+@lru_cache(maxsize=1 << 10)
+def _taps(parts: tuple[tuple[int, int], ...]) -> int:
+    """Weights of the largest sub-mask, rows times columns."""
+    return max(rows * columns for rows, columns in parts)
 
 
 @cache
