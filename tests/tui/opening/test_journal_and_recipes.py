@@ -45,7 +45,7 @@ async def test_edits_survive_and_are_offered_again(denoiser: Path, explore: Any,
         screen = pilot.app.screen
         assert isinstance(screen, RestoreScreen)
         title, about = screen.heading()
-        assert plain(title) == "2 edits of an unsaved session"
+        assert plain(title) == "2 unsaved edits"
         assert plain(about).startswith(f"of {denoiser.name}, from ")
         page = screen.query_one(Page)
         assert any("Gemm_30" in plain(page.body(i, 60)) for i in range(page.count))

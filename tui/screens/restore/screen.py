@@ -17,6 +17,9 @@ from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.spans import Line, line, quiet, strong, wrap
 
+_INSIDE = 59
+"""Cells of a heading, for a title and the names beside it."""
+
 
 class Answer(Enum):
     """What to do with them."""
@@ -49,9 +52,11 @@ class RestoreScreen(Dialog[Answer]):
 
     def heading(self) -> tuple[Line, Line]:
         """How many, of which file, and from when."""
-        title = f"{plural(len(self._edits), 'edit')} of an unsaved session"
+        title = plural(len(self._edits), "unsaved edit")
         since = f", from {when(self._since, datetime.now())}" if self._since else ""
-        return line(strong(title)), line(quiet(f"of {shown(self._file, 62 - len(since))}{since}"))
+        return line(strong(title)), line(
+            quiet(f"of {shown(self._file, _INSIDE - len(title) - len(since))}{since}")
+        )
 
     def content(self) -> Iterable[Widget]:
         """The edits."""
