@@ -343,7 +343,7 @@ class _Packing:
         self, i: int, inside: set[int], taken: list[int], outputs: set[int], use: list[int]
     ) -> None:
         """A copy may write its result transposed: the views behind it come along."""
-        for reader in self.readers[i]:
+        for reader in sorted(self.readers[i], key=self.rank.__getitem__):
             step = self.steps[reader]
             busy = step.conv or step.arith or step.activ or step.pool or step.copy or step.free
             if busy or reader in inside or not step.on_npu:
