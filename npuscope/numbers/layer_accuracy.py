@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -11,9 +11,9 @@ from onnx import ModelProto, TensorProto, helper
 
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
-from npuscope.model.graph import Graph
+from npuscope.model.graph import Graph, Node
 from npuscope.model.inspection.weights import reach
-from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, fold, is_qdq
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, fold, is_qdq
 from npuscope.model.load import Source
 from npuscope.model.quant import of_node
 from npuscope.model.serialize import to_model
@@ -36,7 +36,10 @@ class LayerAccuracy:
     sqnr_db: float | None
     """Of its output, everything before it quantized too."""
     own_sqnr_db: float | None
-    """Of its output where it reads the reference's own values: its weights, its arithmetic and its output's scale."""
+    """Of its output where it reads the reference's own values: its weights, its arithmetic and its output's scale.
+
+    What a model's input loses on its grid is the input's own, not of the first layer that computes.
+    """
     clipped: float | None
     """Share of the reference's values beyond the ends of its output's range; None where that is not quantized."""
     used_range: float | None
@@ -61,13 +64,18 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A tensor both models have: `written` by the quantized one's layer, and `read` by those after it."""
+    """A tensor both models have: `written` by the quantized one's layer, and `read` by those after it.
+
+    `others` hold the same values: a Q may have a DQ for each of its readers. An input that no layer quantizes has no
+    layer: nothing is said of it, but what reads it is fed the reference's values as well.
+    """
 
     layer: str
     tensor: str
     written: str
     read: str
     ends: tuple[float, float] | None
+    others: tuple[str, ...] = ()
 
 
 class _Channels:
@@ -112,15 +120,16 @@ def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = Q
     2. Raises ModelError where a model does not run or they share no layer, StoppedError where the job is stopped.
     """
     places = _places(a.graph, b.graph)
-    if not places:
+    if not any(place.layer for place in places):
         raise ModelError(
             f"{b.path}: no layer writes a tensor that {a.path} has; they cannot be compared layer by layer"
         )
     if set(a.graph.inputs) != set(b.graph.inputs):
         raise ModelError(f"{b.path}: has other inputs than {a.path}")
-    shown = {place.tensor: _shown(a.graph, place.tensor) for place in places}
+    shown = {place.tensor: _shown(a.graph, place.tensor)[0] for place in places}
     reads = [place.read for place in places]
-    reference = _runner(a, _watching(to_model(a, a.graph), list(shown.values())))
+    computed = [name for name in shown.values() if name not in a.graph.inputs]
+    reference = _runner(a, _watching(to_model(a, a.graph), computed))
     quantized = _runner(b, _watching(to_model(b, b.graph), reads))
     alone = _runner(b, _watching(_fed(to_model(b, b.graph), places), reads))
     taken = set(alone.inputs)
@@ -159,6 +168,7 @@ def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = Q
             channels[index].mean,
         )
         for index, place in enumerate(places)
+        if place.layer
     ]
     layers.sort(key=lambda layer: inf if layer.own_sqnr_db is None else layer.own_sqnr_db)
     return Accuracy(tuple(layers), len(by_name), len(samples))
@@ -177,14 +187,15 @@ def _used(ends: tuple[float, float] | None, span: tuple[float, float]) -> float 
 
 def _places(a: Graph, b: Graph) -> list[_Place]:
     """One a layer and output, in the order of `b`."""
-    places: list[_Place] = []
-    seen: set[str] = set()
-    for layer in fold(b).layers:
+    layers = fold(b)
+    places = [place for name in b.inputs for place in _input_places(a, b, layers, name)]
+    seen = {place.read for place in places}
+    for layer in layers.layers:
         for operand in layer.outputs:
             writer = b.producer(operand.tensor)
             is_q = writer is not None and is_qdq(writer) and writer.op == QUANTIZE
             tensor = writer.input(0) if writer is not None and is_q else operand.tensor
-            read = _shown(b, tensor)
+            read, *others = _shown(b, tensor)
             # An output of the model keeps its name behind its DQ; the layer's own tensor then has another.
             name = tensor if tensor in a.producers else read
             if name not in a.producers or read in seen or a.type(name).dtype != "float32":
@@ -193,29 +204,56 @@ def _places(a: Graph, b: Graph) -> list[_Place]:
             if dims is None or b.type(tensor).dtype != "float32" or dims != b.type(tensor).dims:
                 continue
             seen.add(read)
-            quant = of_node(b, writer) if writer is not None and is_q else None
-            ends = quant.range if quant is not None and not quant.per_channel else None
-            places.append(_Place(layer.name, name, tensor, read, ends))
+            ends = _ends(b, writer) if is_q else None
+            places.append(_Place(layer.name, name, tensor, read, ends, tuple(others)))
     return places
 
 
-def _shown(graph: Graph, tensor: str) -> str:
-    """The tensor behind its Q and DQ, where it has them: what the layers after it read."""
-    for index in graph.consumers.get(tensor, ()):
-        node = graph.nodes[index]
-        if is_qdq(node) and node.op == QUANTIZE and node.input(0) == tensor:
-            for reader in graph.consumers.get(node.outputs[0], ()):
-                following = graph.nodes[reader]
-                if is_qdq(following) and following.op == DEQUANTIZE:
-                    return following.outputs[0]
-    return tensor
+def _input_places(a: Graph, b: Graph, layers: Layers, name: str) -> Iterator[_Place]:
+    """An input of both models that the second quantizes, or takes as integers."""
+    if a.type(name).dtype != "float32" or a.type(name).dims != b.type(name).dims:
+        return
+    if b.type(name).dtype == "float32":
+        quantizers = _reading(b, name, QUANTIZE)
+        read, *others = _shown(b, name)
+        if quantizers and read != name:
+            layer = layers.of_node.get(quantizers[0].name)
+            own = layer is not None and layer.op == QUANTIZE
+            label = layer.name if layer is not None and own else ""
+            yield _Place(label, name, name, read, _ends(b, quantizers[0]), tuple(others))
+        return
+    seen = [node.outputs[0] for node in _reading(b, name, DEQUANTIZE)]
+    if seen:
+        yield _Place("", name, seen[0], seen[0], None, tuple(seen[1:]))
+
+
+def _reading(graph: Graph, tensor: str, op: str) -> list[Node]:
+    """The Qs, or DQs, of a tensor."""
+    readers = (graph.nodes[index] for index in graph.consumers.get(tensor, ()))
+    return [node for node in readers if is_qdq(node) and node.op == op and node.input(0) == tensor]
+
+
+def _shown(graph: Graph, tensor: str) -> list[str]:
+    """The tensors behind its Q and that one's DQs, where it has them: what the layers after it read."""
+    for node in _reading(graph, tensor, QUANTIZE):
+        behind = [following.outputs[0] for following in _reading(graph, node.outputs[0], DEQUANTIZE)]
+        if behind:
+            return behind
+    return [tensor]
+
+
+def _ends(graph: Graph, quantizer: Node | None) -> tuple[float, float] | None:
+    """The range of a Q of one scale."""
+    quant = of_node(graph, quantizer) if quantizer is not None else None
+    return quant.range if quant is not None and not quant.per_channel else None
 
 
 def _fed(model: ModelProto, places: Sequence[_Place]) -> ModelProto:
     """The model with every shared tensor read from a new input: each layer computes on the reference's values."""
     renamed: dict[str, str] = {}
     for place in places:
-        renamed[place.read] = renamed[place.written] = FED + place.tensor
+        for name in (place.read, place.written, *place.others):
+            renamed[name] = FED + place.tensor
         model.graph.input.append(helper.make_tensor_value_info(FED + place.tensor, TensorProto.FLOAT, None))
     writers = {name: node for node in model.graph.node for name in node.output}
     for node in model.graph.node:
@@ -246,7 +284,7 @@ def _runner(source: Source, model: ModelProto) -> RuntimeSession:
 
 
 def _run(runner: RuntimeSession, names: Sequence[str], feeds: Sample) -> list[Array]:
-    """The named outputs, one that is named twice given twice. Raises ModelError."""
-    unique = list(dict.fromkeys(names))
-    by_name = dict(zip(unique, runner.run(unique, feeds), strict=True))
+    """The named inputs and outputs, one that is named twice given twice. Raises ModelError."""
+    unique = list(dict.fromkeys(name for name in names if name not in feeds))
+    by_name = {**feeds, **dict(zip(unique, runner.run(unique, feeds), strict=True))}
     return [by_name[name] for name in names]

@@ -14,12 +14,17 @@ from builders.networks.float_networks import NETWORKS
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from npuscope.cli.main import main
+from npuscope.edits.kinds.int8_borders import Int8Borders
+from npuscope.machine.build import Build
+from npuscope.machine.machine import target_of
 from npuscope.model.load import Source, load, source_of
+from npuscope.model.serialize import to_model
 from npuscope.npu.loss_levels import BAD
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.layer_accuracy import layer_accuracy
 from npuscope.numbers.quantize import Settings, quantize
 from npuscope.numbers.runner import Sample
+from npuscope.session import Session
 
 LAYERS = 5
 
@@ -185,11 +190,8 @@ def test_a_wrong_scale_ranks_first_in_branching_networks(name: str) -> None:
     places = own_scales(model)
     picked = places[:: max(1, len(places) // 4)]
     for tensor, scale in picked:
-        wrong = ModelProto.FromString(model.SerializeToString())
-        for entry in wrong.graph.initializer:
-            if entry.name == scale:
-                entry.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(entry) * np.float32(8), scale))
-        accuracy = layer_accuracy(source, source_of(Path("wrong.onnx"), wrong), samples[:2])
+        wrong = source_of(Path("wrong.onnx"), scaled(model, scale, 8))
+        accuracy = layer_accuracy(source, wrong, samples[:2])
         wanted = tensor.removesuffix("_QuantizeLinear_Input")
         if accuracy.layers[0].tensor != wanted:
             exceptions.append(wanted)
@@ -239,9 +241,6 @@ def test_own_error_is_that_of_a_plain_numpy_computation() -> None:
         for sample in samples:
             x = sample["x"] if watched[0] == "x" else session.run([watched[0]], dict(sample))[0]
             wanted.append(session.run([watched[1]], dict(sample))[0])
-            if watched[0] == "x":  # a graph input is not a layer's output: it is read behind its own Q and DQ
-                scale, zero = initializers["x_scale"], int(initializers["x_zero_point"])
-                x = (np.clip(np.rint(x / scale) + zero, -128, 127) - zero) * scale
             weight, bias = node.input[1], node.input[2]
             weights = initializers[f"{weight}_quantized"] * initializers[f"{weight}_scale"].reshape(-1, 1)
             biases = initializers[f"{bias}_quantized"] * initializers[f"{bias}_quantized_scale"].reshape(-1)
@@ -252,6 +251,59 @@ def test_own_error_is_that_of_a_plain_numpy_computation() -> None:
         assert own == pytest.approx(ratio(np.concatenate(wanted), np.concatenate(actual)), abs=0.1)
         checked += 1
     assert checked == 4
+
+
+def scaled(model: ModelProto, scale: str, factor: float) -> ModelProto:
+    """The model with one scale another."""
+    wrong = ModelProto.FromString(model.SerializeToString())
+    for entry in wrong.graph.initializer:
+        if entry.name == scale:
+            entry.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(entry) * np.float32(factor), scale))
+    return wrong
+
+
+def test_what_an_input_loses_is_its_own_not_of_the_layer_that_reads_it() -> None:
+    source, model, samples = quantized("residual")
+    right, wrong = (
+        layer_accuracy(source, source_of(Path("q.onnx"), one), samples)
+        for one in (model, scaled(model, "x_scale", 8))
+    )
+    first = wrong.layers[0]
+    assert (first.name, first.tensor) == ("x_QuantizeLinear", "x")
+    own = {layer.name: layer.own_sqnr_db for layer in right.layers}
+    assert first.own_sqnr_db is not None and first.own_sqnr_db < own["x_QuantizeLinear"] - 15
+    assert {layer.name: layer.own_sqnr_db for layer in wrong.layers[1:]} == {
+        name: ratio for name, ratio in own.items() if name != "x_QuantizeLinear"
+    }
+    # Where the model takes integers, no layer quantizes them, and the others lose the same.
+    session = Session.open(source_of(Path("q.onnx"), model), target_of(Build())).edit(Int8Borders())
+    assert isinstance(session, Session)
+    integers = source_of(Path("i.onnx"), to_model(session.source, session.graph))
+    assert integers.graph.type("x").dtype == "int8"
+    layers = layer_accuracy(source, integers, samples).layers
+    assert {layer.name: layer.own_sqnr_db for layer in layers} == {
+        name: ratio for name, ratio in own.items() if name in {layer.name for layer in layers}
+    }
+
+
+def test_a_dequantizer_for_each_reader_changes_no_figure() -> None:
+    source, model, samples = quantized("residual")
+    several = ModelProto.FromString(model.SerializeToString())
+    readers = Counter(name for node in several.graph.node for name in node.input)
+    for node in list(several.graph.node):
+        for place, name in enumerate(node.input):
+            writer = next((one for one in several.graph.node if name in one.output), None)
+            if writer is None or writer.op_type != "DequantizeLinear" or readers[name] < 2:
+                continue
+            readers[name] -= 1
+            again = helper.make_node("DequantizeLinear", writer.input, [f"{name}_{node.name}_{place}"])
+            several.graph.node.insert(list(several.graph.node).index(writer), again)
+            node.input[place] = again.output[0]
+    assert len(several.graph.node) > len(model.graph.node)
+    one, other = (
+        layer_accuracy(source, source_of(Path("q.onnx"), made), samples).layers for made in (model, several)
+    )
+    assert one == other
 
 
 @pytest.mark.parametrize("name", ["gates", "residual", "attention"])
