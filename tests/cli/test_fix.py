@@ -7,6 +7,7 @@ import json
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 from builders import models
 from hypothesis import given, settings
@@ -22,6 +23,7 @@ from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.to_qdq import ToQdq
 from npuscope.edits.registry import KINDS, words_of
 from npuscope.model.load import load
+from npuscope.numbers.inputs import random_samples
 
 MODEL = str(models.DENOISER)
 
@@ -127,3 +129,41 @@ def test_a_layer_by_the_short_name_that_tables_print(
     assert short not in load(sample).graph.node_index, "the name in the model is longer"
     assert main(["fix", sample, "--layer", short]) == 0
     assert short in capsys.readouterr().out
+
+
+# -- what edits do to the numbers
+
+
+def test_edits_that_change_numbers_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["split-in", "layer=Gemm_28", "sizes=144+113", "--samples", "2"]
+    split = ["split", MODEL, "--layer", "Gemm_28", "--axis", "in", "--parts", "144,113", "--samples", "2"]
+    assert main(["fix", MODEL, *words, "--json"]) == 0
+    decibels = json.loads(capsys.readouterr().out)["verification"]["sqnr_db_min"]
+    said = f"Every output keeps at least {decibels:.1f} dB over 2 random samples."
+    for command in (["fix", MODEL, *words], split):
+        assert main(command) == 0
+        assert said in capsys.readouterr().out
+        assert main([*command, "--least-db", str(decibels - 1)]) == 0
+        capsys.readouterr()
+        assert main([*command, "--least-db", str(decibels + 1)]) == 1
+        assert "less than" in capsys.readouterr().out
+    written = tmp_path / "fixed.onnx"
+    assert main(["fix", MODEL, *words, "-o", str(written)]) == 0
+    capsys.readouterr()
+    again = ["apply", MODEL, str(written), "-o", str(tmp_path / "again.onnx"), "--samples", "2"]
+    assert main(again) == 0
+    assert said in capsys.readouterr().out
+    assert main([*again, "--force", "--least-db", str(decibels + 1)]) == 1
+
+
+def test_edits_that_change_none_are_not(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fix", MODEL, "pad-in", "layer=Gemm_28", "channels=264", "--least-db", "200"]) == 0
+    assert "keeps at least" not in capsys.readouterr().out
+
+
+def test_the_samples_given_are_those_measured_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = load(MODEL)
+    np.savez(tmp_path / "in.npz", **dict(random_samples(source, 1, 9)[0]))
+    words = ["split-in", "layer=Gemm_28", "sizes=144+113"]
+    assert main(["fix", MODEL, *words, "--inputs", str(tmp_path / "in.npz")]) == 0
+    assert "dB over 1 sample from the files given.\n" in capsys.readouterr().out

@@ -100,4 +100,6 @@ def test_the_command_line_says_it_and_makes_the_rest(
     assert main([*command, "--inputs", str(own), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["numbers"]["held_back"] == []
     assert "quantize" in {entry.edit.kind for entry in load_recipe(recipe).entries}
-    assert main([*command, "--least-db", "-3"]) == 2
+    for least in ("-3", "0", "nan", "201", "many"):
+        with pytest.raises(SystemExit, match="2"):
+            main([*command, "--least-db", least])

@@ -1,5 +1,7 @@
 """List the edits that help a layer or the model, and apply them by name.
 
+Edits that change numbers are measured. Exit status 1 where an output keeps less than --least-db.
+
 Examples:
   npuscope fix model.onnx                      edits of the whole model
   npuscope fix model.onnx --layer Conv_7       edits that help a layer
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from npuscope.cli.common import (
     DONE,
+    FOUND,
     applied,
     as_int8_options,
     layer_name,
@@ -28,6 +31,7 @@ from npuscope.cli.common import (
     write_model,
 )
 from npuscope.cli.console import print_json, print_text
+from npuscope.cli.losses import least_option, loss_of
 from npuscope.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -54,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help=f"one JSON object (schema {SCHEMA})")
     output_options(parser, False, "write the edited model here; without it, only show what would change")
     sample_options(parser)
+    least_option(parser, "exit status 1 where an output keeps a smaller ratio of signal to difference")
     as_int8_options(parser)
     target_options(parser)
     if isinstance(parser, Parser):
@@ -138,18 +143,24 @@ def _list_model(options: argparse.Namespace, session: Session) -> int:
 
 def _make(options: argparse.Namespace, session: Session) -> int:
     from npuscope.reports.change_report import change_json, change_words
+    from npuscope.reports.several.verify_report import loss_text
     from npuscope.snapshot import analyse
 
     edits = parsed(options.words, options.layer)
     changed = applied(options, session, edits)
     before = analyse(session)
     after = analyse(changed, before)
+    loss = loss_of(options, changed)
     status = write_model(options, changed) if options.output else DONE
+    if loss is not None and loss.too_much:
+        status = FOUND
     if options.json:
-        print_json(change_json(changed, before, after, None))
+        print_json(change_json(changed, before, after, loss.whole_model if loss is not None else None))
         return status
     print_text("\n".join(f"{edit.describe()} ({edit.exactness.value})" for edit in edits))
     print_text(change_words(changed, before, after))
+    if loss is not None:
+        print_text(loss_text(loss))
     if options.output:
         print_text(f"written {options.output}")
     return status

@@ -30,10 +30,10 @@ from npuscope.cli.common import (
     write_model,
 )
 from npuscope.cli.console import print_json, print_text
+from npuscope.cli.losses import least_option, loss_of
 from npuscope.cli.report_file import check_outputs, report_option, write_report
 
 if TYPE_CHECKING:
-    from npuscope.numbers.verify_regions import LocalVerification
     from npuscope.planning.accuracy.time_budget import TimeBudgetResult
     from npuscope.planning.plan import Plan
     from npuscope.session import Session
@@ -67,13 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also bring layers onto the NPU if that makes the model slower",
     )
-    parser.add_argument(
-        "--least-db",
-        type=float,
-        default=None,
-        metavar="N",
-        help="leave out steps that take an output below this ratio of signal to difference (default 25)",
-    )
+    least_option(parser, "leave out steps that take an output below this ratio of signal to difference")
     parser.add_argument(
         "--accept-loss",
         action="store_true",
@@ -145,8 +139,6 @@ def run(options: argparse.Namespace) -> int:
     if budget.decibels is not None:
         plan = unwrap(trimmed_to(session, plan, budget.decibels, chosen_samples(options, session)))
     least = options.least_db
-    if least is not None and not 0 < least <= 200:
-        raise ModelError(f"--least-db {least:g} is not a number of dB from 0 to 200")
     within_ms = None
     if options.max_ms:
         plan, within_ms = _within_ms(options, session, plan)
@@ -161,7 +153,10 @@ def run(options: argparse.Namespace) -> int:
     summary, checked, status = "", None, DONE
     if options.apply or options.recipe or options.report or budget.decibels is not None:
         changed = applied(options, session, [plan.steps[index].edit for index in taken])
-        checked = _measured(options, session, changed)
+        measured = loss_of(options, changed)
+        if measured is not None and measured.unknown:
+            raise ModelError(measured.unknown)
+        checked = measured.checked if measured is not None else None
         if options.recipe:
             save(changed, options.recipe, options.force)
             summary += f"written {options.recipe}\n"
@@ -211,14 +206,3 @@ def _within_ms(options: argparse.Namespace, session: Session, plan: Plan) -> tup
     else:
         samples = samples_for_both(reference, session.source, options.samples, options.seed)
     return unwrap(within_time(session, plan, options.max_ms, samples, reference, options.inputs is not None))
-
-
-def _measured(options: argparse.Namespace, session: Session, changed: Session) -> LocalVerification | None:
-    """What the steps do to the edited regions, and to the outputs of a model that is not too large to run."""
-    from npuscope.numbers.verify_regions import verify_local
-    from npuscope.planning.plan import loss
-
-    if not any(loss(edit.exactness) for edit in changed.done):
-        return None
-    samples = chosen_samples(options, session) if options.inputs else None
-    return verify_local(changed, options.samples, options.seed, inputs=samples)

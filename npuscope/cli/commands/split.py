@@ -1,7 +1,8 @@
 """Split a Conv, Gemm or MatMul along its channels.
 
 Without -o it only says what would change. A split of output channels is bit-exact; a split of input channels gives
-each partial sum a scale of its own, measured on samples.
+each partial sum a scale of its own, measured on samples. What the outputs keep is measured too: exit status 1 where that
+is less than --least-db.
 
 Examples:
   npuscope split model.onnx --layer Gemm_28 --axis in --parts 144,113 -o fixed.onnx
@@ -14,6 +15,7 @@ import argparse
 
 from npuscope.cli.common import (
     DONE,
+    FOUND,
     applied,
     layer_name,
     open_session,
@@ -24,6 +26,7 @@ from npuscope.cli.common import (
     write_model,
 )
 from npuscope.cli.console import print_text
+from npuscope.cli.losses import least_option, loss_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     output_options(parser, False, "write the split model here; without it, only show what would change")
     sample_options(parser)
+    least_option(parser, "exit status 1 where an output keeps a smaller ratio of signal to difference")
     target_options(parser)
 
 
@@ -47,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.edits.kinds.split_output import SplitOutput
     from npuscope.edits.toolkit.sizes import parse_sizes
     from npuscope.edits.toolkit.weighted import weighted_layer
+    from npuscope.reports.several.verify_report import loss_text
     from npuscope.reports.text_report import edit_text
     from npuscope.snapshot import analyse
 
@@ -58,8 +63,11 @@ def run(options: argparse.Namespace) -> int:
     changed = applied(options, session, (SplitInput(layer, sizes) if inward else SplitOutput(layer, sizes),))
     before = analyse(session)
     print_text(edit_text(changed.done[-1], layer, before, analyse(changed, before)))
+    loss = loss_of(options, changed)
+    if loss is not None:
+        print_text(loss_text(loss))
+    status = DONE
     if options.output:
         status = write_model(options, changed)
         print_text(f"written {options.output}")
-        return status
-    return DONE
+    return FOUND if loss is not None and loss.too_much else status

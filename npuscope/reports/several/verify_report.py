@@ -8,6 +8,7 @@ from npuscope.npu.figures import plural, thousands
 from npuscope.numbers.blame import Culprit, Parting
 from npuscope.numbers.verify_models import Verification
 from npuscope.numbers.verify_regions import LocalVerification, RegionDifference
+from npuscope.services.loss import Loss
 
 NAME_WIDTH = 40
 
@@ -51,6 +52,26 @@ def places_text(verification: LocalVerification) -> str:
     if len(places) > PLACES:
         lines.append(f"and {len(places) - PLACES} more")
     return "\n".join(lines) + "\n"
+
+
+def loss_text(loss: Loss) -> str:
+    """What every output keeps of the numbers there were before, on what samples, and whether that is enough."""
+    if loss.checked is None:
+        return f"What the edits do to the outputs was not measured: {loss.unknown}\n"
+    whole = loss.whole_model
+    if whole is None:
+        return f"The model is too large to be run in passing.\n{places_text(loss.checked).lstrip()}"
+    own = loss.user_supplied
+    drawn = plural(whole.samples, "sample" if own else "random sample") + " from the files given" * own
+    if whole.bit_exact:
+        sentences = [f"Bit-exact over {drawn}."]
+    else:
+        sentences = [f"Every output keeps at least {loss.decibels or 0:.1f} dB over {drawn}."]
+    if loss.too_much:
+        sentences.append(f"That is less than {loss.least:g} dB (--least-db).")
+    if not loss.user_supplied:
+        sentences.append("With --inputs, scales and dB are those of your own samples.")
+    return " ".join(sentences) + "\n"
 
 
 def _label(region: RegionDifference) -> str:
