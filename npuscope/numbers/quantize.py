@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from npuscope.jobs import QUIET, Job, StoppedError
 from npuscope.model.as_int8.pairs import LAST_AXIS, NOT_QUANTIZED
@@ -30,6 +30,9 @@ METHODS = ("minmax", "entropy", "percentile")
 
 OPSET = 13
 """The first whose QuantizeLinear has an axis, which scales per channel need."""
+
+COERCED = frozenset({"Softmax", "LogSoftmax", "Hardmax"})
+"""Operators that took all axes from one on together until then."""
 
 IR = 7
 """The version of the format that came with it."""
@@ -109,6 +112,7 @@ def _prepared(source: Source, settings: Settings) -> ModelProto:
             f"{source.path}: imports no opset of ONNX's own operators, and only those are quantized"
         )
     if version < OPSET:
+        _state_shapes(source, proto)
         try:
             proto = version_converter.convert_version(proto, OPSET)
         except Exception as error:  # onnx raises types of its own
@@ -130,6 +134,20 @@ def _prepared(source: Source, settings: Settings) -> ModelProto:
     _lift_constants(proto)
     _free_names(proto)
     return proto
+
+
+def _state_shapes(source: Source, proto: ModelProto) -> None:
+    """Write the shapes that the conversion looks for: without them it puts a Softmax between a Flatten and a Reshape."""
+    known = {value.name for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output)}
+    for node in proto.graph.node:
+        if node.op_type not in COERCED or node.input[0] in known:
+            continue
+        dims = source.graph.type(node.input[0]).dims
+        if dims is not None and source.graph.type(node.input[0]).dtype in FLOATS:
+            proto.graph.value_info.append(
+                helper.make_tensor_value_info(node.input[0], TensorProto.FLOAT, dims)
+            )
+            known.add(node.input[0])
 
 
 def _embed(source: Source, proto: ModelProto) -> None:

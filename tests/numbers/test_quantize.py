@@ -100,3 +100,23 @@ def test_all_that_it_writes_on_its_way_lies_in_one_folder(
     folders = {name.split("/")[0] for name in seen}
     assert len(folders) == 1 and folders.pop().startswith(f"{FOLDERS}{os.getpid()}-")
     assert any("ort.quant" in name for name in seen) and not list(place.iterdir())
+
+
+@pytest.mark.parametrize("op", ["Softmax", "LogSoftmax"])
+def test_a_softmax_of_an_old_opset_stays_one_layer(op: str, tmp_path: Path) -> None:
+    """Its shape follows from a size that the file computes, as Paddle's exporter leaves it."""
+    text = f"""<ir_version: 7, opset_import: ["" : 11]>
+    g (float[1,4,6,6] x) => (float[1,3] y)
+      <int64[1] start = {{0}}, int64[1] end = {{1}}, int64[1] rest = {{144}}> {{
+      sizes = Shape(x)
+      batch = Slice(sizes, start, end)
+      form = Concat<axis = 0>(batch, rest)
+      flat = Reshape(x, form)
+      product = MatMul(flat, w)
+      y = {op}<axis = 1>(product)
+    }}"""
+    model = onnx.parser.parse_model(text)
+    weights = np.random.default_rng(5).normal(size=(144, 3)).astype(np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(weights, "w"))
+    operators = [node.op_type for node in made_of(model, tmp_path).graph.node]
+    assert operators.count(op) == 1 and operators.count("Reshape") == 1 and "Flatten" not in operators
