@@ -103,6 +103,32 @@ class Terminal:
         return time.perf_counter() - begin
 
 
+def split_times(
+    shown: Terminal, layer: bytes, parts: bytes, runs: int = 5
+) -> tuple[list[float], list[float]]:
+    """Seconds from a key to the split of a layer in the header: as it is made, and as it is made again after `u`."""
+
+    def press(keys: bytes) -> None:
+        for key in keys:
+            shown.press(bytes([key]))
+
+    press(b"/" + layer + b"\r")
+    made, again = [], []
+    for _ in range(runs):
+        press(b"s")
+        shown.rest(1.0)
+        press(parts)
+        made.append(shown.shown_after(b"\r", b"1 edit"))
+        shown.rest(1.0)
+        press(b"u")
+        shown.rest(1.0)
+        again.append(shown.shown_after(b"r", b"1 edit"))
+        shown.rest(1.0)
+        press(b"u")
+        shown.rest(1.0)
+    return made, again
+
+
 def p95(frames: Sequence[Frame]) -> float:
     """The time of the 95th of 100 frames."""
     times = sorted(frame.seconds for frame in frames)

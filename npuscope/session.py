@@ -41,6 +41,8 @@ class Session:
     done: tuple[Edit, ...] = ()
     undone: tuple[Edit, ...] = ()
     exported: tuple[Edit, ...] | None = field(default=None)
+    later: tuple[tuple[Edit, State], ...] = field(default=(), repr=False)
+    """The states that edits led to before they were undone, the next one last."""
 
     @staticmethod
     def open(source: Source, target: Target) -> Session:
@@ -68,7 +70,7 @@ class Session:
         if isinstance(patch, Refusal):
             return patch
         state = State(patched(self.graph, patch), self.states[-1])
-        return replace(self, states=(*self.states, state), done=(*self.done, edit), undone=())
+        return replace(self, states=(*self.states, state), done=(*self.done, edit), undone=(), later=())
 
     def bare(self) -> Session:
         """The model as it is now, as if opened: an analysis of it asks for no summary of the model before."""
@@ -78,17 +80,32 @@ class Session:
         """The session before its last edit; itself where there is none."""
         if not self.done:
             return self
+        edit = self.done[-1]
         return replace(
-            self, states=self.states[:-1], done=self.done[:-1], undone=(*self.undone, self.done[-1])
+            self,
+            states=self.states[:-1],
+            done=self.done[:-1],
+            undone=(*self.undone, edit),
+            later=(*self.later, (edit, self.states[-1])),
         )
 
     def redo(self) -> Session:
         """The session with the last undone edit again; itself where there is none, or where it cannot be made now."""
         if not self.undone:
             return self
-        again = replace(self, undone=()).edit(self.undone[-1])
+        edit, undone = self.undone[-1], self.undone[:-1]
+        if self.later and self.later[-1][0] is edit and self.later[-1][1].before is self.states[-1]:
+            state = self.later[-1][1]  # the very one, so that what is known of it still is
+            return replace(
+                self,
+                states=(*self.states, state),
+                done=(*self.done, edit),
+                undone=undone,
+                later=self.later[:-1],
+            )
+        again = self.edit(edit)
         # An edit that was undone fits the graph it was undone on; one that was switched off may not.
-        return replace(again, undone=self.undone[:-1]) if isinstance(again, Session) else self
+        return replace(again, undone=undone) if isinstance(again, Session) else self
 
     def with_target(self, target: Target) -> Session:
         """The same document, judged for another target."""

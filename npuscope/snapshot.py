@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from npuscope.machine.machine import Target
 from npuscope.model.budget import tick, working
 from npuscope.model.graph import Graph, without_collections
-from npuscope.model.layers import Layer, Layers, is_qdq, quantization_inputs
+from npuscope.model.inspection.parameters import parameters
+from npuscope.model.layers import Layer, Layers
 from npuscope.model.links import Links
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost, Epoch, Memory
@@ -133,7 +135,7 @@ class Snapshot:
     @cached_property
     def by_name(self) -> Mapping[str, LayerReport]:
         """Layer name -> report."""
-        return {report.name: report for report in self.layers}
+        return {report.layer.name: report for report in self.layers}
 
     @cached_property
     def off_npu(self) -> tuple[LayerReport, ...]:
@@ -236,39 +238,45 @@ def _analyse(session: Session, previous: Snapshot | None, keep: bool) -> Snapsho
     known, placed, findings, epochs, memory = _simulated(session, previous, reuse)
     epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}
     lines = ledger_lines(
-        {item.layer.name: (item.placement, item.cost) for item in placed}, epochs, target.clocks.cpu_hz
+        {item.layer.name: (item.placement, item.cost) for item in placed},
+        epochs,
+        target.clocks.cpu_hz,
+        {name: report.line for name, report in known.items()},
     )
-    reports = tuple(
-        report
-        if (report := known.get(item.layer.name)) is not None
-        and report.epoch == epoch_of.get(report.name)
-        and report.line == line
-        else LayerReport(
-            item.layer,
-            item.placement,
-            with_moot(layer_findings, item.cost, line, target),
-            item.cost,
-            epoch_of.get(item.layer.name),
-            line,
-            item.causes,
-        )
-        for item, layer_findings, line in zip(placed, findings, lines, strict=True)
-    )
+    made: list[LayerReport] = []
+    for item, layer_findings, line in zip(placed, findings, lines, strict=True):
+        layer, cost = item.layer, item.cost
+        epoch, report = epoch_of.get(layer.name), known.get(layer.name)
+        if report is None or report.epoch != epoch or report.line is not line:
+            worded = with_moot(layer_findings, cost, line, target) if layer_findings else ()
+            report = LayerReport(layer, item.placement, worded, cost, epoch, line, item.causes)
+        made.append(report)
+    reports = tuple(made)
     summary = _summary(state.graph, reports, epochs, memory, target)
     before = summary
     if session.done:
         before = previous.before if previous is not None and previous.before is not None else None  # type: ignore[assignment]
         if before is None or (previous is not None and previous.target is not target):
             before = analyse(replace(session, states=session.states[:1], done=(), undone=())).summary
-    changed = frozenset[str]()
-    if previous is not None and previous.graph is not state.graph:
-        old = previous.by_name
-        changed = frozenset(
-            report.name
-            for report in reports
-            if report.name not in old or old[report.name].layer.nodes != report.layer.nodes
-        )
+    changed = _changed(state.layers.layers, previous) if previous is not None else frozenset()
     return Snapshot(state.graph, target, reports, epochs, memory, summary, before, changed, reuse=reuse)
+
+
+def changed_since(snapshot: Snapshot, previous: Snapshot) -> Snapshot:
+    """The same analysis as one that follows `previous`."""
+    again = copy(snapshot)  # with all that was found out of it
+    object.__setattr__(again, "changed", _changed([report.layer for report in snapshot.layers], previous))
+    return again
+
+
+def _changed(layers: Iterable[Layer], previous: Snapshot) -> frozenset[str]:
+    """Names of the layers that an edit made or touched."""
+    old = previous.graph_order[0]
+    return frozenset(
+        layer.name
+        for layer in layers
+        if (was := old.get(layer.name)) is not layer and (was is None or was.nodes != layer.nodes)
+    )
 
 
 class Totals(NamedTuple):
@@ -349,7 +357,7 @@ def _untouched(
 
     if previous is None or previous.target is not target or style(previous.graph) is not style(graph):
         return {}
-    changed = touched(layers, {report.name: report.layer for report in previous.layers})
+    changed = touched(layers, previous.graph_order[0])
     return {
         name: report
         for name, report in previous.by_name.items()
@@ -371,7 +379,7 @@ def _summary(
         hybrid=placements[Placement.HYBRID],
         sw_int=placements[Placement.SW_INT],
         sw_float=placements[Placement.SW_FLOAT],
-        parameters=parameters(graph, tuple(report.layer for report in reports)),
+        parameters=parameters(graph),
         macs=sum(cost.macs for cost in costs),
         compute_cycles=sum(epoch.compute_cycles for epoch in epochs),
         cycles=sum(epoch.cycles for epoch in epochs),
@@ -385,15 +393,3 @@ def _summary(
         milliseconds_error=milliseconds_error(epochs, target),
         millijoules=sum(epoch.millijoules for epoch in epochs),
     )
-
-
-def parameters(graph: Graph, layers: tuple[Layer, ...]) -> int:
-    """Elements of all constants, scales and zero points left out: what the compiler calls 'params #'."""
-    scales: set[str] = set()
-    for node in graph.nodes:
-        if is_qdq(node):
-            scales.update(node.inputs[1:])
-        elif node.op[:1] == "Q":
-            scales.update([node.input(i) for i in quantization_inputs(node)])
-    read = set().union(*[node.inputs for node in graph.nodes]) - scales | graph.output_set
-    return sum([constant.size for name, constant in graph.constants.items() if name in read])

@@ -162,7 +162,9 @@ def from_model_explorer(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
 
 def from_split(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
     """The layer as it is, above what a split makes of it."""
-    report = max(snapshot.layers, key=lambda report: (report.layer.weight is not None, report.line.share))
+    report = max(
+        snapshot.layers, key=lambda report: (report.layer.weight is not None, report.line.milliseconds)
+    )
     text = edit_text(SplitOutput(report.name, (1, 1)), report.name, snapshot, snapshot)
     row = next(line for line in text.splitlines() if line.startswith("  before"))
     yield Seen("split", report.name, "ms", re.search(r"([\d.]+ ms)$", row)[1])  # type: ignore[index]
@@ -184,7 +186,7 @@ def from_comparison(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
 
 def from_fixes(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
     """What `fix --layer` says of the layer and the model as they are."""
-    report = max(snapshot.layers, key=lambda report: (report.off_npu, report.line.share))
+    report = max(snapshot.layers, key=lambda report: (report.off_npu, report.line.milliseconds))
     stated = layer_text([], [], report, snapshot.ledger.milliseconds)
     if report.cost is None or not (fixes := propose_edits(session, snapshot, report.name, 1)):
         assert stated.startswith(printable(report.name))
@@ -367,7 +369,7 @@ def test_no_cycles_of_the_npu_are_shown_for_software(model: str) -> None:
 @pytest.mark.parametrize("model", MODELS[:3])
 def test_what_a_fix_promises_is_what_stands_there_once_it_is_made(model: str) -> None:
     session, snapshot = opened(model)
-    report = max(snapshot.layers, key=lambda report: (report.off_npu, report.line.share))
+    report = max(snapshot.layers, key=lambda report: (report.off_npu, report.line.milliseconds))
     for fix in propose_edits(session, snapshot, report.name, 3):
         edited = session.edit(fix.edit)
         assert isinstance(edited, Session)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from npuscope.machine.machine import Target
 from npuscope.model.as_int8.symbolic import mostly_float
+from npuscope.services.analyses import Analyses
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.panes.empty import EMPTY
@@ -51,6 +52,8 @@ class Document:
         """Layers' own SQNR against the float model, where that was measured for the session as it is."""
         self.verified: tuple[Graph, Verification] | None = None
         """An edited model, and what its outputs kept of the original's when it was last run."""
+        self.analyses = Analyses()
+        """Of the states the model was in last."""
         self.marks: dict[str, str] = {}
         """Letters that stand for layers of the model, by name."""
         self.artefacts: tuple[Artefact, ...] = ()
@@ -85,6 +88,8 @@ class Document:
         self.session, self.change, self.stale = session, None, ""
         self.own_decibels, self.assumption = {}, ""
         self.to_quantize = mostly_float(session.graph)
+        self.analyses = Analyses()
+        self.analyses.keep(session, snapshot)
         self.show(snapshot)
 
     def analysed(self, snapshot: Snapshot, text: str) -> None:
@@ -93,6 +98,8 @@ class Document:
         self.assumption = ""
         if snapshot.graph is not self.snapshot.graph:
             self.own_decibels = {}
+        if self.session is not None:
+            self.analyses.keep(self.session, snapshot)
         self.show(snapshot)
 
     def show(self, snapshot: Snapshot) -> None:

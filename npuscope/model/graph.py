@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import onnx
@@ -170,10 +171,9 @@ class Graph:
         more: dict[str, list[int]] = {}  # a scale may have thousands of readers
         for i, node in enumerate(self.nodes):
             for name in (*node.inputs, *_outer_reads(node)) if node.op in CONTROL_FLOW else node.inputs:
-                if name in consumers:
+                first = (i,)
+                if consumers.setdefault(name, first) is not first:
                     more.setdefault(name, []).append(i)
-                else:
-                    consumers[name] = (i,)
         for name, indices in more.items():
             consumers[name] = (*consumers[name], *indices)
         consumers.pop("", None)
@@ -234,7 +234,7 @@ class Graph:
     @cached_property
     def live(self) -> frozenset[int]:
         """Indices of the nodes that an output of the graph needs run; all where no output is known."""
-        if self.is_part or not self.outputs:
+        if self.is_part or not self.outputs or self._all_live():
             return frozenset(range(len(self.nodes)))
         live: set[int] = set()
         producers = self.producers
@@ -251,6 +251,23 @@ class Graph:
                 if name in producers:
                     pending.append(producers[name])
         return frozenset(live)
+
+    def _all_live(self) -> bool:
+        """One look from the back finds all of them live, as it mostly does where the nodes are sorted."""
+        written = list(chain.from_iterable([node.outputs for node in self.nodes]))
+        if len(written) - written.count("") != len(self.producers):
+            return False  # of several that write one tensor only the last one is live
+        needed = set(self.outputs)
+        for node in reversed(self.nodes):
+            if needed.isdisjoint(node.outputs):
+                return False
+            if node.op in CONTROL_FLOW:
+                needed |= _outer_reads(node)
+            elif node.op in SIZES and node.standard and self.is_fixed(node):
+                continue
+            needed.update(node.inputs)
+            needed.discard("")
+        return True
 
     def outer_reads(self, node: Node) -> frozenset[str]:
         """Tensors that the bodies of a control-flow node take from outside."""

@@ -6,6 +6,8 @@ Nodes, types and constants are shared between the graphs before and after, so id
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import compress, count
+from operator import is_not
 from typing import TypeVar
 
 from npuscope.model.folding import Folding, makes_constant
@@ -62,8 +64,10 @@ class _Refolding:
         """Nodes that only the new graph has, and those that only the old one has."""
         now, was = self.graph.nodes, self.before.nodes
         shorter = min(len(now), len(was))
-        begin = next((i for i in range(shorter) if now[i] is not was[i]), shorter)
-        end = next((i for i in range(shorter - begin) if now[-1 - i] is not was[-1 - i]), shorter - begin)
+        begin = next(compress(count(), map(is_not, now, was)), shorter)
+        end = min(
+            next(compress(count(), map(is_not, reversed(now), reversed(was))), shorter), shorter - begin
+        )
         now, was = now[begin : len(now) - end], was[begin : len(was) - end]
         new, old = {id(node) for node in now}, {id(node) for node in was}
         return [n for n in now if id(n) not in old], [n for n in was if id(n) not in new]
@@ -110,9 +114,9 @@ class _Refolding:
             if id(layer) not in dirty and (place := index[layer.name]) in live:
                 layers[place] = layer
                 nodes += layer.nodes
-        claimed = {index[name] for name in nodes}
+        claimed = set(map(index.__getitem__, nodes))
         folding = Folding(self.graph, claimed, self.known)
-        open_nodes = [i for i in range(len(self.graph.nodes)) if i not in claimed]
+        open_nodes = sorted(set(range(len(self.graph.nodes))) - claimed)
         layers.update(folding.run(open_nodes))
         return layers, folding.claimed
 
@@ -150,7 +154,7 @@ Value = TypeVar("Value")
 
 def _changed(now: Mapping[str, Value], before: Mapping[str, Value]) -> set[str]:
     """Names whose value is another object, or there only once."""
-    changed = {name for name, value in now.items() if before.get(name) is not value}
+    changed = set(compress(now, map(is_not, map(before.get, now), now.values())))
     if len(now) - len(changed) != len(before):
         changed |= before.keys() - now.keys()
     return changed

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import fsum
+from operator import is_
+from types import MappingProxyType
 
 from npuscope.npu.cost import NOTHING, Cost, Epoch, Part
 from npuscope.npu.verdict import Placement
@@ -32,7 +34,8 @@ def bound_name(bound: str) -> str:
 class Line:
     """A layer's figures for one inference.
 
-    1. `milliseconds` is its part of its epochs, set-up included; `share` is that of the model's time, 0 to 1.
+    1. `milliseconds` is its part of its epochs, set-up included; what part of the model that is `Ledger.share` says, so
+       that a line holds where the rest of the model takes another time.
     2. `compute_cycles` is the compiler's figure for the layer with ideal memory, `cycles` its part of its epochs'
        cycles with memory; both in NPU cycles, None for what the CPU computes.
     3. `cpu_cycles` is its time in cycles of the CPU, None for what the NPU computes.
@@ -43,7 +46,6 @@ class Line:
     layer: str
     milliseconds: float
     start_milliseconds: float
-    share: float
     bound_by: str
     """What sets most of its time: a port, 'elements', a memory pool's name, 'dma', 'cpu', 'start', 'nothing'."""
     beside: str
@@ -88,26 +90,49 @@ class Ledger:
         """Layer -> its line."""
         return {line.layer: line for line in self.lines}
 
+    @cached_property
+    def _charged(self) -> float:
+        """Milliseconds of all lines."""
+        return fsum([part.milliseconds for line in self.lines for part in line.parts])
+
+    def share(self, line: Line) -> float:
+        """A line's part of the model's time, 0 to 1."""
+        return line.milliseconds / self._charged if self._charged > 0 else 0.0
+
     def total(self, names: Iterable[str]) -> float:
         """Milliseconds of some layers together."""
         return fsum(self.by_name[name].milliseconds for name in names)
 
 
 def ledger_lines(
-    layers: Mapping[str, tuple[Placement, Cost | None]], epochs: Iterable[Epoch], cpu_hz: float
+    layers: Mapping[str, tuple[Placement, Cost | None]],
+    epochs: Iterable[Epoch],
+    cpu_hz: float,
+    before: Mapping[str, Line] = MappingProxyType({}),
 ) -> list[Line]:
-    """A line for each layer. `layers` maps the names of layers, in graph order, to placement and price."""
+    """A line for each layer. `layers` maps the names of layers, in graph order, to placement and price.
+
+    Of layers in `before` placement and price are what they were: lines that hold are taken over, the very same objects.
+    """
     charged: dict[str, list[Part]] = {}
     by_index: dict[int, Epoch] = {}
     for epoch in epochs:
         by_index[epoch.index] = epoch
         for part in epoch.parts:
-            charged.setdefault(part.layer, []).append(part)
-    total = fsum(part.milliseconds for parts in charged.values() for part in parts)
+            name = part.layer
+            if name in charged:
+                charged[name].append(part)
+            else:
+                charged[name] = [part]
     lines = []
     for name, (placement, cost) in layers.items():
-        parts = tuple(charged.get(name, ()))
-        lines.append(_line(name, placement, cost, parts, by_index, total, cpu_hz))
+        parts = charged.get(name, ())
+        was = before.get(name)
+        if was is not None and len(parts) == len(was.parts) and all(map(is_, parts, was.parts)):
+            lines.append(was)
+            continue
+        line = _line(name, placement, cost, tuple(parts), by_index, cpu_hz)
+        lines.append(was if was is not None and line.parts == was.parts and line == was else line)
     return lines
 
 
@@ -119,7 +144,6 @@ def line_alone(name: str, placement: Placement, cost: Cost | None, cpu_hz: float
         layer=name,
         milliseconds=milliseconds,
         start_milliseconds=0.0,
-        share=0.0,
         bound_by=cost.bound_by if cost is not None else NOTHING,
         beside="",
         macs=cost.macs if cost is not None else 0,
@@ -136,7 +160,6 @@ def _line(
     cost: Cost | None,
     parts: tuple[Part, ...],
     epochs: Mapping[int, Epoch],
-    total: float,
     cpu_hz: float,
 ) -> Line:
     if len(parts) == 1:  # as it mostly is
@@ -163,7 +186,6 @@ def _line(
         layer=name,
         milliseconds=milliseconds,
         start_milliseconds=start,
-        share=milliseconds / total if total > 0 else 0.0,
         bound_by="cpu" if on_cpu else bound,
         beside=beside,
         macs=cost.macs if cost is not None else 0,

@@ -59,7 +59,7 @@ def check_json(
         },
         "target": target_json(target),
         "summary": summary_json(snapshot.summary),
-        "layers": [_layer(report, known, software) for report in snapshot.layers],
+        "layers": [_layer(snapshot, report, known, software) for report in snapshot.layers],
         "unattached": list(session.layers.unattached),
         "epochs": [_epoch(epoch) for epoch in snapshot.epochs],
         "memory": {
@@ -141,7 +141,9 @@ def finite(value: float) -> float | None:
     return float(f"{value:.7g}") if math.isfinite(value) else None
 
 
-def _layer(report: LayerReport, gains: Gains, software: Collection[int]) -> dict[str, Any]:
+def _layer(
+    snapshot: Snapshot, report: LayerReport, gains: Gains, software: Collection[int]
+) -> dict[str, Any]:
     layer, line = report.layer, report.line
     return {
         "name": report.name,
@@ -163,7 +165,7 @@ def _layer(report: LayerReport, gains: Gains, software: Collection[int]) -> dict
         "cost": None if report.cost is None else cost_json(report.cost, line),
         "epoch": report.epoch,
         "ms": finite(line.milliseconds),
-        "share": finite(line.share),
+        "share": finite(snapshot.ledger.share(line)),
         "epochs": [
             {
                 "index": part.epoch,

@@ -49,7 +49,7 @@ def sarif(
                     }
                 },
                 "results": [
-                    {**_result(uri, report, f, snapshot.graph.as_int8), **_state(report, f, new)}
+                    {**_result(uri, snapshot, report, f), **_state(report, f, new)}
                     for report in snapshot.layers
                     for f in report.findings
                 ],
@@ -64,8 +64,8 @@ def _state(report: LayerReport, finding: Finding, new: frozenset[tuple[str, str]
     return {"baselineState": "new" if (report.name, finding.code) in new else "unchanged"}
 
 
-def _result(uri: str, report: LayerReport, finding: Finding, if_quantized: bool) -> dict[str, Any]:
-    name = printable(report.name)
+def _result(uri: str, snapshot: Snapshot, report: LayerReport, finding: Finding) -> dict[str, Any]:
+    name, if_quantized = printable(report.name), snapshot.graph.as_int8
     return {
         "ruleId": finding.code,
         "level": LEVELS[finding.severity],
@@ -84,7 +84,7 @@ def _result(uri: str, report: LayerReport, finding: Finding, if_quantized: bool)
             "placement": report.placement.value,
             "op": printable(report.layer.op),
             "ms": finite(report.line.milliseconds),
-            "share": finite(report.line.share),
+            "share": finite(snapshot.ledger.share(report.line)),
             **({"as_int8": True} if if_quantized else {}),
         },
     }

@@ -71,7 +71,7 @@ def truth(snapshot: Snapshot, seen: Seen) -> float | str | None:
     line = snapshot.by_name[seen.layer].line
     return {
         "ms": line.milliseconds,
-        "share": line.share,
+        "share": snapshot.ledger.share(line),
         "cycles": line.cycles,
         "cpu cycles": line.cpu_cycles,
         "compute": line.compute_cycles,

@@ -44,7 +44,7 @@ def charged_to_layers(analysis: Snapshot) -> None:
     lines = analysis.ledger.lines
 
     assert fsum(line.milliseconds for line in lines) == pytest.approx(analysis.summary.milliseconds, rel=1e-9)
-    assert fsum(line.share for line in lines) == pytest.approx(1.0, rel=1e-9)
+    assert fsum(analysis.ledger.share(line) for line in lines) == pytest.approx(1.0, rel=1e-9)
     assert fsum(analysis.share(report) for report in analysis.layers) == pytest.approx(1.0, rel=1e-9)
     for epoch in analysis.epochs:
         parts = epoch.parts

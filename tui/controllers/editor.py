@@ -119,9 +119,15 @@ class Editor:
 
     def set_session(self, session: Session, text: str = "") -> None:
         """Go on with another session, and analyse it; `text` says what made it."""
-        self._document.session = session
+        document = self._document
+        previous, document.session = document.snapshot, session
+        known = document.analyses.known(session, previous)
+        if known is not None:
+            stop_jobs(self._app, "analysis")
+            self._app.session_changed(session)
+            self._analysed(known, text)
+            return
         self._app.main.update_status_soon("analysing …")
-        previous = self._document.snapshot
         run_job(
             self._app,
             lambda _: analyse(session, previous),

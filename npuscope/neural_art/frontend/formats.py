@@ -35,7 +35,7 @@ def style(graph: Graph) -> Style:
 def _style(graph: Graph) -> Style:
     if graph.imported:
         return Style.INTERMEDIATE
-    integer = sum(node.op in QLINEAR for node in graph.nodes)
+    integer = sum(map(QLINEAR.__contains__, [node.op for node in graph.nodes]))
     if not integer:
         return Style.QDQ if any(map(is_qdq, graph.nodes)) else Style.FLOAT
     floating = sum(node.standard and node.op in WEIGHTED for node in graph.nodes)

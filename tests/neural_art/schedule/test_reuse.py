@@ -14,11 +14,14 @@ from npuscope.machine.build import Build
 from npuscope.machine.catalogue import TOOLCHAINS
 from npuscope.machine.machine import target_of
 from npuscope.model.load import load
+from npuscope.model.serialize import to_model
 from npuscope.neural_art.lowering.dispatch import lower
 from npuscope.neural_art.lowering.journal import lowered
 from npuscope.neural_art.lowering.lower import Placed, in_order
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.epochs import steps
+from npuscope.planning.history import remade
+from npuscope.services.analyses import Analyses
 from npuscope.services.fix_hints import fix_hints
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
@@ -55,23 +58,57 @@ def test_an_analysis_that_reuses_equals_one_that_does_not(
     tmp_path_factory: pytest.TempPathFactory, proto: onnx.ModelProto, toolchain: str, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "reused.onnx"
+    for place, node in enumerate(proto.graph.node):
+        node.name = f"n{place}"  # else it has another one in the file that is written
     onnx.save(proto, path)
     session = Session.open(load(path), target_of(Build(toolchain=toolchain)))
     snapshot = analyse(session, keep=True)
+    analyses = Analyses()
+    analyses.keep(session, snapshot)
     for _ in range(4):
         possible = edits(session, snapshot)
         if session.undone and data.draw(st.booleans()):
             session = session.redo()
         elif session.done and (not possible or data.draw(st.integers(0, 2)) == 0):
             session = session.undo()
+        elif len(session.done) > 1 and data.draw(st.booleans()):
+            others = data.draw(st.permutations(session.done))[data.draw(st.integers(0, 1)) :]
+            again = remade(session, others, [edit for edit in session.done if edit not in others])
+            if not isinstance(again, Session):
+                continue
+            session = again
         elif possible:
             edited = session.edit(data.draw(st.sampled_from(possible)))
             if not isinstance(edited, Session):
                 continue
             session = edited
+        known, previous = analyses.known(session, snapshot), snapshot
         snapshot = analyse(session, snapshot)
         assert snapshot.reuse is not None
         alike(snapshot, analyse(session))
+        if known is not None:
+            alike(known, snapshot)
+            assert (known.changed, known.before) == (snapshot.changed, snapshot.before)
+            snapshot = known if data.draw(st.booleans()) else snapshot
+        else:
+            assert previous.graph is not session.graph
+        analyses.keep(session, snapshot)
+    written = path.with_name("reused_and_written.onnx")
+    onnx.save(to_model(session.source, session.graph), written)
+    figures(snapshot, analyse(Session.open(load(written), session.target)))
+
+
+def figures(kept: Snapshot, opened: Snapshot) -> None:
+    """What is known of a model after its edits is what an analysis of the file that is written says."""
+    assert opened.epochs == kept.epochs
+    assert opened.memory == kept.memory
+    assert opened.summary == kept.summary
+    for one, other in zip(kept.layers, opened.layers, strict=True):
+        assert (one.name, one.placement, one.cost, one.epoch, one.line) == (
+            other.name, other.placement, other.cost, other.epoch, other.line,
+        )  # fmt: skip
+        assert one.causes == other.causes
+        assert [f.code for f in one.findings] == [f.code for f in other.findings]
 
 
 def fields(made: list[Step]) -> list[tuple[object, ...]]:
