@@ -20,7 +20,9 @@ from npuscope.model.budget import Budget, limits, working
 from npuscope.model.errors import ModelError
 from npuscope.model.formats import HEAD_BYTES, ForeignFormatError, Format, is_graph, is_tensor, recognised
 from npuscope.model.graph import Graph, Node, unique_names, without_collections
+from npuscope.model.inference.branches import MOST_LEVELS, branches_taken
 from npuscope.model.inference.complete import typed
+from npuscope.model.inference.free_sizes import with_batch_of_one
 from npuscope.model.inference.types import declared_types
 from npuscope.model.names import printable
 from npuscope.model.tensors import (
@@ -35,6 +37,7 @@ from npuscope.model.tensors import (
 )
 from npuscope.model.validity.encoding import has_undecodable_names
 from npuscope.model.validity.notes import (
+    branch_note,
     opset_notes,
     refuse_too_many,
     training_notes,
@@ -162,7 +165,28 @@ def source_of(
     digest: str = "",
     budget: Budget | None = None,
 ) -> Source:
-    """A model that was parsed, or converted from another format, as a Source. Raises ModelError."""
+    """A model that was parsed, or converted from another format, as a Source. Raises ModelError.
+
+    An If whose condition is known is the branch it takes.
+    """
+    source, names = _as_it_is(path, proto, spans, file, digest, budget), []
+    for _ in range(MOST_LEVELS):
+        taken = branches_taken(source.proto, source.graph)
+        if taken is None:
+            break
+        names += taken[1]
+        source = _as_it_is(path, taken[0], spans, file, digest, budget)
+    return replace(source, notes=(branch_note(names), *source.notes)) if names else source
+
+
+def _as_it_is(
+    path: Path,
+    proto: ModelProto,
+    spans: Mapping[str, Span] | None,
+    file: ModelFile | None,
+    digest: str,
+    budget: Budget | None,
+) -> Source:
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output):
         raise ModelError(f"{path}: is not an ONNX model (it holds no graph)")
     refuse_too_many(proto.graph, path)
@@ -200,34 +224,6 @@ def source_of(
         *unreadable_data(constants.values(), file),
     )
     return Source(path, proto, spans or {}, graph, free_batch, notes, file, digest)
-
-
-def with_batch_of_one(
-    proto: ModelProto, declared: dict[str, TensorType]
-) -> tuple[dict[str, TensorType], tuple[str, ...]]:
-    """The declared types with every free first size of a graph input set to 1, and the names of those inputs."""
-    stored = {tensor.name for tensor in proto.graph.initializer}
-    free: list[str] = []
-    symbols: set[str] = set()
-    for value in proto.graph.input:
-        shape = declared[value.name].shape
-        if value.name in stored or not shape or (isinstance(shape[0], int) and shape[0] > 0):
-            continue
-        free.append(value.name)
-        if isinstance(shape[0], str):
-            symbols.add(shape[0])
-    if not free:
-        return declared, ()
-    bound = dict(declared)
-    for name in free:
-        type_ = bound[name]
-        bound[name] = TensorType(type_.dtype, (1, *(type_.shape or ())[1:]))
-    # Sizes recorded in the file under the same symbol would contradict the inputs.
-    for name, type_ in bound.items():
-        if type_.shape and any(dim in symbols for dim in type_.shape if isinstance(dim, str)):
-            sizes = tuple(1 if isinstance(dim, str) and dim in symbols else dim for dim in type_.shape)
-            bound[name] = TensorType(type_.dtype, sizes)
-    return bound, tuple(free)
 
 
 def index(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import onnx
 from onnx import GraphProto, ModelProto
@@ -41,6 +41,18 @@ def variable_notes(proto: ModelProto) -> tuple[str, ...]:
     return (note,)
 
 
+def branch_note(names: Sequence[str]) -> str:
+    """Ifs in whose place the branch that they take is judged."""
+    shown = ", ".join(repr(quoted(name)) for name in names[:MOST_NAMED])
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    what, place = ("The condition", "its") if len(names) == 1 else ("The conditions", "their")
+    return (
+        f"{what} of {shown}{more} follow{'s' if len(names) == 1 else ''} from constants and the sizes of the inputs: the "
+        f"branch that is taken is judged and exported in {place} place, as onnxsim writes it. It is not known whether ST's front "
+        "end does so; a user reports that it stops at an If."
+    )
+
+
 def training_notes(graph: Graph) -> Iterator[str]:
     """Operators that behave differently in training than in inference."""
     for node in graph.nodes:
@@ -58,6 +70,9 @@ def _true(graph: Graph, name: str) -> bool:
     value = graph.value(name, 1) if name else None
     return value is not None and bool(value.any())
 
+
+MOST_NAMED = 3
+"""Nodes that are named."""
 
 MOST_FILES = 3
 """Weight files that are named."""
