@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from npuscope.tflite.context import Context
+from npuscope.tflite.folding import folded
 from npuscope.tflite.schema import Operator, Subgraph, Tensor
 
 MOST_LEVELS = 8
@@ -28,6 +30,10 @@ def branches_taken(graph: Subgraph) -> Subgraph:
     return graph
 
 
+MOST_FOLDED = 16 << 20
+"""Bytes of the constants that conditions are worked out of."""
+
+
 class _Inlined:
     """One level of branches, written out."""
 
@@ -38,6 +44,8 @@ class _Inlined:
         self.operators: list[Operator] = []
         self.instead: dict[int, int] = {}
         """What is to be read in place of a tensor."""
+        self.scratch: Context | None = None
+        """What is constant in the graph; worked out where a condition asks for it."""
         self.changed = False
         for operator in graph.operators:
             operator = replace(operator, inputs=self.renamed(operator.inputs))
@@ -72,7 +80,7 @@ class _Inlined:
             return True
         if operator.kind != "IF" or operator.input(0) < 0:
             return False
-        known = _truth(self.tensors[operator.input(0)])
+        known = self.condition(operator.input(0))
         body = self.before.body(operator.integer(0 if known else 1)) if known is not None else None
         arguments = operator.inputs[1:]
         if body is None or len(body.inputs) != len(arguments) or len(body.outputs) != len(operator.outputs):
@@ -82,6 +90,26 @@ class _Inlined:
         self.write(body, arguments, operator.outputs)
         self.changed = True
         return True
+
+    def condition(self, number: int) -> bool | None:
+        """The value of a condition, of constants alone or of the sizes of tensors; None where it is not known."""
+        known = _truth(self.tensors[number])
+        if known is not None:
+            return known
+        if self.scratch is None:
+            self.scratch = Context(self.before, MOST_FOLDED)
+            for operator in self.before.operators:
+                if not operator.custom:
+                    folded(self.scratch, operator)
+        if number >= len(self.before.tensors):
+            return None
+        constant = self.scratch.constant(number)
+        array = None if constant is None else constant.array
+        return (
+            bool(array.reshape(-1)[0])
+            if array is not None and array.dtype == bool and array.size == 1
+            else None
+        )
 
     def write(self, body: Subgraph, arguments: tuple[int, ...], outputs: tuple[int, ...]) -> None:
         """The operators of a body, which read what is given and write the outputs."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from npuscope.tflite.flatbuffer import Array, DamagedError
 from npuscope.tflite.layout import arranged, axis_of, channels_first, channels_last, order_free
-from npuscope.tflite.schema import Constant, Quantization, Subgraph, Tensor, real_values
+from npuscope.tflite.schema import PACKED, Constant, Quantization, Subgraph, Tensor, real_values
 from npuscope.tflite.writer import ELEMENT_TYPES, Writer
 
 STORED = frozenset({"int8", "uint8", "int16"})
@@ -79,9 +79,9 @@ class Context(Writer):
         if number not in self._constants:
             tensor = self.tensor(number)
             array = tensor.array()
-            if array is not None and (tensor.dtype == "int4" or tensor.sparsity is not None):
+            if array is not None and (tensor.dtype in PACKED or tensor.sparsity is not None):
                 self.spend(array.nbytes)  # unpacked, no longer a view on the file
-            quant = tensor.quant if tensor.dtype in STORED | {"int4", "int32", "int64"} else None
+            quant = tensor.quant if tensor.dtype in STORED | {*PACKED, "int32", "int64"} else None
             self._constants[number] = None if array is None else Constant(array, quant)
         return self._constants[number]
 
@@ -281,7 +281,7 @@ class Context(Writer):
     def cast_to(self, source: str, number: int, cf: bool, node: str) -> None:
         """A tensor made of integers of another type."""
         result = self.write(number, cf)
-        self.node("Cast", [source], [result], node, to=ELEMENT_TYPES[self.tensor(number).dtype])
+        self.node("Cast", [source], [result], node, to=element_of(self.tensor(number).dtype))
         self.close(number, result, cf)
 
     def enter(self, number: int) -> None:
@@ -343,6 +343,13 @@ class Context(Writer):
     def elements(shape: Sequence[int]) -> int:
         """Number of values."""
         return math.prod(shape)
+
+
+def element_of(name: str) -> int:
+    """ONNX's number of a type. Raises UnsupportedError for what has none there."""
+    if name not in ELEMENT_TYPES:
+        raise UnsupportedError(f"works on {name}")
+    return ELEMENT_TYPES[name]
 
 
 def dtype_of(name: str) -> np.dtype[Any]:

@@ -141,6 +141,8 @@ def _convert(context: Context, operator: Operator) -> None:
             return
         except UnsupportedError as error:
             reason = error
+    elif operator.kind in ("IF", "WHILE") and not operator.custom:
+        reason = UnsupportedError("decides at run time what is computed")
     context.take_back(mark)
     _keep(context, operator, reason)
 
@@ -159,6 +161,8 @@ def _ask_for_scales(context: Context, operator: Operator) -> None:
         return
     for number in (*operator.inputs, *operator.outputs):
         tensor = context.graph.tensors[number] if number >= 0 else None
+        if tensor is not None and tensor.finer:
+            raise UnscaledError(f"reads '{tensor.name[:120]}', which is quantized {tensor.finer}")
         if tensor is not None and tensor.dtype in STORED and tensor.quant is None:
             raise UnscaledError(
                 f"computes on '{tensor.name[:120]}', {tensor.dtype} without a scale and a zero point"

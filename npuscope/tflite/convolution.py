@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +17,7 @@ SAME = 0
 
 def conv_2d(context: Context, operator: Operator) -> None:
     """Slots of Conv2DOptions: padding, stride w, stride h, activation, dilation w, dilation h."""
-    source, kernel, number = operator.input(0), _kernel(context, operator.input(1), 4), operator.outputs[0]
+    source, kernel, number = operator.input(0), _kernel(context, operator, 4), operator.outputs[0]
     size = kernel.array.shape[1:3]
     channels, depth = _channels(context, source), kernel.array.shape[3]
     if not channels or not depth or channels % depth or kernel.array.shape[0] % (channels // depth):
@@ -24,7 +25,7 @@ def conv_2d(context: Context, operator: Operator) -> None:
             f"convolves {channels} channels with a kernel of {depth} ('{context.tensor(source).name}')"
         )
     strides, dilations = _pair(operator, 2, 1), operator.dilations or _pair(operator, 5, 4, 1)
-    weight = context.weight(operator.input(1), kernel.array.transpose(0, 3, 1, 2), 0, ("conv",))
+    weight = context.weight(operator.input(1), kernel.array.transpose(0, 3, 1, 2), 0, ("conv",), kernel.quant)
     inputs = [context.read(source, True), weight, *_bias(context, operator, kernel.quant)]
     emit(
         context, operator, "Conv", inputs, number, True, operator.integer(3, "int8"),
@@ -35,12 +36,14 @@ def conv_2d(context: Context, operator: Operator) -> None:
 
 def depthwise_conv_2d(context: Context, operator: Operator) -> None:
     """Slots of DepthwiseConv2DOptions: padding, strides, multiplier, activation, dilations."""
-    source, kernel, number = operator.input(0), _kernel(context, operator.input(1), 4, 3), operator.outputs[0]
+    source, kernel, number = operator.input(0), _kernel(context, operator, 4, 3), operator.outputs[0]
     size, channels = kernel.array.shape[1:3], _channels(context, source)
     if kernel.array.shape[0] != 1 or not channels or kernel.array.shape[3] % channels:
         raise DamagedError(f"convolves each of {channels} channels with {kernel.array.shape[3]} kernels")
     strides, dilations = _pair(operator, 2, 1), operator.dilations or _pair(operator, 6, 5, 1)
-    weight = context.weight(operator.input(1), kernel.array.transpose(3, 0, 1, 2), 0, ("depthwise",))
+    weight = context.weight(
+        operator.input(1), kernel.array.transpose(3, 0, 1, 2), 0, ("depthwise",), kernel.quant
+    )
     inputs = [context.read(source, True), weight, *_bias(context, operator, kernel.quant)]
     emit(
         context, operator, "Conv", inputs, number, True, operator.integer(4, "int8"),
@@ -51,7 +54,7 @@ def depthwise_conv_2d(context: Context, operator: Operator) -> None:
 
 def transpose_conv(context: Context, operator: Operator) -> None:
     """Inputs: output shape, kernel (out, h, w, in), the tensor, bias. Slots: padding, strides, activation."""
-    source, kernel, number = operator.input(2), _kernel(context, operator.input(1), 4), operator.outputs[0]
+    source, kernel, number = operator.input(2), _kernel(context, operator, 4, data=2), operator.outputs[0]
     size, strides = kernel.array.shape[1:3], _pair(operator, 2, 1)
     _channels(context, number)
     if kernel.array.shape[3] != _channels(context, source):
@@ -69,7 +72,9 @@ def transpose_conv(context: Context, operator: Operator) -> None:
         before.append(max(surplus, 0) // 2)
         after.append(max(surplus, 0) - max(surplus, 0) // 2)
         extra.append(max(-surplus, 0))
-    weight = context.weight(operator.input(1), kernel.array.transpose(3, 0, 1, 2), 1, ("transposed",))
+    weight = context.weight(
+        operator.input(1), kernel.array.transpose(3, 0, 1, 2), 1, ("transposed",), kernel.quant
+    )
     inputs = [context.read(source, True), weight, *_bias(context, operator, kernel.quant, 2, 3)]
     emit(
         context, operator, "ConvTranspose", inputs, number, True, operator.integer(3, "int8"),
@@ -79,7 +84,7 @@ def transpose_conv(context: Context, operator: Operator) -> None:
 
 def fully_connected(context: Context, operator: Operator) -> None:
     """A Gemm on rows. Slots of FullyConnectedOptions: activation, weights format, keep number of axes."""
-    source, kernel, number = operator.input(0), _kernel(context, operator.input(1), 2), operator.outputs[0]
+    source, kernel, number = operator.input(0), _kernel(context, operator, 2), operator.outputs[0]
     if operator.integer(1, "int8"):
         raise UnsupportedError("stores its weights shuffled")
     outputs, depth = kernel.array.shape
@@ -94,7 +99,7 @@ def fully_connected(context: Context, operator: Operator) -> None:
         flat = context.fresh(f"{operator.name}_rows")
         context.reshape(context.same_sequence(source), flat, (rows[0], depth), f"{operator.name}_reshape")
         real = context.between(flat, source, f"{operator.name}_input", (rows[0], depth))
-    weight = context.weight(operator.input(1), kernel.array, 0, ("rows",))
+    weight = context.weight(operator.input(1), kernel.array, 0, ("rows",), kernel.quant)
     inputs = [real, weight, *_bias(context, operator, kernel.quant)]
     if shape == rows:
         emit(context, operator, "Gemm", inputs, number, False, activation, transB=1)
@@ -171,8 +176,12 @@ def _pair(operator: Operator, height: int, width: int, default: int = 0) -> tupl
     return values
 
 
-def _kernel(context: Context, number: int, rank: int, axis: int = 0) -> Constant:
-    """The weights, whose scales lie along their axis of output channels."""
+def _kernel(context: Context, operator: Operator, rank: int, axis: int = 0, data: int = 0) -> Constant:
+    """The weights, whose scales lie along their axis of output channels.
+
+    Beside floats, what old converters stored as uint8 is int8, and its zero point counts for nothing: so the kernels take it.
+    """
+    number = operator.input(1)
     kernel = context.constant(number)
     if kernel is None:
         raise UnsupportedError(_no_values(context, number))
@@ -182,13 +191,20 @@ def _kernel(context: Context, number: int, rank: int, axis: int = 0) -> Constant
         )
     if kernel.array.ndim != rank or not kernel.array.size:
         raise DamagedError(f"states weights of {kernel.array.ndim} axes in '{context.tensor(number).name}'")
+    quant = kernel.quant
+    if quant is not None and kernel.array.dtype == np.uint8 and context.quant(operator.input(data)) is None:
+        return Constant(
+            kernel.array.view(np.int8), replace(quant, zero_point=np.zeros_like(quant.zero_point))
+        )
     return kernel
 
 
 def _no_values(context: Context, number: int) -> str:
     if context.written(number):
         return "reads weights that are computed at run time"
-    return f"reads weights without values, '{context.tensor(number).name[:120]}'"
+    tensor = context.tensor(number)
+    what = "without values" if tensor.data is None else f"of {tensor.dtype}"
+    return f"reads weights {what}, '{tensor.name[:120]}'"
 
 
 def _channels(context: Context, number: int) -> int:

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from npuscope.tflite.context import STORED, Context, UnscaledError, UnsupportedError
+from npuscope.tflite.context import STORED, Context, UnscaledError, UnsupportedError, element_of
 from npuscope.tflite.emit import BOUNDS, clip, emit, follows
-from npuscope.tflite.schema import Operator
-from npuscope.tflite.writer import ELEMENT_TYPES
+from npuscope.tflite.schema import Operator, Quantization, Tensor
 
 UNARY = {
     "LOGISTIC": "Sigmoid", "TANH": "Tanh", "RELU": "Relu", "ABS": "Abs", "NEG": "Neg", "EXP": "Exp", "LOG": "Log",
@@ -150,8 +149,9 @@ def quantize(context: Context, operator: Operator) -> None:
     if context.quant(number) is None:
         raise UnscaledError("quantizes to a tensor without a scale")
     cf = follows(context, operator, number)
-    real = context.read(source, cf)
-    if context.stored(source) is None and source not in context.graph.inputs:
+    wide = _wide(context, source)
+    real = context.read(source, cf) if wide is None else _wide_values(context, operator, wide, cf)
+    if wide is None and context.stored(source) is None and source not in context.graph.inputs:
         context.floats[real] = None
     context.close_stored(number, real, cf, operator.name)
 
@@ -160,13 +160,15 @@ def dequantize(context: Context, operator: Operator) -> None:
     """A DequantizeLinear, or the cast of a half float."""
     source, number = operator.input(0), operator.outputs[0]
     cf = context.cf(source)
-    stored = context.stored(source)
+    stored, wide = context.stored(source), _wide(context, source)
+    tensor = context.tensor(source) if wide is None else wide
+    if wide is not None:
+        stored = context.read(source, cf)
     if stored is None:
-        if context.tensor(source).dtype != "float16":
+        if tensor.dtype != "float16":
             raise UnscaledError("dequantizes a tensor without a scale")
-        emit(context, operator, "Cast", [context.read(source)], number, cf, to=ELEMENT_TYPES["float32"])
+        emit(context, operator, "Cast", [context.read(source)], number, cf, to=element_of("float32"))
         return
-    tensor = context.tensor(source)
     assert tensor.quant is not None
     result = context.write(number, cf)
     context.floats[result] = None
@@ -176,12 +178,53 @@ def dequantize(context: Context, operator: Operator) -> None:
     context.close(number, result, cf)
 
 
+def _wide(context: Context, number: int) -> Tensor | None:
+    """An int32 tensor with a scale, such as a sum that is quantized again; None for any other."""
+    tensor = context.tensor(number)
+    quant = tensor.quant if tensor.dtype == "int32" and context.constant(number) is None else None
+    if quant is None:
+        return None
+    if quant.per_channel or quant.zero_point.any():
+        raise UnsupportedError("reads int32 with a zero point, or of several scales")
+    return tensor
+
+
+def _wide_values(context: Context, operator: Operator, tensor: Tensor, cf: bool) -> str:
+    assert tensor.quant is not None
+    real = context.fresh(f"{tensor.name}_dequantized")
+    stored = context.read(tensor.index, cf)
+    context.dequantize(stored, real, tensor.quant, "int32", 0, tensor.name, f"{operator.name}_dequantize")
+    return real
+
+
 def cast(context: Context, operator: Operator) -> None:
-    """To the type of the output."""
+    """To the type of the output. The integers themselves are cast: the kernel does not look at scales."""
     source, number = operator.input(0), operator.outputs[0]
-    cf = context.cf(source)
-    to = ELEMENT_TYPES["float32" if context.quant(number) is not None else context.tensor(number).dtype]
-    emit(context, operator, "Cast", [context.read(source)], number, cf, to=to)
+    cf, tensor = context.cf(source), context.tensor(number)
+    read = context.stored(source) or context.read(source)
+    if context.quant(number) is not None:
+        if cf:
+            raise UnsupportedError("writes integers as they are to a tensor with a scale")
+        context.node("Cast", [read], [tensor.name], operator.name, to=element_of(tensor.dtype))
+        context.enter(number)
+        return
+    emit(context, operator, "Cast", [read], number, cf, to=element_of(tensor.dtype))
+
+
+def fake_quant(context: Context, operator: Operator) -> None:
+    """What trained quantization leaves in a float file: a QuantizeLinear and a DequantizeLinear. Slots: min, max, bits, narrow."""
+    source, number = operator.input(0), operator.outputs[0]
+    least, most = operator.real(0), operator.real(1)
+    if operator.integer(2) != 8 or operator.flag(3) or not least <= 0 <= most or least == most:
+        raise UnsupportedError("quantizes to other than 256 steps around 0")
+    scale = np.float32((most - least) / 255)
+    zero = int(np.clip(np.floor(-least / scale + 0.5), 0, 255)) - 128
+    quant = Quantization(np.array([scale]), np.array([zero]))
+    cf = follows(context, operator, number)
+    stored, result = context.fresh(f"{context.tensor(number).name}_quantized"), context.write(number, cf)
+    context.quantize(context.read(source, cf), stored, quant, "int8", stored, operator.name)
+    context.dequantize(stored, result, quant, "int8", 0, stored)
+    context.close(number, result, cf)
 
 
 def softmax(context: Context, operator: Operator) -> None:
@@ -217,6 +260,7 @@ CONVERTERS: dict[str, Converter] = {
     "QUANTIZE": quantize,
     "DEQUANTIZE": dequantize,
     "CAST": cast,
+    "FAKE_QUANT": fake_quant,
     "SOFTMAX": softmax,
     "LOG_SOFTMAX": softmax,
 }

@@ -107,26 +107,43 @@ def strided_slice(context: Context, operator: Operator) -> None:
     source = operator.input(0)
     shape = context.shape(source)
     begins, ends, steps = (context.integers(operator.input(position)) for position in (1, 2, 3))
-    if not len(begins) == len(ends) == len(steps) <= len(shape) or 0 in steps:
-        raise DamagedError(f"slices {len(shape)} axes with {len(begins)} start positions in {operator.name}")
-    no_begin, no_end, ellipsis, new, shrink = (operator.integer(slot) for slot in range(5))
-    if ellipsis or new:
-        raise UnsupportedError("slices with an ellipsis or a new axis")
+    no_begin, no_end, _, new, shrink = (operator.integer(slot) for slot in range(5))
+    if not len(begins) == len(ends) == len(steps) or 0 in steps:
+        raise DamagedError(f"slices with {len(begins)} starts and {len(ends)} ends in {operator.name}")
+    taken = _axes_of(operator, len(shape), len(begins))
+    first, last, step_of = [0] * len(shape), list(shape), [1] * len(shape)
     shrunk = []
-    for axis, step in enumerate(steps):
-        bit, extent = 1 << axis, shape[axis]
+    for position, axis in taken.items():
+        bit, extent, step = 1 << position, shape[axis], steps[position]
+        begin, end = begins[position], ends[position]
         if operator.flag(5):
-            ends[axis] += begins[axis]
+            end += begin
         if shrink & bit:
-            begins[axis] %= max(extent, 1)
-            ends[axis], steps[axis] = begins[axis] + 1, 1
+            begin %= max(extent, 1)
+            end, step = begin + 1, 1
             shrunk.append(axis)
-            continue
-        if no_begin & bit:
-            begins[axis] = 0 if step > 0 else extent - 1
-        if no_end & bit:
-            ends[axis] = extent if step > 0 else -(extent + 1)
-    _sliced(context, operator, begins, ends, steps, shrunk)
+        else:
+            if no_begin & bit:
+                begin = 0 if step > 0 else extent - 1
+            if no_end & bit:
+                end = extent if step > 0 else -(extent + 1)
+        first[axis], last[axis], step_of[axis] = begin, end, step
+    _sliced(context, operator, first, last, step_of, shrunk, bool(new & (1 << len(begins)) - 1))
+
+
+def _axes_of(operator: Operator, rank: int, count: int) -> dict[int, int]:
+    """Position in the operands of a STRIDED_SLICE -> the axis it is of; none for an ellipsis and for a new axis."""
+    ellipsis, new = operator.integer(2), operator.integer(3)
+    places = [i for i in range(count) if ellipsis >> i & 1]
+    if len(places) > 1:
+        raise DamagedError(f"slices with {len(places)} ellipses in {operator.name}")
+    sliced = [i for i in range(count) if i not in places and not new >> i & 1]
+    if len(sliced) > rank:
+        raise DamagedError(f"slices {rank} axes with {len(sliced)} start positions in {operator.name}")
+    behind = [i for i in sliced if places and i > places[0]]
+    before = sliced[: len(sliced) - len(behind)]
+    axes = [*range(len(before)), *range(rank - len(behind), rank)]
+    return dict(zip(sliced, axes, strict=True))
 
 
 def _sliced(
@@ -136,13 +153,15 @@ def _sliced(
     ends: list[int],
     steps: list[int],
     shrunk: list[int],
+    more: bool = False,
 ) -> None:
+    """A Slice, and a Reshape where axes are `shrunk` or there are more of them."""
     source, number = operator.input(0), operator.outputs[0]
     shape, cf = context.shape(source), context.cf(source)
     after: bool | None = cf
     if shrunk:
         after = without(len(shape), shrunk) if cf else False
-    if after is None:
+    if after is None or more:
         cf = after = False
     chosen = [
         axis for axis in range(len(begins)) if (begins[axis], ends[axis], steps[axis]) != (0, shape[axis], 1)
@@ -158,7 +177,7 @@ def _sliced(
         real,
         *(context.initializer(f"{operator.name}_{k}", np.array(v, np.int64)) for k, v in columns.items()),
     ]
-    if not shrunk:
+    if not shrunk and not more:
         op = "Slice" if chosen else "Identity"
         emit(context, operator, op, inputs if chosen else [real], number, after)
         return

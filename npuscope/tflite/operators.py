@@ -42,7 +42,7 @@ OPERATORS = (
     "STABLEHLO_IOTA", "STABLEHLO_DOT_GENERAL", "STABLEHLO_REDUCE_WINDOW", "STABLEHLO_SORT",
     "STABLEHLO_WHILE", "STABLEHLO_GATHER", "STABLEHLO_TRANSPOSE", "DILATE",
     "STABLEHLO_RNG_BIT_GENERATOR", "REDUCE_WINDOW", "STABLEHLO_COMPOSITE", "STABLEHLO_SHIFT_LEFT",
-    "STABLEHLO_CBRT",
+    "STABLEHLO_CBRT", "STABLEHLO_CASE",
 )  # fmt: skip
 """Name of an operator by its number."""
 
@@ -51,6 +51,7 @@ CUSTOM = OPERATORS.index("CUSTOM")
 TENSOR_TYPES = (
     "float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64",
     "complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16",
+    "int2", "uint4", "float8_e4m3fn", "float8_e5m2",
 )  # fmt: skip
 """Type of a tensor by its number."""
 

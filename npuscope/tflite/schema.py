@@ -15,7 +15,23 @@ from npuscope.tflite.flatbuffer import Array, Bytes, DamagedError, Table
 from npuscope.tflite.operators import CUSTOM, OPERATORS, TENSOR_TYPES
 from npuscope.tflite.sparse import Sparsity, dense, sparsity
 
-_NO_NUMBERS = frozenset({"string", "resource", "variant", "bfloat16", "complex64", "complex128"})
+_NO_NUMBERS = frozenset(
+    {
+        "string",
+        "resource",
+        "variant",
+        "bfloat16",
+        "complex64",
+        "complex128",
+        "uint4",
+        "float8_e4m3fn",
+        "float8_e5m2",
+    }
+)
+PACKED = {"int4": 2, "int2": 4}
+"""Types of which a byte holds several values, and how many."""
+_FINER = {1: "as a tool of its own does", 2: "in blocks", 3: "along several axes"}
+"""Kinds of quantization beside scales of a tensor or an axis, by their number in the file."""
 MAX_RANK = 8
 MAX_ELEMENTS = 1 << 40
 
@@ -69,6 +85,8 @@ class Tensor:
     """A size other than the first is left open."""
     sparsity: Sparsity | None = None
     """Which values of a constant are stored, where not all are."""
+    finer: str = ""
+    """How it is quantized, where that is not with scales of the tensor or of an axis."""
 
     @property
     def rank(self) -> int:
@@ -80,12 +98,8 @@ class Tensor:
         if self.data is None or self.dtype in _NO_NUMBERS:
             return None
         count = math.prod(self.shape)
-        if self.dtype == "int4":
-            packed = np.frombuffer(self.data, np.uint8)
-            if packed.size != (count + 1) // 2:
-                raise DamagedError(f"holds {packed.size} bytes for {count} values of 4 bits in '{self.name}'")
-            halves = np.stack([packed & 15, packed >> 4], axis=-1).reshape(-1)[:count]
-            return ((halves ^ 8).astype(np.int8) - 8).reshape(self.shape)
+        if self.dtype in PACKED:
+            return self._unpacked(count, PACKED[self.dtype])
         dtype = np.dtype(self.dtype).newbyteorder("<")
         if self.sparsity is not None:
             usable = len(self.data) // dtype.itemsize * dtype.itemsize
@@ -95,6 +109,17 @@ class Tensor:
                 f"holds {len(self.data)} bytes for the {count} {self.dtype} values of '{self.name}'"
             )
         return np.frombuffer(self.data, dtype).reshape(self.shape)
+
+    def _unpacked(self, count: int, each: int) -> Array:
+        assert self.data is not None
+        bits, packed = 8 // each, np.frombuffer(self.data, np.uint8)
+        if packed.size != -(-count // each):
+            raise DamagedError(
+                f"holds {packed.size} bytes for {count} values of {bits} bits in '{self.name}'"
+            )
+        sign, mask = 1 << bits - 1, (1 << bits) - 1
+        parts = np.stack([packed >> bits * i & mask for i in range(each)], axis=-1).reshape(-1)[:count]
+        return ((parts ^ sign).astype(np.int8) - sign).astype(np.int8).reshape(self.shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -246,7 +271,12 @@ def _tensor(
         data,
         free,
         layout,
+        _finer(table.table(4)),
     )
+
+
+def _finer(table: Table | None) -> str:
+    return "" if table is None else _FINER.get(table.integer(4, "int8"), "")
 
 
 def _quantization(table: Table | None, name: str, shape: tuple[int, ...]) -> Quantization | None:

@@ -17,7 +17,7 @@ ELEMENT_TYPES = {
     "int16": TensorProto.INT16, "uint16": TensorProto.UINT16, "int32": TensorProto.INT32,
     "uint32": TensorProto.UINT32, "int64": TensorProto.INT64, "uint64": TensorProto.UINT64,
     "bool": TensorProto.BOOL, "string": TensorProto.STRING, "complex64": TensorProto.COMPLEX64,
-    "complex128": TensorProto.COMPLEX128, "int4": TensorProto.INT8,
+    "complex128": TensorProto.COMPLEX128, "int4": TensorProto.INT8, "int2": TensorProto.INT8,
 }  # fmt: skip
 _UNTYPED = TensorProto.UNDEFINED
 _LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}

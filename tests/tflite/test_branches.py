@@ -30,13 +30,13 @@ def body(file: File, *kinds: str) -> int:
     return len(file.model.subgraphs) - 1
 
 
-def decided(file: File, condition: int, then: int, otherwise: int) -> bytes:
+def decided(file: File, condition: int, then: int, otherwise: int, given: bool = True) -> bytes:
     """x -> IF -> RELU -> y."""
     x, middle, y = (file.tensor(name, MAP, "int8", 0.05, 3) for name in "xmy")
     bodies = {"thenSubgraphIndex": then, "elseSubgraphIndex": otherwise}
     file.operator("IF", [condition, x], [middle], "IfOptions", **bodies)
     file.operator("RELU", [middle], [y])
-    known = file.graph.tensors[condition].buffer
+    known = file.graph.tensors[condition].buffer or not given
     return file.bytes([x] if known else [x, condition], [y])
 
 
@@ -54,6 +54,23 @@ def test_the_branch_that_is_taken_stands_in_place_of_an_if(value: bool, expected
     assert kinds(decided(file, condition, body(file, "TANH"), body(file, "LOGISTIC", "ABS"))) == expected
 
 
+@pytest.mark.parametrize(("size", "expected"), [(4, ["Tanh", "Relu"]), (5, ["Abs", "Relu"])])
+def test_a_condition_on_sizes_is_known(size: int, expected: list[str]) -> None:
+    """Is the second size of the input this one?"""
+    file = File()
+    x = file.tensor("z", MAP, "int8", 0.05, 3)
+    sizes, one, asked = (
+        file.tensor("sizes", (4,), "int32"),
+        file.tensor("one", (), "int32"),
+        file.tensor("c", (), "bool"),
+    )
+    file.operator("SHAPE", [x], [sizes], "ShapeOptions", outType=2)
+    file.operator("GATHER", [sizes, file.constant("second", np.int32(1))], [one], "GatherOptions")
+    file.operator("EQUAL", [one, file.constant("size", np.int32(size))], [asked])
+    data = decided(file, asked, body(file, "TANH"), body(file, "ABS"), given=False)
+    assert kinds(data) == expected
+
+
 def test_a_branch_that_does_nothing_hands_on_what_it_was_given() -> None:
     file = File()
     data = decided(file, file.constant("c", np.array([True])), body(file), body(file, "TANH"))
@@ -61,11 +78,15 @@ def test_a_branch_that_does_nothing_hands_on_what_it_was_given() -> None:
     assert [value.name for value in tflite.read(data).graph.output] == ["y"]
 
 
-def test_an_if_that_is_decided_at_run_time_stays() -> None:
+def test_an_if_that_is_decided_at_run_time_is_a_layer_on_the_cpu(tmp_path: Path) -> None:
     file = File()
-    assert (
-        kinds(decided(file, file.tensor("c", (1,), "bool"), body(file, "TANH"), body(file, "ABS")))[0] == "IF"
-    )
+    data = decided(file, file.tensor("c", (1,), "bool"), body(file, "TANH"), body(file, "ABS"))
+    assert kinds(data)[0] == "IF"
+    path = tmp_path / "m.tflite"
+    path.write_bytes(data)
+    (layer,) = (layer for layer in analysed(load(path)).layers if layer.layer.op == "IF")
+    (finding,) = layer.findings
+    assert layer.off_npu and "decides at run time" in finding.message and "unrolled" in finding.fix
 
 
 @pytest.mark.parametrize(("then", "otherwise"), [(9, 1), (-1, 1)])

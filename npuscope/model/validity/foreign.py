@@ -54,6 +54,8 @@ def foreign_quantizer(node: Node) -> Quantizer | None:
     """The tool whose quantizer a node is; None for operators of ONNX and onnxruntime, and for all others."""
     if node.domain == "com.microsoft" or (node.standard and _is_onnx(node.op)):
         return None
+    if node.domain == "tflite":  # what a TFLite file holds and has no form in ONNX
+        return None
     known = _BY_OP.get(node.op)
     if known is not None:
         return known

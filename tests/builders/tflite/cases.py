@@ -85,6 +85,21 @@ CASES: dict[str, Build] = {
         "STRIDED_SLICE", MAP, [[0, 0, 0, 1], [0, 0, 0, 2], [1, 1, 1, 1]], (1, 6, 8),
         beginMask=7, endMask=7, shrinkAxisMask=8, **SLICED
     ),
+    "strided slice behind an ellipsis": with_integers(
+        "STRIDED_SLICE", MAP, [[0, 3], [0, 0], [1, -2]], (1, 6, 8, 2), ellipsisMask=1, endMask=2, **SLICED
+    ),
+    "strided slice of the last behind an ellipsis": with_integers(
+        "STRIDED_SLICE", MAP, [[0, 0, -1], [0, 0, 0], [1, 1, 1]], (1, 6, 8), endMask=1, ellipsisMask=2,
+        shrinkAxisMask=4, **SLICED
+    ),
+    "strided slice that adds an axis": with_integers(
+        "STRIDED_SLICE", (6, 8, 4), [[0, 0, 1, 0], [1, 0, 7, 0], [1, 1, 2, 1]], (1, 6, 3, 4),
+        newAxisMask=1, beginMask=10, endMask=10, **SLICED
+    ),
+    "strided slice that adds one and drops one": with_integers(
+        "STRIDED_SLICE", MAP, [[0, 2, 0, 0, 0], [0, 3, 0, 0, 0], [1, 1, 1, 1, 1]], (1, 8, 1, 4),
+        beginMask=21, endMask=21, shrinkAxisMask=2, newAxisMask=8, **SLICED
+    ),
     "pad": with_integers("PAD", MAP, [[[0, 0], [1, 2], [0, 1], [0, 0]]], (1, 9, 9, 4)),
     "pad channels": with_integers("PAD", MAP, [[[0, 0], [0, 0], [0, 0], [0, 4]]], (1, 6, 8, 8)),
     "mirror pad": with_integers(

@@ -18,6 +18,8 @@ TYPES = {
     "int8": 9,
     "resource": 13,
     "int4": 17,
+    "int2": 19,
+    "uint4": 20,
 }
 
 
