@@ -169,7 +169,8 @@ def source_of(
 
     An If whose condition is known is the branch it takes.
     """
-    source, names = _as_it_is(path, proto, spans, file, digest, budget), []
+    source = _as_it_is(path, proto, spans, file, digest, budget)
+    names: list[str] = []
     for _ in range(MOST_LEVELS):
         taken = branches_taken(source.proto, source.graph)
         if taken is None:
