@@ -314,7 +314,7 @@ def _simulated(
     Without `worded` no layer that is judged anew has findings.
     """
     from npuscope.neural_art.judge import judge, placed
-    from npuscope.neural_art.lowering.lower import Placed, as_imported
+    from npuscope.neural_art.lowering.lower import Placed, Readers
     from npuscope.neural_art.price.estimate import layer_cost
     from npuscope.neural_art.schedule.epochs import schedule
     from npuscope.neural_art.schedule.simulate import simulate
@@ -341,7 +341,7 @@ def _simulated(
         items.append(Placed(layer, placement, layer_cost(layer, placement, target, state.layers), causes))
     costs = {item.layer.name: item.cost for item in items}
     # An intermediate model lists its operators as the front end has numbered them.
-    numbered = items if state.graph.imported else as_imported(items)
+    numbered = Readers(items) if state.graph.imported else Readers(items).as_imported()
     before = previous.reuse if previous is not None and previous.target is target else None
     unpriced = schedule(numbered, state.layers, target, before, after)
     epochs, memory = simulate(state.graph, state.layers, costs, unpriced, target, before, after)

@@ -235,7 +235,7 @@ def as_imported(placed: Sequence[Placed]) -> list[Placed]:
 
     All 228 operators of st_yolo_x_480 and 446 of 448 of yolov8_face, whose files list them otherwise.
     """
-    return Readers(placed).in_order(last_ready=True)
+    return Readers(placed).as_imported().placed
 
 
 def in_order(placed: Sequence[Placed]) -> list[Placed]:
@@ -247,11 +247,14 @@ class Readers:
     """Which placed layers read what another one writes: found once, it sorts them in several ways."""
 
     def __init__(self, placed: Sequence[Placed]) -> None:
-        self._placed = placed
+        self.placed = list(placed)
+        self._twice = False
+        """Two layers write one tensor: the last one is read."""
         writer: dict[str, int] = {}
-        for i, item in enumerate(placed):
-            for operand in item.layer.outputs:
-                writer[operand.tensor] = writer[operand.seen] = i
+        for i, item in enumerate(self.placed):
+            for tensor in _written(item.layer):
+                if writer.setdefault(tensor, i) != i:
+                    self._twice, writer[tensor] = True, i
         self._waiting: list[int] = []
         """Layers that each one reads from."""
         self._readers: list[list[int]] = [[] for _ in placed]
@@ -272,6 +275,23 @@ class Readers:
         The readers of a tensor come in the order given or, with `last_first`, the last one first. With `last_ready` what
         was made ready last goes first.
         """
+        return [self.placed[i] for i in self._sorted(last_first, last_ready)]
+
+    def as_imported(self) -> Readers:
+        """The same layers in the order in which ST's front end numbers them."""
+        order = self._sorted(last_ready=True)
+        if self._twice:  # which one is read depends on the order
+            return Readers([self.placed[i] for i in order])
+        number = [0] * len(order)
+        for n, i in enumerate(order):
+            number[i] = n
+        other = object.__new__(Readers)
+        other.placed = [self.placed[i] for i in order]
+        other._waiting, other._twice = [self._waiting[i] for i in order], False
+        other._readers = [sorted([number[reader] for reader in self._readers[i]]) for i in order]
+        return other
+
+    def _sorted(self, last_first: bool = False, last_ready: bool = False) -> list[int]:
         readers, waiting = self._readers, list(self._waiting)
         queue = deque(i for i, count in enumerate(waiting) if count == 0)
         order: list[int] = []
@@ -283,7 +303,15 @@ class Readers:
                 if waiting[reader] == 0:
                     queue.append(reader)
         order += [i for i, count in enumerate(waiting) if count > 0]
-        return [self._placed[i] for i in order]
+        return order
+
+
+def _written(layer: Layer) -> tuple[str, ...]:
+    """All a layer writes, as it is stored and as the operator names it."""
+    known: tuple[str, ...] | None = layer.facts.get("written")
+    if known is None:
+        known = layer.facts["written"] = tuple([t for o in layer.outputs for t in (o.tensor, o.seen)])
+    return known
 
 
 def _taken(layer: Layer) -> tuple[tuple[str, str], ...]:

@@ -7,6 +7,7 @@ into epochs as its scheduler does (`npuscope.neural_art.schedule.scheduler`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from npuscope.machine.machine import Target, target
 from npuscope.model.layers import Layer, Layers
@@ -28,7 +29,7 @@ __all__ = ["Placed", "lowered_name", "schedule", "steps"]
 
 
 def schedule(
-    placed: Iterable[Placed],
+    placed: Iterable[Placed] | Readers,
     layers: Layers,
     machine: Target | None = None,
     before: Reuse | None = None,
@@ -39,8 +40,7 @@ def schedule(
     `before` is what the analysis of another state of the model left, `after` takes what this one leaves.
     """
     machine = machine or target()
-    items = list(placed)
-    readers = Readers(items)
+    readers = placed if isinstance(placed, Readers) else Readers(list(placed))
     if before is None and after is None:
         made = _lowered(readers.in_order(), layers, machine)
         graph = StepGraph(made, layer_ranks(readers))
@@ -50,9 +50,10 @@ def schedule(
         graph = step_graph(made, before.graph if before is not None else None, layer_ranks(readers))
         if after is not None:
             after.journal, after.graph = journal, graph
-    number = fastest(graph, items, machine, noted=after is not None)
+    number = fastest(graph, readers.placed, machine, noted=after is not None)
     if number not in graph.epochs:
-        graph.epochs[number] = _epochs(graph.steps, graph.packed[number])
+        graph.epochs[number] = _epochs(graph, graph.packed[number])
+    graph.change = None
     return graph.epochs[number]
 
 
@@ -64,7 +65,6 @@ def fastest(graph: StepGraph, placed: Sequence[Placed], machine: Target, noted: 
                 packed = pack_in_order(graph, machine.units, order, machine.alt_scheduler, noted)
                 if packed not in graph.packed:
                     graph.packed.append(packed)
-        graph.change = None
         if not noted:
             graph.runs.clear()
     cycles = durations(graph.steps, {item.layer.name: item.cost for item in placed})
@@ -89,7 +89,8 @@ def _lowered(order: Iterable[Placed], layers: Layers, machine: Target) -> list[S
     return lowering.steps
 
 
-def _epochs(made: Sequence[Step], packing: Sequence[Sequence[int]]) -> tuple[Epoch, ...]:
+def _epochs(graph: StepGraph, packing: Sequence[Sequence[int]]) -> tuple[Epoch, ...]:
+    made = graph.steps
     packed = [[made[i] for i in taken] for taken in packing]
     needed_by: dict[str, str] = {}
     """Tensor -> the first layer that reads it: a copy of an input belongs to it."""
@@ -97,10 +98,17 @@ def _epochs(made: Sequence[Step], packing: Sequence[Sequence[int]]) -> tuple[Epo
         for read in step.reads:
             if step.layer:
                 needed_by.setdefault(read.tensor, step.layer)
-    return tuple(
-        _epoch(i + 1, taken, moved, needed_by)
-        for i, (taken, moved) in enumerate(zip(packed, moves(made, packed), strict=True))
-    )
+    known = [graph.change.known(taken) if graph.change is not None else None for taken in packing]
+    moved = moves(made, packed, [epoch.moves if epoch is not None else None for epoch in known])
+    epochs = []
+    for k, (epoch, taken) in enumerate(zip(known, packed, strict=True)):
+        if epoch is None or epoch.moves is not moved[k]:
+            epoch = _epoch(k + 1, taken, moved[k], needed_by)
+        elif epoch.index != k + 1:
+            epoch = replace(epoch, index=k + 1)
+        epochs.append(epoch)
+    graph.described = {tuple(taken): epoch for taken, epoch in zip(packing, epochs, strict=True)}
+    return tuple(epochs)
 
 
 def _epoch(index: int, taken: Sequence[Step], moved: tuple[Move, ...], needed_by: Mapping[str, str]) -> Epoch:

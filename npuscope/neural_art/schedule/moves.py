@@ -13,9 +13,17 @@ from npuscope.neural_art.lowering.steps import Step
 from npuscope.npu.cost import Move
 
 
-def moves(steps: Sequence[Step], packed: Sequence[Sequence[Step]]) -> list[tuple[Move, ...]]:
-    """The moves of each epoch; `steps` has also those that are in none."""
-    return _Moves(steps, packed).per_epoch
+def moves(
+    steps: Sequence[Step],
+    packed: Sequence[Sequence[Step]],
+    known: Sequence[tuple[Move, ...] | None] | None = None,
+) -> list[tuple[Move, ...]]:
+    """The moves of each epoch; `steps` has also those that are in none.
+
+    `known` are what epochs moved in another state of the model, taken over where all still lies in the same.
+    """
+    found = _Moves(steps, packed)
+    return [found.per_epoch(k, known[k] if known is not None else None) for k in range(len(packed))]
 
 
 class _Moves:
@@ -35,9 +43,13 @@ class _Moves:
                 self.parts(step)
             elif id(step) not in self.epoch:
                 self.join(step)
-        self.per_epoch = [
-            tuple(move for step in taken for move in self.of(step, k)) for k, taken in enumerate(packed)
-        ]
+        self.packed = packed
+
+    def per_epoch(self, k: int, known: tuple[Move, ...] | None) -> tuple[Move, ...]:
+        """What an epoch moves; `known` where that still lies where it did."""
+        if known is not None and all(self.buffer(move.tensor) == move.buffer for move in known):
+            return known
+        return tuple([move for step in self.packed[k] for move in self.of(step, k)])
 
     def join(self, step: Step) -> None:
         """A step that takes no time: parts and whole are one."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from npuscope.neural_art.schedule.step_graph import StepGraph
+    from npuscope.npu.cost import Epoch
 
 WIDE = 64
 """Steps that can go on, above which a moment is not noted: a wide graph would have thousands at each."""
@@ -85,6 +86,23 @@ class Change:
                 self.origin[new] = old
         self.other = self._other(before, now)
         """Steps before that are gone, or read or are read by others now."""
+        self._described, self._steps = before.described, before.steps
+
+    def known(self, taken: Sequence[int]) -> Epoch | None:
+        """The epoch that the same steps had, all of which read and are read by the same ones as then.
+
+        What it moves lay where it does now unless what that is a part of is another. Copies ask further than that, and
+        what belongs to no layer asks which layer reads it first.
+        """
+        was = tuple([self.origin[i] for i in taken])
+        epoch = self._described.get(was)
+        if epoch is None or not self.other.isdisjoint(was):
+            return None
+        for i in was:
+            step = self._steps[i]
+            if step.copy or not (step.lead or step.layer):
+                return None
+        return epoch
 
     def _other(self, before: StepGraph, now: StepGraph) -> set[int]:
         place, origin, other = self.place, self.origin, set[int]()

@@ -28,6 +28,7 @@ from npuscope.machine.machine import Units
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.replay import Replay, Run, placed
 from npuscope.neural_art.schedule.step_graph import StepGraph, Stretch, ascending, ranks
+from npuscope.npu.verdict import Placement
 
 BEGINNING = (-1, 0, 0)
 """Of the stretch that begins with all that waits for nothing."""
@@ -203,8 +204,9 @@ class _Packing:
         stack = [i]
         while stack:
             index = stack.pop()
-            if not self.steps[index].free:
-                if self.steps[index].on_npu:
+            step = self.steps[index]
+            if not step.free:
+                if step.placement is Placement.HW:
                     heappush(self.ready, self.rank[index])
                 else:
                     self.software.append(index)
@@ -229,7 +231,7 @@ class _Packing:
 
     def epoch(self) -> list[int]:
         """The steps of the next epoch; what was ready and did not fit stays ready."""
-        ready, chained, order = self.ready, list[int](), self.order
+        ready, chained, order, steps, done = self.ready, list[int](), self.order, self.steps, self.done
         copies, refused, taken = list[int](), list[int](), list[int]()
         inside, outputs = set[int](), set[int]()
         use = [0, 0, 0, 0, 0]
@@ -237,9 +239,9 @@ class _Packing:
         while tries < PATIENCE and (ready or chained):
             follows = bool(chained) and (not ready or chained[0] < ready[0])
             i = order[heappop(chained if follows else ready)]
-            if i in inside or self.done[i]:
+            if i in inside or done[i]:
                 continue
-            if self.steps[i].copy:
+            if steps[i].copy:
                 copies.append(i)
                 tries += 1
             elif self.take(i, inside, outputs, use):
@@ -262,57 +264,49 @@ class _Packing:
     def take(self, i: int, inside: set[int], outputs: set[int], use: list[int]) -> bool:
         """Take a step in if units and stream engines last."""
         step, units = self.steps[i], self.units
-        if (
-            use[0] + step.conv > units.conv
-            or use[1] + step.arith > units.arithmetic
-            or use[2] + step.activ > units.activation
-            or use[3] + step.pool > units.pool
-        ):
+        conv, arith, activ, pool, taken = use
+        conv, arith, activ, pool = conv + step.conv, arith + step.arith, activ + step.activ, pool + step.pool
+        if conv > units.conv or arith > units.arithmetic or activ > units.activation or pool > units.pool:
             return False
         streams = self.fetched[i]
         if not step.renames:
             streams += 1  # its own output, until all readers are in the epoch
-        closed = set[int]()
+        closed = list[int]()
         for source, _, count in self.sources[i]:
             if source not in inside:
                 streams += count
-            elif source in outputs and self.all_inside(source, inside, i):
-                closed.add(source)
-        looping = [source for source in closed if self.steps[source].loops]
+            elif source in outputs and source not in closed and self.all_inside(source, inside, i):
+                closed.append(source)
+        looping = [source for source in closed if self.steps[source].loops] if closed else closed
         streams -= len(closed) - len(looping)
-        if use[4] + streams > units.stream and inside:
+        if taken + streams > units.stream and inside:
             if looping and not self.one_reader:
                 self.apart.add(i)
             return False
-        use[0] += step.conv
-        use[1] += step.arith
-        use[2] += step.activ
-        use[3] += step.pool
-        use[4] += streams
-        outputs -= closed
+        use[:] = conv, arith, activ, pool, taken + streams
+        outputs.difference_update(closed)
         if not step.renames:
             outputs.add(i)
         inside.add(i)
         return True
 
     def all_inside(self, source: int, inside: set[int], joining: int) -> bool:
-        readers = self.readers[source]
-        return len(readers) > 0 and all(r in inside or r == joining for r in readers)
+        return all(reader in inside or reader == joining for reader in self.readers[source])
 
     def follow(self, i: int, inside: set[int], chained: list[int]) -> None:
         """The readers of a step whose operands are all at hand."""
         if i in self.apart:
             self.apart.update(r for r in self.readers[i] if self.finishes(r, i))
             return
-        passed_over = self.passed_over(i, inside) if self.one_reader else ()
+        done, passed_over = self.done, self.passed_over(i, inside) if self.one_reader else ()
         for reader in self.readers[i]:
-            if reader in passed_over:
+            if reader in inside or reader in passed_over:
                 continue
             step = self.steps[reader]
-            if reader in inside or not step.on_npu or step.copy or step.free:
+            if step.copy or step.free or step.placement is not Placement.HW:
                 continue
             for source, free, _ in self.sources[reader]:
-                if not self.done[source] and not (free and source in inside):
+                if not done[source] and not (free and source in inside):
                     break
             else:
                 heappush(chained, self.rank[reader])
@@ -358,6 +352,8 @@ def separated(
     taken: list[int], sources: Sequence[Sequence[tuple[int, bool, int]]], steps: Sequence[Step]
 ) -> list[list[int]]:
     """An epoch cut where chains that part at one of its steps meet again."""
+    if len(taken) < 3:  # one where they part, one on the way, one where they meet
+        return [taken]
     reach: dict[int, int] = {}
     """Step -> the steps of the epoch it comes after, and itself: a bit each."""
     late = crossing(taken, sources)
@@ -387,8 +383,12 @@ def separated(
 
 def crossing(taken: list[int], sources: Sequence[Sequence[tuple[int, bool, int]]]) -> set[int]:
     """Steps of an epoch of which two read the same two steps of it: each stream would wait for the other."""
-    inside, first, late = set(taken), dict[tuple[int, ...], int](), set[int]()
-    for i in [i for i in taken if len(sources[i]) > 1]:
+    first, late = dict[tuple[int, ...], int](), set[int]()
+    several = [i for i in taken if len(sources[i]) > 1]
+    if len(several) < 2:
+        return late
+    inside = set(taken)
+    for i in several:
         made = tuple(sorted({source for source, _, _ in sources[i] if source in inside}))
         if len(made) > 1 and (other := first.setdefault(made, i)) != i:
             late |= {i, other}
