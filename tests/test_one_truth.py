@@ -224,7 +224,7 @@ def from_tree(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
     opened = {key for keys in outline.parents.values() for key in keys}
     for row in outline.rows(opened, "whole model"):
         if row.kind is Kind.LAYER and row.report is not None and row.report.cost is not None:
-            share = plain(row_line(row, snapshot, 120, "")).split()[-1]
+            share = plain(row_line(row, snapshot, 120, ())).split()[-1]
             yield Seen("tree", row.report.name, "share", share if share == "·" else f"{share} %")
 
 

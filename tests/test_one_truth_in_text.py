@@ -60,6 +60,7 @@ def test_no_text_of_a_model_has_a_figure_of_its_own(model: str) -> None:
     session, snapshot = opened(model)
     known = Known()
     known.add_model(snapshot)
+    known.add_shares(snapshot)
     for name, text in texts(session, snapshot):
         assert list(known.strange(text)) == [], name
         assert FIGURE.search(text) or name == "dot", name

@@ -57,7 +57,15 @@ ACTIONS = (
         "next ✗",
     ),
     Action("screen.off_npu(-1)", "N", "N", "previous", "Previous layer that is not on the NPU"),
-    Action("screen.search", "slash", "/", "search", "Search by name, operator or scope", 8, "find"),
+    Action(
+        "screen.search",
+        "slash",
+        "/",
+        "search",
+        "Search: names, op=Conv, kernel=7, >1ms; Tab keeps only those",
+        8,
+        "find",
+    ),
     Action(
         "fixes",
         "f",
@@ -198,6 +206,9 @@ ACTIONS = (
     Action("screen.go_back(-1)", "ctrl+o", "Ctrl+o", "back", "Back to where the cursor jumped from"),
     Action("screen.go_back(1)", "alt+o", "Alt+o", "forward", "Forward again"),
     Action(
+        "screen.jump", "J", "J", "jump", "Jump to a row in view, by the letter that then stands before it"
+    ),
+    Action(
         "mark",
         "semicolon",
         ";",
@@ -249,6 +260,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "screen.join(-1)",
         "screen.go_back(-1)",
         "screen.go_back(1)",
+        "screen.jump",
         "mark",
         "marks",
         "screen.show_all",
@@ -319,7 +331,7 @@ MOVES = (
 BEFORE_A_VERDICT = frozenset(
     {
         *(f"screen.pane({at})" for at in range(4)), *(f"screen.{name}({step})" for name in ("walk", "join", "go_back") for step in (-1, 1)),
-        "screen.search", "screen.enlarge", "screen.show_all", "to_tree", "open_file", "theme", "help", "quit",
+        "screen.search", "screen.jump", "screen.enlarge", "screen.show_all", "to_tree", "open_file", "theme", "help", "quit",
     }
 )  # fmt: skip
 """What can be done while it is still computed where layers run; everything else needs that."""

@@ -18,6 +18,16 @@ SIGNS = (
     ("·", "quiet", "nothing, or too little to count; ? not known"),
 )
 
+SEARCHES = (
+    ("conv", "a word of a name, an operator or a scope; or a code such as N201"),
+    ("!conv", "what it does not hold for; several words have to hold together"),
+    ("op=Conv", "is; op:conv holds, and finds ConvTranspose too. Likewise name, scope, node, tensor, type, shape, code"),
+    ("where:cpu", "or npu, hyb; off is all that is not wholly on the NPU"),
+    (">1ms  >5%", "time, share; and ms<0.1, cycles>1M, mac<4, in=257, out>512, epoch=4, dB<30 where accuracy was measured"),
+    ("kernel=7", "any attribute: stride, group, axis, perm=0x2x3x1; of several sizes one is equal, > and < take the largest"),
+)  # fmt: skip
+"""What / looks for, on the main screen and in the table of layers."""
+
 TERMS = (
     ("OPS/cycle", "as the compiler's graph prints it: one MAC is two OPS"),
     ("MAC/cycle", ("multiply-accumulates a clock cycle, half of OPS/cycle; one CONV accelerator does at most 72 in 8x8 "

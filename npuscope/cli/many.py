@@ -102,8 +102,9 @@ def check_many(options: argparse.Namespace, files: list[str]) -> int:
 
     if "-" in files:
         raise ModelError("-: standard input holds one model; name it alone, or name files")
-    if options.all or options.only:
-        raise ModelError(f"{'--all' if options.all else '--only'}: shows layers; name one model")
+    if options.all or options.only or options.match:
+        option = "--all" if options.all else "--only" if options.only else "--match"
+        raise ModelError(f"{option}: shows layers; name one model")
     form = next((name for name in (JSON, SARIF, GITHUB) if getattr(options, name)), ROWS)
     build = build_options(options).build()
     tasks = [
@@ -197,7 +198,7 @@ def check_sweep(options: argparse.Namespace, path: str) -> int:
     from npuscope.services.parallel import Failure, each_in_parallel
     from npuscope.services.sweep import variants
 
-    for option in ("all", "only", SARIF, GITHUB, "baseline", "write_baseline"):
+    for option in ("all", "only", "match", SARIF, GITHUB, "baseline", "write_baseline"):
         if getattr(options, option):
             raise ModelError(
                 f"--{option.replace('_', '-')}: shows layers or findings; --sweep gives figures for whole models"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from npuscope.model.layers import Layer
+from npuscope.model.layers import Layer, Operand
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +181,39 @@ def constant_first(layer: Layer) -> bool:
     """The constant is the left operand (MatMul only)."""
     weight = layer.weight
     return layer.kind == "MatMul" and weight is not None and layer.core.input(0) == weight.seen
+
+
+def channel_counts(layer: Layer) -> tuple[int | None, int | None]:
+    """Channels that a layer reads and writes, None where a shape is not known.
+
+    Parts count together where they join to what is on the other side, else the first of them speaks for all.
+    """
+    geometry = convolution(layer)
+    if geometry is not None:
+        return geometry.in_channels, geometry.out_channels
+    last = layer.kind in ("Gemm", "MatMul")
+    before = [_channels(operand, last) for operand in layer.inputs]
+    after = [_channels(operand, last) for operand in layer.outputs]
+    return _together(before, after), _together(after, before)
+
+
+def _together(parts: list[int | None], others: list[int | None]) -> int | None:
+    known = [part for part in parts if part is not None]
+    if len(known) == len(parts) > 1 and others == [sum(known)]:
+        return sum(known)
+    return parts[0] if parts else None
+
+
+def _channels(operand: Operand, last: bool) -> int | None:
+    dims = operand.dims
+    if not dims:
+        return None
+    return dims[1] if len(dims) > 2 and not last else dims[-1]
+
+
+def channels_text(layer: Layer) -> str:
+    """'257→1024'; one figure where input and output agree; '?' where neither is known."""
+    before, after = channel_counts(layer)
+    if before is None or after is None:
+        return "?" if before is None and after is None else str(before if after is None else after)
+    return str(after) if before == after and layer.weight is None else f"{before}→{after}"

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 from onnx import NodeProto
+
+DEEPEST = 12
+"""Scopes nested deeper than this are one scope, so that a crafted name cannot make an endless tree."""
 
 
 def scope_of(proto: NodeProto, name: str) -> str:
@@ -18,3 +24,27 @@ def scope_of(proto: NodeProto, name: str) -> str:
         return ""
     parts = [part for part in name.split("/") if part]
     return "/".join(parts[:-1])
+
+
+def scope_parts(scope: str) -> tuple[str, ...]:
+    """The labels of a scope and those around it, outermost first."""
+    parts = [part for part in scope.split("/") if part]
+    return (*parts[: DEEPEST - 1], "/".join(parts[DEEPEST - 1 :])) if len(parts) > DEEPEST else tuple(parts)
+
+
+@lru_cache(maxsize=1 << 13)
+def steps(scope: str) -> tuple[tuple[str, str], ...]:
+    """(path, label) of a scope and those around it, outermost first."""
+    parts = scope_parts(scope)
+    return tuple([("/".join(parts[: i + 1]), part) for i, part in enumerate(parts)])
+
+
+def reading_order(scopes: Sequence[str]) -> list[int]:
+    """Places of things with these scopes as the tree shows them: a scope stands where its first thing does, undivided."""
+    around = [[path for path, _ in steps(scope)] for scope in scopes]
+    first: dict[str, int] = {}
+    for place, paths in enumerate(around):
+        for path in paths:
+            first.setdefault(path, place)
+    keys = [(*(first[path] for path in paths), place) for place, paths in enumerate(around)]
+    return sorted(range(len(scopes)), key=keys.__getitem__)

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from npuscope.model.brief import Names
+from npuscope.model.convolution import channels_text
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import printable
 from npuscope.npu.figures import thousands
 from npuscope.npu.verdict import Placement
-from npuscope.reports.text_report import WORDS, channels
+from npuscope.reports.text_report import WORDS
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 
@@ -68,7 +69,7 @@ def dot_text(session: Session, snapshot: Snapshot, layer: str | None = None, rad
 def _box(pydot: Any, number: str, names: Names, report: LayerReport, chosen: bool) -> Any:
     lines = [
         names.fit(report.name, LABEL_WIDTH),
-        f"{printable(report.layer.op)} {channels(report)}",
+        f"{printable(report.layer.op)} {channels_text(report.layer)}",
         " ".join([WORDS[report.placement], *(finding.code for finding in report.forced_by)]),
     ]
     if report.line.cycles:

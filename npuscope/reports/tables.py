@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 
+from npuscope.model.convolution import channels_text
 from npuscope.model.names import printable
-from npuscope.reports.text_report import IF_QUANTIZED, WORDS, channels, verdict_line
+from npuscope.reports.text_report import IF_QUANTIZED, WORDS, verdict_line
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 
@@ -46,7 +47,7 @@ def _row(snapshot: Snapshot, report: LayerReport) -> tuple[object, ...]:
         printable(layer.scope),
         report.placement.value,
         report.epoch,
-        channels(report),
+        channels_text(report.layer),
         cost.macs if cost else None,
         line.compute_cycles,
         line.cycles,
@@ -87,7 +88,7 @@ def check_markdown(session: Session, snapshot: Snapshot) -> str:
             cells = (
                 printable(report.name),
                 printable(report.layer.op),
-                channels(report),
+                channels_text(report.layer),
                 WORDS[report.placement],
                 f"{reason.code}: {reason.message}" if reason else "",
                 reason.fix if reason else "",

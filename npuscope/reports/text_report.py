@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from npuscope.edits.edit import Edit
+from npuscope.model.convolution import channels_text
 from npuscope.model.names import printable
 from npuscope.npu.figures import plural, thousands
 from npuscope.npu.times import in_ms
@@ -75,24 +76,6 @@ def _bytes(count: int) -> str:
     return f"{count} B"
 
 
-def channels(report: LayerReport) -> str:
-    """'257→1024' of a layer with weights, else the channels it writes."""
-    layer = report.layer
-    source = layer.input.dims if layer.input is not None else None
-    result = layer.output.dims if layer.output is not None else None
-    if not source or not result:
-        return "?"
-    axis = (
-        1
-        if layer.kind in ("Conv", "ConvTranspose")
-        or (layer.kind not in ("Gemm", "MatMul") and len(result) > 2)
-        else -1
-    )
-    if layer.weight is not None and len(source) > 1 and len(result) > 1:
-        return f"{source[axis]}→{result[axis]}"
-    return str(result[axis]) if len(result) > 1 else str(result[0])
-
-
 def edit_text(edit: Edit, layer: str, before: Snapshot, after: Snapshot) -> str:
     """What an edit does to a layer: before, the layers that replace it, and the model's verdict."""
     old = before.by_name[layer]
@@ -113,4 +96,4 @@ def edit_text(edit: Edit, layer: str, before: Snapshot, after: Snapshot) -> str:
 
 
 def _short(report: LayerReport, names: Mapping[str, str]) -> str:
-    return f"{names[report.name]} {report.layer.op} {channels(report)}"
+    return f"{names[report.name]} {report.layer.op} {channels_text(report.layer)}"

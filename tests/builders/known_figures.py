@@ -13,6 +13,8 @@ from npuscope.machine.catalogue import PROFILES, TOOLCHAINS
 from npuscope.machine.machine import target
 from npuscope.machine.what_if import Options, with_options
 from npuscope.model.inspection.blocks import blocks
+from npuscope.neural_art.mapping.facts import geometry, input_zero_point
+from npuscope.neural_art.price.advice import advice
 from npuscope.neural_art.price.bounds import bounds
 from npuscope.planning.outcome import outcome
 from npuscope.planning.plan import Plan
@@ -28,14 +30,18 @@ _NUMBER = r"(?<![\w.,])(?P<lead>[<+-]?)(?P<number>\d{1,3}(?:[ \u00a0]\d{3})+|\d+
 FIGURE = re.compile(_NUMBER + r"(?:\u00a0(?P<prefix>[kMG]))?[ \u00a0](?P<unit>ms|compute cycles|cycles)\b")
 BEFORE = re.compile(_NUMBER + r"(?P<prefix>)(?P<unit>)(?= (?:→|->) \d+(?:\.\d+)?[ \u00a0]ms)")
 """'4.09' of '4.09 → 3.72 ms'."""
+SHARE = re.compile(_NUMBER + r"(?P<prefix>)[ \u00a0](?P<unit>%)")
+DECIBELS = re.compile(_NUMBER + r"(?P<prefix>)[ \u00a0](?P<unit>dB)\b")
 
 
 @dataclass
 class Known:
-    """Milliseconds; cycles with memory and compute cycles of the NPU."""
+    """Milliseconds; cycles with memory and compute cycles of the NPU; parts of 1; ratios in dB."""
 
     ms: list[float] = field(default_factory=list)
     cycles: list[float] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
+    decibels: list[float] = field(default_factory=list)
 
     def add_model(self, snapshot: Snapshot) -> None:
         """The model, its layers and epochs, and every way to sum them up that some view has."""
@@ -61,6 +67,28 @@ class Known:
         for gain in filter(None, (found.of(*key) for key in codes)):
             self.ms.append(gain.saved_milliseconds or 0.0)
             self.ms.append(summary.milliseconds - (gain.saved_milliseconds or 0.0))
+
+    def add_shares(self, snapshot: Snapshot) -> None:
+        """The part of the model's time that each of these takes or that it may be off, and the part of each memory in use."""
+        total, costs = snapshot.ledger.milliseconds, {report.name: report.cost for report in snapshot.layers}
+        self.shares += [1.0, snapshot.off_npu_share, snapshot.summary.milliseconds_error / total]
+        self.shares += [line.share for line in snapshot.ledger.lines]
+        for epoch in snapshot.epochs:
+            self.shares.append(epoch.milliseconds / total)
+        for bound in bounds(snapshot.epochs, costs):
+            self.shares.append(bound.milliseconds / total)
+        for sort in Sort:
+            self.shares += [group.milliseconds / total for group in groups(snapshot, sort)]
+        for reports in BlockRows(snapshot, blocks(snapshot.links, 24)).reports:
+            self.shares.append(fsum(map(snapshot.share, reports)))
+        for report in snapshot.layers:
+            conv, cost = geometry(report.layer), report.cost
+            if conv is not None and report.layer.quantized and cost is not None and cost.compute_cycles:
+                told = advice(conv, input_zero_point(report.layer), cost, snapshot.target, report.line)
+                fewer = [*(one.cycles for one in told.better), *([told.best] if told.best else [])]
+                self.shares += [1 - cycles / cost.compute_cycles for cycles in fewer]
+        for pool in snapshot.memory.pools:
+            self.shares.append(pool.used / pool.size if pool.size else 0.0)
 
     def add_time(self, milliseconds: float, start: float) -> None:
         """A time, its set-up, and what is left without it."""
@@ -99,11 +127,25 @@ class Known:
                 self.cycles.append(made.cycles or 0)
 
     def strange(self, text: str) -> Iterator[str]:
-        """The figures in a text that are none of these, with their lines."""
+        """The figures in a text that are none of these, with their lines; of a kind of which none is known all may be."""
         for line in text.splitlines():
-            for shown in (*FIGURE.finditer(line), *BEFORE.finditer(line)):
+            kinds = [
+                kind
+                for kind, known in (
+                    (FIGURE, self.ms),
+                    (BEFORE, self.ms),
+                    (SHARE, self.shares),
+                    (DECIBELS, self.decibels),
+                )
+                if known
+            ]
+            for shown in (match for kind in kinds for match in kind.finditer(line)):
                 number = shown["number"].replace("\u00a0", "").replace(" ", "")
                 lead = "<" if shown["lead"] == "<" else ""
-                known: Iterable[float] = self.cycles if "cycles" in shown["unit"] else self.ms
-                if not any(agrees(f"{lead}{number}{shown['prefix'] or ''}", abs(value)) for value in known):
+                unit = shown["unit"].split(" ")[-1]
+                values: Iterable[float] = {
+                    "cycles": self.cycles, "%": self.shares, "dB": self.decibels,
+                }.get(unit, self.ms)  # fmt: skip
+                text = f"{lead}{number}{shown['prefix'] or '%' * (unit == '%')}"
+                if not any(agrees(text, abs(value)) for value in values):
                     yield f"{shown[0]} in: {line.strip()}"

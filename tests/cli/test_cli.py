@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 from builders.command_line import run
 from builders.models import DENOISER, SAMPLES, gemm_qdq
+from onnx import TensorProto, helper
 
 from npuscope import __version__
 from npuscope.cli.commands import open as command_open
@@ -222,3 +224,43 @@ def test_a_name_that_no_file_system_takes_is_said(
     status, _, err = run(capsys, *arguments)
     assert status == 2 and "internal error" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_query_chooses_the_layers_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ("check", str(DENOISER), "--gains", "none")
+    status, out, _ = run(capsys, *argv, "--match", "op=Gemm >0.5ms")
+    table = out.partition("\nLayers that match op=Gemm >0.5ms\n")[2]
+    assert status == 0 and "28 other layers" in table
+    assert [line.split()[0] for line in table.splitlines()[3:7]] == [
+        "Gemm_28",
+        "Gemm_30",
+        "Gemm_51",
+        "Gemm_53",
+    ]
+    assert "none" in run(capsys, *argv, "--match", "kernel=99")[1].partition("Layers that match")[2]
+    status, _, err = run(capsys, "check", str(DENOISER), str(DENOISER), "--match", "x")
+    assert status == 2 and "--match: shows layers" in err
+
+
+def test_the_table_keeps_branches_together_and_json_the_models_order(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    steps = (
+        ("Relu", "x", "l", "left/a"),
+        ("Relu", "x", "r", "right/a"),
+        ("Tanh", "l", "m", "left/b"),
+        ("Tanh", "r", "s", "right/b"),
+        ("Add", "m s", "y", "join"),
+    )
+    nodes = [helper.make_node(op, read.split(), [written], name=name) for op, read, written, name in steps]
+    ends = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4])] for name in "xy"]
+    path = tmp_path / "branches.onnx"
+    onnx.save(
+        helper.make_model(helper.make_graph(nodes, "g", *ends), opset_imports=[helper.make_opsetid("", 17)]),
+        path,
+    )
+    written = ["left/a", "right/a", "left/b", "right/b", "join"]
+    layers = json.loads(run(capsys, "check", str(path), "--json")[1])["layers"]
+    assert [layer["name"] for layer in layers] == written
+    rows = run(capsys, "check", str(path), "--all")[1].partition("\nLayers\n")[2].splitlines()[3:8]
+    assert [row.split()[0] for row in rows] == ["left/a", "left/b", "right/a", "right/b", "join"]

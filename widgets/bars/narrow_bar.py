@@ -59,7 +59,9 @@ class NarrowBar(Horizontal):
     def compose(self) -> ComposeResult:
         """A slash, the input, the count."""
         yield Slash()
-        yield Input(self._choices.words, placeholder="words in a line", compact=True, select_on_focus=False)
+        yield Input(
+            self._choices.words, placeholder=self._choices.sought_by, compact=True, select_on_focus=False
+        )
         yield NarrowCount()
 
     def on_mount(self) -> None:

@@ -16,6 +16,9 @@ from textual.widgets import Input
 from npuscope.widgets.text.drawing import Bar
 from npuscope.widgets.text.spans import Line, Span, length, quiet
 
+EXAMPLES = "name, op=Conv, kernel=7, >1ms"
+"""What can be looked for; `?` explains it."""
+
 
 class SearchCount(Bar):
     """How many layers were found, and the keys."""
@@ -41,7 +44,11 @@ class SearchCount(Bar):
         return (*count, quiet(next((keys for keys in _KEYS if len(keys) <= room), "")))
 
 
-_KEYS = ("↑↓ other  Enter go  Esc back", "Enter go  Esc back", "Esc back")
+_KEYS = (
+    "↑↓ other  Enter go  Tab only these  Esc back",
+    "Tab only these  Esc back",
+    "Esc back",
+)
 
 
 class SearchBar(Horizontal):
@@ -61,7 +68,8 @@ class SearchBar(Horizontal):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,ctrl+p,shift+tab", "step(-1)", show=False, priority=True),
-        Binding("down,ctrl+n,tab", "step(1)", show=False, priority=True),
+        Binding("down,ctrl+n", "step(1)", show=False, priority=True),
+        Binding("tab", "only", show=False, priority=True),
         Binding("escape", "leave(False)", show=False, priority=True),
         Binding("enter", "leave(True)", show=False, priority=True),
     ]
@@ -78,6 +86,9 @@ class SearchBar(Horizontal):
 
         step: int
 
+    class Kept(Message):
+        """What is found is to be shown alone."""
+
     @dataclass
     class Left(Message):
         """The search is over; `keep` says whether to stay at the place found."""
@@ -87,7 +98,7 @@ class SearchBar(Horizontal):
     def compose(self) -> ComposeResult:
         """A slash, the input, the count."""
         yield Slash(id="slash")
-        yield Input(placeholder="name, operator or scope", id="query", compact=True, select_on_focus=False)
+        yield Input(placeholder=EXAMPLES, id="query", compact=True, select_on_focus=False)
         yield SearchCount()
 
     def open(self) -> None:
@@ -121,6 +132,10 @@ class SearchBar(Horizontal):
     def action_step(self, step: int) -> None:
         """Another of the places found."""
         self.post_message(self.Stepped(step))
+
+    def action_only(self) -> None:
+        """Show what is found alone."""
+        self.post_message(self.Kept())
 
     def action_leave(self, keep: bool) -> None:
         """End the search."""

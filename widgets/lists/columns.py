@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache
 
-from npuscope.model.convolution import convolution
-from npuscope.model.layer import Layer, Operand
+from npuscope.model.convolution import channels_text
 from npuscope.model.names import printable
 from npuscope.npu.figures import plural
 from npuscope.npu.verdict import Placement
@@ -97,17 +96,19 @@ def column_at(x: int, heading: str) -> str:
 
 
 def row_line(
-    row: Row, snapshot: Snapshot, width: int, query: str, differing: frozenset[str] = frozenset()
+    row: Row, snapshot: Snapshot, width: int, sought: tuple[str, ...], differing: frozenset[str] = frozenset()
 ) -> Line:
     """A row in its columns; `differing` are the layers on which the tools do not agree."""
     if row.kind is Kind.LAYER and row.report is not None:
-        return _layer(row, row.report, snapshot, width, query, row.report.name in differing)
+        return _layer(row, row.report, snapshot, width, sought, row.report.name in differing)
     if row.scope is not None:
         return _scope(row, row.scope, width)
     return _below(row, width)
 
 
-def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query: str, differs: bool) -> Line:
+def _layer(
+    row: Row, report: LayerReport, snapshot: Snapshot, width: int, sought: tuple[str, ...], differs: bool
+) -> Line:
     widths = columns(width, bool(snapshot.own_decibels))
     changed = report.name in snapshot.changed
     indent = _indent(row, width)
@@ -116,11 +117,11 @@ def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query:
     room = widths.name - cells(indent)
     name = left(_label(row, room), room)
     mark = Span(MARK, "changed") if changed else Span(DIFFERS if differs else " ", "attention")
-    parts = [mark, Span(indent, "quiet"), *_matched(name, query, role)]
+    parts = [mark, Span(indent, "quiet"), *_matched(name, sought, role)]
     if widths.op:
         parts.append(quiet(" " + left(shown(row.op, widths.op), widths.op)))
     if widths.channels:
-        parts.append(quiet(" " + right(channels(report.layer), widths.channels)))
+        parts.append(quiet(" " + right(channels_text(report.layer), widths.channels)))
     parts += [Span("  "), where(report.placement)]
     cost = report.cost
     if widths.own:
@@ -246,31 +247,11 @@ def _indent(row: Row, width: int) -> str:
     return " " * arrow_at(row, width) + arrow + " "
 
 
-def _matched(text: str, query: str, role: str) -> list[Span]:
-    """Text with what a search found set off."""
-    start = text.lower().find(query.lower()) if query else -1
-    if start < 0:
-        return [Span(text, role)]
-    end = start + len(query)
-    return [Span(text[:start], role), Span(text[start:end], "match"), Span(text[end:], role)]
-
-
-def channels(layer: Layer) -> str:
-    """257→1024; one figure where input and output agree and nothing is multiplied."""
-    conv = convolution(layer)
-    if conv is not None:
-        return f"{conv.in_channels}→{conv.out_channels}"
-    before, after = _channels(layer.input), _channels(layer.output)
-    if len(layer.outputs) > 1:
-        all_after = [_channels(operand) for operand in layer.outputs]
-        after = sum(size for size in all_after if size is not None) if None not in all_after else None
-    if before is None or after is None:
-        return "?" if before is None and after is None else str(before if after is None else after)
-    return str(after) if before == after else f"{before}→{after}"
-
-
-def _channels(operand: Operand | None) -> int | None:
-    dims = operand.dims if operand is not None else None
-    if not dims:
-        return None
-    return dims[1] if len(dims) > 2 else dims[-1]
+def _matched(text: str, sought: tuple[str, ...], role: str) -> list[Span]:
+    """Text with the first word that a search found in it set off."""
+    lower = text.lower()
+    for word in sought:
+        if (start := lower.find(word)) >= 0:
+            end = start + len(word)
+            return [Span(text[:start], role), Span(text[start:end], "match"), Span(text[end:], role)]
+    return [Span(text, role)]

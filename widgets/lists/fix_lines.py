@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from npuscope.edits.edit import Edit, Exactness
-from npuscope.widgets.text.cells import cells, left, shown
+from npuscope.model.brief import Names
+from npuscope.widgets.text.cells import cells, left
 from npuscope.widgets.text.figures import time_cell
+from npuscope.widgets.text.layer_names import names_of_few, shown_of
 from npuscope.widgets.text.spans import Line, Span, length, line, quiet
 from npuscope.widgets.text.words import where
 
@@ -30,6 +33,11 @@ def without_layer(edit: Edit) -> str:
     return text
 
 
+def edit_names(fixes: Iterable[Preview]) -> Names:
+    """What the edits of one layer do, beside one another: cut where they agree, not in what tells them apart."""
+    return names_of_few(tuple(without_layer(fix.edit) for fix in fixes))
+
+
 def fix_hints(
     previews: tuple[Preview, ...], width: int, outcomes: tuple[Outcome | None, ...] = ()
 ) -> list[Line]:
@@ -44,9 +52,11 @@ def fix_hints(
         ]
     room = max(min(width - 5 - max(map(length, ends), default=0), 34), 8)
     lines: list[Line] = []
+    among = edit_names(previews)
     for preview, end in zip(previews, ends, strict=True):
         key = Span("   " if lines else "f  ", "accent-strong")
-        lines.append(line(key, left(shown(without_layer(preview.edit), room), room), "  ", *end))
+        name = shown_of(among, without_layer(preview.edit), room)
+        lines.append(line(key, left(name, room), "  ", *end))
     return lines
 
 

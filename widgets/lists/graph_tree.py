@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from npuscope.model.links import LaneRow
+from npuscope.services.query import parsed
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.lists.columns import arrow_at, column_at, heading, row_line
@@ -19,6 +20,7 @@ from npuscope.widgets.lists.outline import Kind, Outline, Row, layer_key
 from npuscope.widgets.lists.rail import rail, rail_line, rail_width
 from npuscope.widgets.panes.empty import EMPTY
 from npuscope.widgets.panes.sheet import Sheet
+from npuscope.widgets.text.labels import labelled, labels
 from npuscope.widgets.text.spans import Line, Span, plain
 
 
@@ -48,6 +50,15 @@ class GraphTree(Sheet):
     differing: reactive[frozenset[str]] = reactive(frozenset[str](), init=False)
     """The layers on which the tools do not agree."""
 
+    class Asked(Message):
+        """Rows have labels, or no longer."""
+
+    @dataclass
+    class Jumped(Message):
+        """The label of a row was typed."""
+
+        row: Row
+
     @dataclass
     class Moved(Message):
         """The cursor is on another row."""
@@ -62,6 +73,9 @@ class GraphTree(Sheet):
         self.opened: set[str] = set()
         self.cursor = 0
         self._opened_unfiltered: set[str] = set()
+        self.labels: dict[str, int] = {}
+        """Label -> row, while a label is typed to jump to its row."""
+        self._typed = ""
 
     # -- what is shown
 
@@ -90,11 +104,14 @@ class GraphTree(Sheet):
     def body(self, index: int, width: int) -> Line:
         """A row."""
         room = rail_width(width)
-        shown = row_line(self.rows[index], self.snapshot, width - room, self.sought, self.differing)
-        if not room:
-            return shown
-        # The mark of a change stays at the very left.
-        return (shown[0], *rail_line(self.rows, self._rail, index, room), *shown[1:])
+        shown = row_line(
+            self.rows[index], self.snapshot, width - room, parsed(self.sought).words, self.differing
+        )
+        if room:
+            # The mark of a change stays at the very left.
+            shown = (shown[0], *rail_line(self.rows, self._rail, index, room), *shown[1:])
+        label = next((label for label, row in self.labels.items() if row == index), "")
+        return labelled(shown, label, self._typed) if label and label.startswith(self._typed) else shown
 
     def line_role(self, index: int) -> str | None:
         """The cursor's row."""
@@ -183,7 +200,7 @@ class GraphTree(Sheet):
         names = outline.off_npu if self.only is None else tuple(report.name for report in outline.order)
         if not names:
             return None
-        here = self._place()
+        here = self.place
         places = [self.outline.position[name] for name in names]
         if step > 0:
             ahead = [name for name, place in zip(names, places, strict=True) if place > here]
@@ -192,22 +209,12 @@ class GraphTree(Sheet):
         return behind[-1] if behind else names[-1]
 
     def matching(self, query: str) -> list[str]:
-        """Names of the layers a search finds by name, operator or scope, in the tree's order."""
-        words = query.lower().split()
-        if not words:
-            return []
-        return [
-            report.name
-            for report in self.outline.order
-            if all(
-                word in report.name.lower()
-                or word in report.layer.op.lower()
-                or word in report.layer.scope.lower()
-                for word in words
-            )
-        ]
+        """Names of the layers a search finds, in the tree's order."""
+        found = parsed(query).find(self.outline.order, self.snapshot)
+        return [report.name for report in found]
 
-    def _place(self) -> float:
+    @property
+    def place(self) -> float:
         """Where the cursor is among the layers; between two of them on a scope."""
         row = self.row
         if row is None or row.kind is Kind.MODEL:
@@ -217,6 +224,44 @@ class GraphTree(Sheet):
         if row.scope is None:
             return len(self.outline.order)
         return self.outline.position[row.scope.layers[0].name] - 0.5
+
+    # -- jumping
+
+    def ask_where(self) -> None:
+        """Give each row in view a label; the one that is typed next is jumped to, any other key is what it always is."""
+        top = self.scroll_offset.y
+        rows = range(top, min(top + self.page, len(self.rows)))
+        self._label(dict(zip(labels(len(rows)), rows, strict=True)))
+
+    def _label(self, rows: dict[str, int], typed: str = "") -> None:
+        self.labels, self._typed = rows, typed
+        self.refresh()
+        self.post_message(self.Asked())
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter of a label."""
+        if not self.labels:
+            return
+        typed = self._typed + (event.character or " ")
+        row = self.labels.get(typed)
+        if row is None and any(label.startswith(typed) for label in self.labels):
+            self._label(self.labels, typed)
+        else:
+            self._label({})
+        if row is not None:
+            self.post_message(self.Jumped(self.rows[row]))
+        if row is not None or self.labels or event.key == "escape":
+            event.stop()
+            event.prevent_default()
+
+    def on_blur(self) -> None:
+        """The keys go elsewhere."""
+        self.forget_labels()
+
+    def forget_labels(self) -> None:
+        """Rows are only rows again."""
+        if self.labels:
+            self._label({})
 
     # -- moving
 
@@ -282,6 +327,7 @@ class GraphTree(Sheet):
             if column := column_at(event.x, plain(self.heading(0, self.line_width))):
                 self.post_message(KeyBar.Chosen(f"screen.layers('{column}')"))
             return
+        self.forget_labels()
         index = event.y - self.heading_lines + self.scroll_offset.y
         if not 0 <= index < len(self.rows):
             return

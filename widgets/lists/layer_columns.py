@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from weakref import WeakKeyDictionary
 
+from npuscope.model.convolution import channels_text
 from npuscope.npu.ledger import bound_name
 from npuscope.snapshot import LayerReport, Snapshot
-from npuscope.widgets.lists.columns import channels
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import bytes_, percent, ratio, short, time_cell
 from npuscope.widgets.text.gains import gain_cell, saved
@@ -114,7 +114,7 @@ COLUMNS = (
     LayerColumn(
         "in→out", 10, 6,
         lambda report, _: _macs(report, _),
-        lambda report, _, room: quiet(right(channels(report.layer), room)),
+        lambda report, _, room: quiet(right(channels_text(report.layer), room)),
     ),
     LayerColumn(
         "where", 6, 95,

@@ -1,4 +1,4 @@
-"""A filter of the tree: the layers of one placement, one reason, one operator, or of a given set."""
+"""A filter of the tree: the layers of one placement, one reason, one operator, that a query finds, or of a given set."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from npuscope.services.query import parsed
 from npuscope.widgets.text.words import WORDS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class FilterBy(Enum):
     REASON = "reason"
     OPERATOR = "operator"
     NAMES = "names"
+    QUERY = "query"
 
 
 _NUMBER = re.compile(r"-?\d[\d.,]*(?: \d{3})*")
@@ -44,7 +46,7 @@ class Ranked:
 class LayerFilter:
     """The layers to show. `label` is a word or two for the status line.
 
-    1. `value` is a word of WORDS, an operator, or a rule's code; `message` narrows a code down to one reason.
+    1. `value` is a word of WORDS, an operator, a query, or a rule's code; `message` narrows a code down to one reason.
     2. `names` are the layers themselves, for a filter by NAMES.
     """
 
@@ -69,4 +71,6 @@ class LayerFilter:
 
     def layers(self, snapshot: Snapshot) -> tuple[LayerReport, ...]:
         """The layers of a snapshot that are shown."""
+        if self.by is FilterBy.QUERY:
+            return parsed(self.value).find(snapshot.layers, snapshot)
         return tuple(report for report in snapshot.layers if self.holds(report))

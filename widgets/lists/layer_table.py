@@ -7,10 +7,13 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 
+from npuscope.services.query import parsed
 from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.widgets.bars.search_bar import EXAMPLES
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.layer_columns import GAIN, TIME, LayerColumn, fitting, heading, row
-from npuscope.widgets.text.spans import Line
+from npuscope.widgets.lists.narrowed import WHOLE
+from npuscope.widgets.text.spans import Line, plain
 
 
 class LayerTable(Choices):
@@ -21,6 +24,8 @@ class LayerTable(Choices):
         Binding("right,l", "sort(1)", show=False),
         Binding("r", "reverse", show=False),
     ]
+
+    sought_by = EXAMPLES
 
     def __init__(self, snapshot: Snapshot, by: LayerColumn = TIME, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__((), (), id=id)
@@ -56,6 +61,11 @@ class LayerTable(Choices):
         known = [(value, report) for value, report in keyed if value is not None]
         known.sort(key=lambda pair: pair[0], reverse=self.by.largest_first != self.turned)
         self.reports = [report for _, report in known] + [r for value, r in keyed if value is None]
+
+    def _holds(self, index: int, words: list[str]) -> bool:
+        """A layer by its line, or by what it is."""
+        line = plain(self.body(index, WHOLE)).lower()
+        return parsed(self.words).holds(self.reports[index], self._snapshot, line)
 
     def sort_by(self, column: LayerColumn, turned: bool = False) -> None:
         """Another order; the cursor goes to its first row."""

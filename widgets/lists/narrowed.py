@@ -16,6 +16,9 @@ WHOLE = 400
 class Narrowed(Sheet):
     """The base of lists. `count` and `body` speak of all lines; what is seen is `kept`, all of them where it is None."""
 
+    sought_by = "words in a line"
+    """What can be typed to narrow it."""
+
     words: str = ""
     kept: list[int] | None = None
 

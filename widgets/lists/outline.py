@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from npuscope.model.graph import Node
+from npuscope.model.scopes import steps
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.layer_filter import LayerFilter
 from npuscope.widgets.lists.node_rows import Bodies, node_rows
 from npuscope.widgets.lists.row import Kind, Row, Scope, label_within
 
-__all__ = ["DEEPEST", "LOOSE_KEY", "Kind", "Outline", "Row", "Scope", "layer_key"]
-
-DEEPEST = 12
-"""Scopes nested deeper than this are one scope, so that a crafted name cannot make an endless tree."""
-
+__all__ = ["LOOSE_KEY", "Kind", "Outline", "Row", "Scope", "layer_key"]
 
 LOOSE_KEY = "loose"
 
@@ -39,7 +36,7 @@ class Outline:
         known: dict[str, Scope] = {"": root}
         for report in self.snapshot.layers if self.only is None else self.only.layers(self.snapshot):
             parent = root
-            for path, label in _steps(report.layer.scope):
+            for path, label in steps(report.layer.scope):
                 scope = known.get(path)
                 if scope is None:
                     scope = known[path] = Scope(path, label, self.snapshot)
@@ -157,15 +154,6 @@ class Outline:
                 graph = self.snapshot.graph
                 nodes = [graph.nodes[graph.node_index[name]] for name in member.layer.nodes]
                 node_rows(nodes, graph, depth + 1, opened, member, self._bodies, rows)
-
-
-@lru_cache(maxsize=1 << 13)
-def _steps(scope: str) -> tuple[tuple[str, str], ...]:
-    """(path, label) of a scope and those around it, outermost first."""
-    parts = [part for part in scope.split("/") if part]
-    if len(parts) > DEEPEST:
-        parts = [*parts[: DEEPEST - 1], "/".join(parts[DEEPEST - 1 :])]
-    return tuple([("/".join(parts[: i + 1]), part) for i, part in enumerate(parts)])
 
 
 def _simplify(scope: Scope) -> None:

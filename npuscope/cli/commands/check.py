@@ -8,6 +8,7 @@ Examples:
   npuscope check model.onnx                    reasons, and the layers that matter
   npuscope check model.onnx --all              every layer
   npuscope check model.onnx --only off         the layers that are not on the NPU
+  npuscope check model.onnx --match 'op=Conv kernel=7 >1ms'   the layers that a query finds
   npuscope check model.onnx --fail-on sw       exit status 1 if a layer runs in software
   npuscope check models/ --baseline known.json exit status 1 for findings that are not in known.json
   npuscope check model.onnx --report out.html  one file to share: findings, sortable tables, diagrams
@@ -67,11 +68,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--sarif", action="store_true", help="SARIF 2.1.0 for code scanning")
     form.add_argument("--github", action="store_true", help="GitHub Actions annotations")
     shown = group.add_mutually_exclusive_group()
-    shown.add_argument("--all", action="store_true", help="every layer, in the model's order")
+    shown.add_argument("--all", action="store_true", help="every layer, branch by branch as in the explorer")
     shown.add_argument(
         "--only",
         choices=("off", "hot"),
         help="off: layers that are not on the NPU; hot: layers that take the most time",
+    )
+    shown.add_argument(
+        "--match",
+        metavar="QUERY",
+        help="the layers that a query finds: words of a name, op=Conv, kernel=7, '>1ms', where:cpu, !word; "
+        "several have to hold together",
     )
     group.add_argument(
         "--order",
@@ -162,7 +169,11 @@ def run(options: argparse.Namespace) -> int:
         rows = Rows.ALL if options.all else Rows(options.only) if options.only else Rows.MATTER
         colour = console.coloured(options.color)
         gains, order = _gains(options, session, snapshot), Order(options.order)
-        print_text(check_text(session, snapshot, console.width(), rows, colour, gains, order, range_))
+        print_text(
+            check_text(
+                session, snapshot, console.width(), rows, colour, gains, order, range_, options.match or ""
+            )
+        )
     failed = bool(options.fail_on) and fails(snapshot, options.fail_on)
     return outcome_status(options, [(options.model, items_of(snapshot))], FOUND if failed else DONE)
 

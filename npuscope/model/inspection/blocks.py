@@ -10,14 +10,13 @@ from itertools import pairwise
 
 from npuscope.model.layer import Layer
 from npuscope.model.links import Links
+from npuscope.model.scopes import scope_parts
 
 FEW = 8
 """A block that holds less than this part of the layers (one eighth) is not divided for lack of detail."""
 
 NAMED = 0.5
 """Part of the layers that must lie in scopes for names to say what the blocks are."""
-
-DEEPEST = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,19 +55,14 @@ def blocks(links: Links, most: int, opened: Collection[str] | None = None) -> Bl
     scoped = sum(bool(layer.scope) for layer in layers) >= NAMED * len(layers)
     if not scoped:
         return _ordered(_by_topology(layers, links, most), links, frozenset())
-    paths = [_path(layer.scope) for layer in layers]
+    paths = [scope_parts(layer.scope) for layer in layers]
     chosen = frozenset(opened) if opened is not None else _opened(paths, most)
     return _ordered(_by_scope(layers, paths, chosen), links, chosen)
 
 
-def _path(scope: str) -> tuple[str, ...]:
-    parts = [part for part in scope.split("/") if part]
-    return (*parts[: DEEPEST - 1], "/".join(parts[DEEPEST - 1 :])) if len(parts) > DEEPEST else tuple(parts)
-
-
 def opened_further(links: Links, shown: Blocks, block: Block) -> frozenset[str]:
     """The scopes to open so that a block shows its parts; one that holds nothing but another opens that too."""
-    paths = [path for layer in block.layers if (path := _path(layer.scope))]
+    paths = [path for layer in block.layers if (path := scope_parts(layer.scope))]
     key, opened = block.key, set(shown.opened)
     while True:
         opened.add(key)

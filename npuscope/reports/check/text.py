@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from enum import Enum
 
 from npuscope.edits.gain import Gains
+from npuscope.model.convolution import channels_text
 from npuscope.model.names import printable, shortened
+from npuscope.model.scopes import reading_order
 from npuscope.neural_art.notes import notes
 from npuscope.npu.figures import thousands
 from npuscope.npu.times import in_ms
@@ -21,7 +23,8 @@ from npuscope.reports.check.findings import (
     warnings_text,
 )
 from npuscope.reports.short_names import short_names
-from npuscope.reports.text_report import IF_QUANTIZED, WORDS, channels, room_lines, verdict_line
+from npuscope.reports.text_report import IF_QUANTIZED, WORDS, room_lines, verdict_line
+from npuscope.services.query import Query, parsed
 from npuscope.services.zero_points import ZeroPointRange
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
@@ -51,10 +54,12 @@ def check_text(
     gains: Gains | None = None,
     order: Order = Order.GAIN,
     zero_points: ZeroPointRange | None = None,
+    match: str = "",
 ) -> str:
     """The report, in lines of at most `width` characters where names allow it.
 
-    `gains` are what fixes of the findings save, as far as they were tried; findings stand in `order`.
+    `gains` are what fixes of the findings save, as far as they were tried; findings stand in `order`. `match` is a query
+    for the layers to list, whatever `rows` says.
     """
     page = Page(width, colour)
     target = snapshot.target
@@ -75,15 +80,15 @@ def check_text(
     lines += reasons_text(snapshot, page, gains or Gains(), order)
     lines += warnings_text(snapshot, page, order)
     lines += advice_text(snapshot, page, gains or Gains(), order, rows is Rows.ALL)
-    lines += _layers(snapshot, page, rows)
+    lines += _layers(snapshot, page, rows, match)
     return "\n".join(lines) + "\n"
 
 
 # -- layers
 
 
-def _layers(snapshot: Snapshot, page: Page, rows: Rows) -> list[str]:
-    shown = chosen(snapshot, rows)
+def _layers(snapshot: Snapshot, page: Page, rows: Rows, match: str) -> list[str]:
+    shown = chosen(snapshot, rows, parsed(match) if match else None)
     rest = len(snapshot.layers) - len(shown)
     title = {
         Rows.ALL: "Layers",
@@ -91,6 +96,8 @@ def _layers(snapshot: Snapshot, page: Page, rows: Rows) -> list[str]:
         Rows.HOT: "Layers that take the most time",
         Rows.MATTER: "Layers" if not rest else "Layers that matter",
     }[rows]
+    if match:
+        title = f"Layers that match {printable(match)}"
     lines = ["", page.styled(title, Style.STRONG), ""]
     lines += _table(snapshot, shown, page) if shown else ["none"]
     ends = []
@@ -107,17 +114,19 @@ def _layers(snapshot: Snapshot, page: Page, rows: Rows) -> list[str]:
     return lines
 
 
-def chosen(snapshot: Snapshot, rows: Rows) -> tuple[LayerReport, ...]:
-    """The layers a table shows: in the model's order, the hot ones alone by time."""
-    if rows is Rows.ALL:
-        return snapshot.layers
-    if rows is Rows.OFF:
-        return snapshot.off_npu
+def chosen(snapshot: Snapshot, rows: Rows, query: Query | None = None) -> tuple[LayerReport, ...]:
+    """The layers a table shows: branch by branch, as the explorer's tree has them; the hot ones alone by time."""
     hottest = hot(snapshot)
-    if rows is Rows.HOT:
+    if query is None and rows is Rows.HOT:
         return hottest
-    names = {report.name for report in (*snapshot.off_npu, *hottest)}
-    return tuple(report for report in snapshot.layers if report.name in names)
+    order = reading_order([report.layer.scope for report in snapshot.layers])
+    ordered = tuple(snapshot.layers[place] for place in order)
+    if query is not None:
+        return query.find(ordered, snapshot)
+    if rows is Rows.ALL:
+        return ordered
+    names = {report.name for report in (*snapshot.off_npu, *(hottest if rows is Rows.MATTER else ()))}
+    return tuple(report for report in ordered if report.name in names)
 
 
 def hot(snapshot: Snapshot) -> tuple[LayerReport, ...]:
@@ -184,7 +193,7 @@ def _cells(snapshot: Snapshot, report: LayerReport) -> dict[str, str]:
     share = snapshot.share(report) * 100
     return {
         "op": shortened(printable(report.layer.op), 20),
-        "channels": channels(report),
+        "channels": channels_text(report.layer),
         "where": WORDS[report.placement],
         "OPS/cycle": f"{line.ops_per_cycle:.3g}" if line.ops_per_cycle is not None else "",
         "cycles": thousands(line.cycles) if line.cycles else "",

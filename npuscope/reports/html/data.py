@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from npuscope.model.convolution import channels_text
 from npuscope.model.links import lanes
 from npuscope.model.names import printable, shortened
 from npuscope.npu.ledger import bound_name
 from npuscope.npu.verdict import Placement
 from npuscope.reports.short_names import short_names
-from npuscope.reports.text_report import channels
 from npuscope.snapshot import Snapshot
 
 PLACES = tuple(Placement)
@@ -39,7 +39,7 @@ def page_data(snapshot: Snapshot) -> dict[str, Any]:
         "layers": {
             "name": _front_coded([names[report.name] for report in layers]),
             "op": _coded(shortened(printable(report.layer.op), 32) for report in layers),
-            "channels": _coded(channels(report) for report in layers),
+            "channels": _coded(channels_text(report.layer) for report in layers),
             "where": "".join(str(PLACES.index(report.placement)) for report in layers),
             "cycles": [report.line.cycles for report in layers],
             "macs": [report.line.macs for report in layers],

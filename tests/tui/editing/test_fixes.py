@@ -31,7 +31,7 @@ from npuscope.tui.screens.split.screen import SplitScreen
 from npuscope.tui.screens.split.text import comparison, exactness_of
 from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.lists.fix_lines import fix_hints, without_layer
+from npuscope.widgets.lists.fix_lines import edit_names, fix_hints, without_layer
 from npuscope.widgets.lists.layer_table import LayerTable
 from npuscope.widgets.panes.eligibility import Eligibility
 from npuscope.widgets.panes.page import Page
@@ -288,7 +288,7 @@ def test_layers_beside_others_claim_no_cycles(tmp_path: Path) -> None:
     rows = [plain(each) for each in comparison(fix, snapshot.by_name["op"], 90, None, made)]
     row = next(row for row in rows if row.startswith("with memory"))
     assert row.split()[2:] == ["·", "·", "runs", "beside", "others"]
-    assert " 0 " not in plain(fix_line(fix, 90, None, made))
+    assert " 0 " not in plain(fix_line(fix, edit_names([fix]), 90, None, made))
 
 
 SOFTMAX = "/block/attn/Softmax"
@@ -310,3 +310,16 @@ async def test_a_layer_without_a_fix_that_a_cut_leaves_to_the_cpu(
         screen = await open_fixes(pilot, SOFTMAX, settle)
         assert screen.fixes == () and screen.saved_by_cut == 0.5
         assert "C cuts the model: this layer goes into a tail" in " ".join(page_text(screen).split())
+
+
+@pytest.mark.parametrize("width", [38, 44, 50, 60])
+def test_edits_in_a_list_differ_at_every_width(width: int) -> None:
+    """Padded counts and zero points differ in a figure: it stays, whatever is cut."""
+    edits = [
+        *(PadChannels("Gemm_28", count) for count in (258, 264, 272, 2580)),
+        *(SplitInput("Gemm_28", parts) for parts in ((129, 128), (144, 113))),
+    ]
+    none = (None, None)
+    fixes = [Preview(edit, Placement.SW_INT, Placement.HW, none, none, none, none, (), ()) for edit in edits]
+    seen = [plain(fix_line(fix, edit_names(fixes), width)).partition(" ●")[0] for fix in fixes]
+    assert len(set(seen)) == len(edits), seen

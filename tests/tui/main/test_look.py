@@ -61,11 +61,11 @@ async def test_every_line_fits_its_width(sample: Path, explore: Any) -> None:
             assert length(heading(width, "layer", True)) <= max(width, 24)
             assert columns(width).name >= 4
             if width >= 26:
-                too_long = [plain(row_line(row, snapshot, width, "e")) for row in rows
-                            if length(row_line(row, snapshot, width, "e")) > width]  # fmt: skip
+                too_long = [plain(row_line(row, snapshot, width, ("e",))) for row in rows
+                            if length(row_line(row, snapshot, width, ("e",))) > width]  # fmt: skip
                 assert not too_long
                 measured = replace(snapshot, own_decibels={r.name: -12.3 for r in snapshot.layers[:6]})
-                assert all(length(row_line(row, measured, width, "e")) <= width for row in rows)
+                assert all(length(row_line(row, measured, width, ("e",))) <= width for row in rows)
         panes = app.query_one(Details).panes
         chosen = [Selection(snapshot, report.name, (report,), report) for report in snapshot.layers[:80]]
         chosen.append(Selection(snapshot, "whole model", snapshot.layers, whole_model=True))

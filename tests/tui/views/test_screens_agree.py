@@ -1,15 +1,31 @@
-"""Every time and every count of cycles that a screen shows is one of the ledger's; tests/test_one_truth.py holds those of layers."""
+"""Every time, share and count of cycles on a screen is one of the ledger's, every dB is of a comparison that was made.
+
+tests/test_one_truth.py holds those of layers.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import onnx
+import pytest
 from builders import computed_once
-from builders.known_figures import FIGURE, Known
+from builders.known_figures import DECIBELS, FIGURE, SHARE, Known
+from builders.networks.float_networks import NETWORKS
 
 from npuscope.edits.kinds.pad_channels import PadChannels
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.model.load import load
+from npuscope.numbers.differences import LEAST_DECIBELS
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.layer_accuracy import layer_accuracy
+from npuscope.numbers.price import Price, price
+from npuscope.numbers.quantize import Settings, quantize
+from npuscope.numbers.verify_models import samples_for_both
+from npuscope.numbers.verify_regions import verify_local
 from npuscope.planning.history import opened
+from npuscope.tui.screens.measured import SAMPLES
 from npuscope.widgets.text.figures import percent
 
 SCREENS: dict[str, tuple[str, ...]] = {
@@ -59,9 +75,67 @@ async def test_every_figure_on_every_screen_is_of_the_ledger(
         known.add_model(before)
         known.add_model(after)
         known.add_models(before, after)
+        known.add_shares(before)
+        known.add_shares(after)
         known.add_fixes(app.session, after, LAYER)
         known.add_targets(app.session)
     assert {name: found for name, text in texts.items() if (found := list(known.strange(text)))} == {}
     assert [name for name, text in texts.items() if not FIGURE.search(text)] == []
+    assert {"main", "epochs", "reasons"} <= {name for name, text in texts.items() if SHARE.search(text)}
     off = sum(after.share(report) for report in after.off_npu)
     assert f"{percent(off)} % of the time" in texts["reasons"]
+
+
+async def test_every_ratio_on_every_screen_is_of_a_comparison(
+    tmp_path: Path, explore: Any, settle: Any
+) -> None:
+    """The price of a fix, what it costs in the history and what verifying it shows are one figure, for one set of samples."""
+    places = tmp_path / "residual_float.onnx", tmp_path / "residual_int8.onnx"
+    onnx.save(NETWORKS["residual"](), places[0])
+    source = load(places[0])
+    onnx.save(quantize(source, random_samples(source, 2), Settings()).proto, places[1])
+    texts, known = dict[str, str](), Known()
+    known.decibels += [40.0, LEAST_DECIBELS]  # what the words say a ratio means, and the bound of a plan
+    async with explore(places[1], size=(160, 60)) as pilot:
+        app = pilot.app
+        await pilot.press("A", "enter")
+        await settle(pilot)
+        texts["accuracy"] = shown(app.screen)
+        pair = load(places[0]), app.session.source
+        lossy = layer_accuracy(*pair, samples_for_both(*pair, SAMPLES))
+        for layer in lossy.layers:
+            known.decibels += [layer.sqnr_db or 0.0, layer.own_sqnr_db or 0.0]
+        await pilot.press("escape")
+        app.graph_tree.go_to_layer("Conv_3")
+        edit = SplitInput("Conv_3", (5, 3))
+        priced = price(app.session, edit)
+        assert isinstance(priced, Price) and priced.outputs is not None
+        for keys, name in ((("f",), "fixes"), (("s", "tab", *"5+3"), "split")):
+            for key in keys:
+                await pilot.press(key)
+                await settle(pilot)
+            for other, found in app.screen.prices.items():
+                again = price(app.session, other)
+                assert isinstance(again, Price)
+                assert found.decibels == pytest.approx(again.decibels)
+                assert found.worst == pytest.approx(again.worst)
+                known.decibels += [one for one in (again.decibels, again.worst) if one is not None]
+            texts[name] = shown(app.screen)
+            await pilot.press("escape" if name == "fixes" else "enter")
+            await settle(pilot)
+        assert [type(one) for one in app.session.done] == [SplitInput]
+        result = verify_local(app.session)
+        assert result.whole_model is not None
+        outputs = [*result.whole_model.outputs, *(one for region in result.regions for one in region.outputs)]
+        known.decibels += [one.sqnr_db for one in outputs if one.sqnr_db is not None]
+        assert priced.worst == pytest.approx(result.whole_model.sqnr_db_min)
+        for key, name in (("v", "verify"), ("b", "blame")):
+            await pilot.press(key)
+            await settle(pilot)
+            texts[name] = shown(app.screen)
+        await pilot.press("escape", "H")
+        await settle(pilot)
+        texts["history"] = shown(app.screen)
+    assert {name: found for name, text in texts.items() if (found := list(known.strange(text)))} == {}
+    shows_some = {name for name, text in texts.items() if DECIBELS.search(text)}
+    assert {"accuracy", "verify", "history"} <= shows_some, texts["split"]

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from npuscope.edits.edit import Edit
 from npuscope.jobs import Job
+from npuscope.model.convolution import channels_text
 from npuscope.model.errors import ModelError
 from npuscope.planning.cut import propose_cut
 from npuscope.planning.outcome import Outcome, outcome
@@ -23,7 +24,7 @@ from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.fixes.text import details, fix_line, heading, nothing
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.lists.columns import channels
+from npuscope.widgets.lists.fix_lines import edit_names
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.layer_names import shown_layer
@@ -95,7 +96,7 @@ class FixesScreen(Dialog[Edit]):
         report = self._report
         about = (
             where(report.placement),
-            quiet(f"  {shown(report.layer.op, 20)}, {channels(report.layer)} channels"),
+            quiet(f"  {shown(report.layer.op, 20)}, {channels_text(report.layer)} channels"),
         )
         return line(strong(f"Fixes for {shown_layer(self._snapshot, report.name, 40)}")), about
 
@@ -213,7 +214,9 @@ class FixesScreen(Dialog[Edit]):
             self.query_one(Page).show(self._text)
 
     def _line(self, fix: Preview, width: int) -> Line:
-        return fix_line(fix, width, self.prices.get(fix.edit), self.outcomes.get(fix.edit))
+        return fix_line(
+            fix, edit_names(self.fixes or ()), width, self.prices.get(fix.edit), self.outcomes.get(fix.edit)
+        )
 
     def lay_out(self, cursor: int | None = None) -> None:
         """The columns take the room there is."""

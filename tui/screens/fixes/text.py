@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from npuscope.model.brief import Names
 from npuscope.npu.figures import plural
 from npuscope.numbers.calibrate_all import takes_scales
 from npuscope.planning.outcome import Outcome
@@ -12,9 +13,9 @@ from npuscope.snapshot import LayerReport
 from npuscope.tui.screens.split.text import comparison, model_change, numbers_cell
 from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer
 from npuscope.widgets.panes.eligibility import sentence
-from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import milliseconds, short, time_cell
-from npuscope.widgets.text.layer_names import listed
+from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import where
 
@@ -43,8 +44,10 @@ def heading(width: int) -> Line:
     return line(Span(text + "  numbers", "title"))
 
 
-def fix_line(fix: Preview, width: int, price: Price | None = None, made: Outcome | None = None) -> Line:
-    """An edit in one line, with what it makes of the layer; `price` is its price in numbers, where it is known."""
+def fix_line(
+    fix: Preview, among: Names, width: int, price: Price | None = None, made: Outcome | None = None
+) -> Line:
+    """An edit in one line `among` others, with what it makes of the layer; `price` is its price in numbers, if known."""
     room = _edit(width)
     moved: Line = (where(fix.after), Span("  "))
     if width >= _WIDE:
@@ -54,7 +57,7 @@ def fix_line(fix: Preview, width: int, price: Price | None = None, made: Outcome
     time = "…" if made is None else time_cell(made.milliseconds)
     cycles = "…" if made is None else "·" if not made.cycles else short(made.cycles)
     return (
-        Span(left(shown(without_layer(fix.edit), room - 1), room)),
+        Span(left(shown_of(among, without_layer(fix.edit), room - 1), room)),
         *moved,
         quiet(right(time, _TIME) if width >= _WIDE else ""),
         _change(made) if width >= _WITH_TIME else Span(""),

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from npuscope import __version__
 from npuscope.tui.actions import ACTIONS, GROUPS, MOVES, Action, actions_of
 from npuscope.tui.screens.dialog import Dialog
-from npuscope.tui.terms import SIGNS, TERMS
+from npuscope.tui.terms import SEARCHES, SIGNS, TERMS
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import left, shown
@@ -72,6 +72,9 @@ def help_text(
         lines += _section(title if not keys else f"{title}, on the main screen", width)
         for action in (by_name[name] for name in names):
             lines += _entry(Span(left(action.key, _LABEL), "accent-strong"), action.help, width)
+    lines += _section("What / looks for", width)
+    for example, text in SEARCHES:
+        lines += _entry(strong(left(example, _LABEL)), text, width)
     lines += _section("Signs", width)
     for sign, role, text in SIGNS:
         lines += _entry(Span(left(sign, _LABEL), role), text, width)

@@ -31,7 +31,7 @@ from npuscope.widgets.bars.search_bar import SearchBar
 from npuscope.widgets.bars.status_line import Status, StatusLine
 from npuscope.widgets.lists.graph_tree import GraphTree
 from npuscope.widgets.lists.layer_filter import LayerFilter, Ranked
-from npuscope.widgets.lists.outline import Row
+from npuscope.widgets.lists.outline import Kind, Row
 from npuscope.widgets.panes.details import Details
 from npuscope.widgets.panes.empty import EMPTY
 from npuscope.widgets.panes.selection import NOTHING, Selection
@@ -43,6 +43,13 @@ BUSY_DELAY = 0.2
 
 DETAILS_DELAY = 0.07
 """Seconds the panes wait while the cursor runs; a single step is shown at once."""
+
+
+JUMPING = (
+    KeyHint("a-z A-Z", "go to its row", "screen.none", 9),
+    KeyHint("Esc", "stay", "screen.stay", 9),
+)
+"""The keys while rows have labels."""
 
 
 class MainScreen(GuardedScreen[object]):
@@ -154,6 +161,9 @@ class MainScreen(GuardedScreen[object]):
 
     def update_hints(self) -> None:
         """Bring the key bar up to date."""
+        if self.graph_tree.labels:
+            self.hints = JUMPING
+            return
         self.hints = hints(self.document, self.selection, actions_of(self.app), self.snapshot)
 
     @on(KeyBar.Chosen)
@@ -171,6 +181,27 @@ class MainScreen(GuardedScreen[object]):
         """The layer the cursor is on, shown in the panes yet or not."""
         row = self.graph_tree.row
         return row.report if row is not None else None
+
+    def action_jump(self) -> None:
+        """To a row in view, by the letters that stand before it."""
+        self._zoom.end()
+        self.graph_tree.focus()
+        self.graph_tree.ask_where()
+
+    def action_stay(self) -> None:
+        """No jump after all."""
+        self.graph_tree.forget_labels()
+
+    @on(GraphTree.Asked)
+    def _asked(self) -> None:
+        self.update_hints()
+
+    @on(GraphTree.Jumped)
+    def _jumped(self, message: GraphTree.Jumped) -> None:
+        if message.row.report is not None and message.row.kind is Kind.LAYER:
+            self.jump(message.row.report.name)
+        else:
+            self.graph_tree.go_to_key(message.row.key)
 
     @on(GraphTree.Moved)
     def _moved(self, message: GraphTree.Moved) -> None:
@@ -304,6 +335,10 @@ class MainScreen(GuardedScreen[object]):
     @on(SearchBar.Stepped)
     def _search_stepped(self, message: SearchBar.Stepped) -> None:
         self._search.step(message.step)
+
+    @on(SearchBar.Kept)
+    def _search_kept(self) -> None:
+        self._search.only()
 
     @on(SearchBar.Left)
     def _search_left(self, message: SearchBar.Left) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from npuscope.widgets.bars.search_bar import SearchBar
+from npuscope.widgets.lists.layer_filter import FilterBy, LayerFilter
 
 if TYPE_CHECKING:
     from npuscope.tui.screens.main.screen import MainScreen
@@ -16,6 +17,7 @@ class Search:
     def __init__(self, screen: MainScreen) -> None:
         self._screen = screen
         self._began_at: str | None = None
+        self._origin = -1.0
 
     @property
     def _bar(self) -> SearchBar:
@@ -25,6 +27,7 @@ class Search:
         """Search from where the cursor is."""
         row = self._screen.graph_tree.row
         self._began_at = row.key if row is not None else None
+        self._origin = self._screen.graph_tree.place
         self._bar.open()
 
     def typed(self, query: str) -> None:
@@ -33,7 +36,7 @@ class Search:
         self.step(0)
 
     def step(self, step: int) -> None:
-        """To the layer found before (-1) or after (1) the present one; 0 stays where one is found."""
+        """To the layer found before (-1) or after (1) the present one; 0: to the first from where the search began."""
         tree = self._screen.graph_tree
         names = tree.matching(self._screen.query_text)
         if not names:
@@ -44,10 +47,18 @@ class Search:
         if step < 0:
             index = max((i for i, name in enumerate(names) if position[name] < here), default=len(names) - 1)
         else:
-            ahead = here + (1 if step else 0)
+            ahead = here + 1 if step else self._origin
             index = next((i for i, name in enumerate(names) if position[name] >= ahead), 0)
         tree.go_to_layer(names[index])
         self._bar.show_found(index, len(names))
+
+    def only(self) -> None:
+        """Show what is found alone; the line stays where nothing is."""
+        query = self._screen.query_text
+        if not self._screen.graph_tree.matching(query):
+            return
+        self.end(keep=True)
+        self._screen.show_only(LayerFilter(FilterBy.QUERY, query, query))
 
     def end(self, keep: bool) -> None:
         """Put the line away; `keep` stays at the layer found."""

@@ -17,6 +17,7 @@ from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.toolkit.sizes import parse_sizes, written
 from npuscope.jobs import Job
+from npuscope.model.convolution import channels_text
 from npuscope.model.errors import ModelError
 from npuscope.planning.outcome import Outcome, outcome
 from npuscope.planning.proposals import Preview, preview, propose_splits
@@ -29,7 +30,6 @@ from npuscope.widgets.bars.axis_bar import AxisBar
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.lists.columns import channels
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong
@@ -115,7 +115,10 @@ class SplitScreen(Dialog[Edit]):
     def heading(self) -> tuple[Line, Line]:
         """Which layer, and where it runs now."""
         report = self._report
-        about = (where(report.placement), quiet(f"  {report.layer.op}, {channels(report.layer)} channels"))
+        about = (
+            where(report.placement),
+            quiet(f"  {report.layer.op}, {channels_text(report.layer)} channels"),
+        )
         return line(strong(f"Split {shown_layer(self._snapshot, report.name, 40)}")), about
 
     def content(self) -> Iterable[Widget]:
