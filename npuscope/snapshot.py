@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from npuscope.garbage import without_collections
 from npuscope.machine.machine import Target
 from npuscope.model.budget import tick, working
-from npuscope.model.graph import Graph, without_collections
+from npuscope.model.graph import Graph
 from npuscope.model.inspection.parameters import parameters
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.links import Links
@@ -20,6 +21,7 @@ from npuscope.npu.cost import Cost, Epoch, Memory
 from npuscope.npu.ledger import Ledger, Line, ledger_lines, line_alone
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Finding, Placement, Severity
+from npuscope.record import record
 from npuscope.session import Session
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ NEGLIGIBLE = 0.01
 """Part of the model's time below which a layer off the NPU is not an alarm."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class LayerReport:
     """A layer with its verdict and its price; `line` is what it takes of the model's time.
 

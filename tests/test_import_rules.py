@@ -16,6 +16,8 @@ MOUNTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptool
 # From the ground floor up: a room may import what stands above it in this list, never what stands below.
 # A name is a package, or a single module where a package has modules on two floors.
 ROOMS: dict[str, str] = {
+    "npuscope.record": "how values that nobody changes are declared",
+    "npuscope.garbage": "when Python looks for garbage",
     "npuscope.jobs": "how far a computation is, and who may stop it",
     "npuscope.model.errors": "the error for input that cannot be used",
     "npuscope.tflite": "what a TFLite file says, as an ONNX model",
@@ -226,3 +228,12 @@ def test_check_loads_no_ui_and_no_runtime() -> None:
         "assert main(['check', 'sample_models/denoiser_lstm_int8.onnx', '--json']) == 0\nsys.stdout = out"
     )
     assert not loaded_after(code) & {"textual", "rich", "onnxruntime", "pydot"}
+
+
+def test_a_table_of_channel_counts_loads_no_model_library() -> None:
+    """It takes as long to load as the table."""
+    code = (
+        "import io, sys; from npuscope.cli.main import main; out = sys.stdout; sys.stdout = io.StringIO()\n"
+        "assert main(['channels', '--depthwise', '--json']) == 0\nsys.stdout = out"
+    )
+    assert not loaded_after(code) & {"onnx", "numpy"}

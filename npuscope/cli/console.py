@@ -116,11 +116,15 @@ def _indented(value: Any, end: str) -> str:
     """
     known, inner = _SCALARS, end + "  "
     if isinstance(value, dict) and value:
-        parts = [
-            f"{_key(key)}: {scalar(item) if (scalar := known.get(type(item))) else _indented(item, inner)}"
-            for key, item in value.items()
-        ]
-        return f"{{{inner}{f',{inner}'.join(parts)}{end}}}"
+        try:
+            before = _before(tuple(value), inner)
+        except TypeError:  # a key that is no text becomes one: only json.dumps knows how
+            before = _before(tuple([json.dumps({key: 0})[2:-5] for key in value]), inner)
+        parts = []
+        for start, item in zip(before, value.values(), strict=True):
+            scalar = known.get(type(item))
+            parts.append(start + (scalar(item) if scalar is not None else _indented(item, inner)))
+        return f"{{{''.join(parts)}{end}}}"
     if isinstance(value, list | tuple) and value:
         parts = [
             scalar(item) if (scalar := known.get(type(item))) else _indented(item, inner) for item in value
@@ -129,10 +133,12 @@ def _indented(value: Any, end: str) -> str:
     return json.dumps(value, allow_nan=False)
 
 
-@lru_cache(maxsize=1 << 12, typed=True)
-def _key(key: object) -> str:
-    # A key that is no text becomes one: only json.dumps knows how. Thousands of rows have the same keys.
-    return encode_basestring_ascii(key) if type(key) is str else json.dumps({key: 0})[1:-4]
+@lru_cache(maxsize=1 << 10)
+def _before(keys: tuple[str, ...], inner: str) -> tuple[str, ...]:
+    """What stands before each value of a dict: thousands of rows have the same keys. Raises TypeError for one that is no text."""
+    return tuple(
+        [f"{',' if place else ''}{inner}{encode_basestring_ascii(key)}: " for place, key in enumerate(keys)]
+    )
 
 
 def print_json(value: object) -> None:

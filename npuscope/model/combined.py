@@ -8,7 +8,7 @@ a compiler that folds constants meets integers and scales.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.inference.call import axis_at
 from npuscope.model.inference.evaluate import evaluate
 from npuscope.model.inference.folded import DEEPEST, ComputedConstant
+from npuscope.model.inspection.extent import elements
 from npuscope.model.layer import Operand
 from npuscope.model.quant import Quant
-from npuscope.model.tensors import Array, Constant, TensorType, elements
+from npuscope.model.tensors import Array, Constant, TensorType
+from npuscope.record import record
 
 MOST_ELEMENTS = 1 << 26
 MOST_PARTS = 1024
@@ -30,7 +32,7 @@ _FOLDED = frozenset({"Slice", "Split", "Gather", "Cast", "Concat", "Mul", "Div"}
 _FLOATS = frozenset({"float32", "float16", "float64", "bfloat16"})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class CombinedConstant(ComputedConstant):
     """What a node makes of constants."""
 

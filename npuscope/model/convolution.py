@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from npuscope.model.layers import Layer, Operand
+from npuscope.record import record
+
+if TYPE_CHECKING:
+    from npuscope.model.layers import Layer, Operand
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Convolution:
     """Geometry of a convolution. A Gemm or MatMul is a 1x1 one on a map of 1 x rows.
 
@@ -62,11 +65,6 @@ def convolution(layer: Layer) -> Convolution | None:
     if _FACT not in known:
         known[_FACT] = _geometry(layer)
     return known[_FACT]
-
-
-def is_known(layer: Layer, geometry: Convolution) -> None:
-    """Note the geometry of a layer that differs from another one in its channels alone: there are thousands of these."""
-    layer.facts[_FACT] = geometry
 
 
 def _geometry(layer: Layer) -> Convolution | None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -14,11 +12,12 @@ import onnx
 from onnx import AttributeProto, FunctionProto, NodeProto
 
 from npuscope.model.tensors import UNKNOWN, Array, Constant, TensorType
+from npuscope.record import record
 
 ONNX_DOMAINS = frozenset({"", "ai.onnx"})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Node:
     """One ONNX node. `name` is unique in its graph; an absent optional input is ''."""
 
@@ -72,26 +71,6 @@ class Node:
         bodies = [a.g for a in self.proto.attribute if a.type == AttributeProto.GRAPH]
         bodies += [g for a in self.proto.attribute if a.type == AttributeProto.GRAPHS for g in a.graphs]
         return tuple(bodies)
-
-
-@contextmanager
-def without_collections() -> Iterator[None]:
-    """No garbage collection meanwhile: it would look through every object of a large graph again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-@contextmanager
-def kept_for_good() -> Iterator[None]:
-    """The same for what stays until the process ends: no later collection looks through it either."""
-    with without_collections():
-        yield
-        gc.freeze()
 
 
 def attribute_value(attribute: AttributeProto) -> Any:

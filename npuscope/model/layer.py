@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from npuscope.model.graph import Node
-from npuscope.model.quant import Quant
-from npuscope.model.tensors import Constant, TensorType
+from npuscope.record import record
+
+if TYPE_CHECKING:
+    from npuscope.model.graph import Node
+    from npuscope.model.quant import Quant
+    from npuscope.model.tensors import Constant, TensorType
 
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 BORDER_OPS = frozenset({QUANTIZE, DEQUANTIZE})
@@ -72,7 +75,7 @@ QLINEAR: dict[str, tuple[str, tuple[tuple[int, int, int], ...], tuple[int, int],
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Operand:
     """A tensor as a layer reads or writes it.
 
@@ -92,7 +95,7 @@ class Operand:
         object.__setattr__(self, "dims", self.type.dims)
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False, slots=False)
 class Layer:
     """One layer.
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from npuscope.garbage import without_collections
 from npuscope.model.folding import Folding
-from npuscope.model.graph import Graph, without_collections
+from npuscope.model.graph import Graph
 from npuscope.model.layer import (
     ACTIVATIONS,
     DEQUANTIZE,

@@ -16,10 +16,11 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto
 
+from npuscope.garbage import without_collections
 from npuscope.model.budget import Budget, limits, working
 from npuscope.model.errors import ModelError
 from npuscope.model.formats import HEAD_BYTES, ForeignFormatError, Format, is_graph, is_tensor, recognised
-from npuscope.model.graph import Graph, Node, unique_names, without_collections
+from npuscope.model.graph import Graph, Node, unique_names
 from npuscope.model.inference.branches import MOST_LEVELS, branches_taken
 from npuscope.model.inference.complete import typed
 from npuscope.model.inference.free_sizes import with_batch_of_one

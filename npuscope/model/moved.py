@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from npuscope.model.graph import Graph, Node
 from npuscope.model.inference.folded import DEEPEST, ComputedConstant
 from npuscope.model.layer import DEQUANTIZE, QUANTIZE, RESHAPES, Operand, is_qdq
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array, TensorType
+from npuscope.record import record
 
 MOST_STEPS = 6
 _FLOATS = frozenset({"float32", "float16", "float64", "bfloat16"})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class MovedConstant(ComputedConstant):
     """A constant in another shape."""
 

@@ -17,8 +17,9 @@ from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, numpy_help
 
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
+from npuscope.model.inspection.extent import dtype_bits
 from npuscope.model.load import Source
-from npuscope.model.tensors import Constant, TensorType, dtype_bits, dtype_number, resolved
+from npuscope.model.tensors import Constant, TensorType, dtype_number, resolved
 from npuscope.model.wire import length_prefixed
 
 INITIALIZERS_ARE_INPUTS_BELOW = 4

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from onnx import SparseTensorProto, TensorProto, numpy_helper
 
 from npuscope.model.errors import ModelError, one_line
+from npuscope.model.inspection.extent import dtype_bits, elements
 from npuscope.model.wire import Span
+from npuscope.record import record
 
 Dim = int | str | None
 """A known size, the name of a free one, or nothing known."""
@@ -28,7 +30,7 @@ READ_AT_ONCE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINAR
 """How a file is opened to be read: a pipe would block the open, a device might never end."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class TensorType:
     """Element type (as `dtype_name` says it) and shape; shape None = rank unknown."""
 
@@ -74,9 +76,6 @@ _NAMES: dict[int, str] = {0: "unknown"}
 _NAMES.update({number: name.lower() for name, number in TensorProto.DataType.items() if number})
 _NAMES[TensorProto.FLOAT] = "float32"
 _NAMES[TensorProto.DOUBLE] = "float64"
-_BITS = {"float64": 64, "int64": 64, "uint64": 64, "float32": 32, "int32": 32, "uint32": 32, "complex64": 64}
-_BITS |= {"float16": 16, "bfloat16": 16, "int16": 16, "uint16": 16, "int4": 4, "uint4": 4, "float4e2m1": 4}
-_BITS |= {"int2": 2, "uint2": 2, "complex128": 128}
 
 
 def dtype_name(number: int) -> str:
@@ -95,16 +94,6 @@ def numpy_type(name: str) -> np.dtype[Any] | None:
     if not number or name == "string":
         return None
     return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(number))
-
-
-def dtype_bits(name: str) -> int:
-    """Bits of one element; 8 for the one-byte types."""
-    return _BITS.get(name, 8)
-
-
-def elements(shape: tuple[int, ...]) -> int:
-    """Number of elements."""
-    return math.prod(shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +221,7 @@ KEPT_BYTES = 4096
 """Arrays up to this size are kept once they were read."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@record(eq=False, weakref_slot=True)
 class Constant:
     """A tensor whose value the model holds.
 
@@ -301,7 +290,7 @@ class Constant:
         return Constant(name, dtype_name(number), tuple(frozen.shape), value=frozen)
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False, slots=False)
 class SparseConstant(Constant):
     """An initializer that stores only the values that are not zero."""
 

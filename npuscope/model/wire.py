@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from npuscope.record import record
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MODEL_GRAPH, _GRAPH_INITIALIZER, _TENSOR_NAME = 7, 5, 8
@@ -23,7 +24,7 @@ class UnusualEncodingError(Exception):
     """The bytes are valid protobuf at best, but not in the shape every exporter writes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Span:
     """Where a tensor's bytes lie in its file."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from functools import cache
 
@@ -13,9 +13,10 @@ from npuscope.neural_art.rules import RULES
 from npuscope.npu.cause import Cause, worst
 from npuscope.npu.rule import Context, Rule, silent
 from npuscope.npu.verdict import Finding, Placement
+from npuscope.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Verdict:
     """Where a layer runs, and every finding on it, the deciding ones first."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from npuscope.npu.verdict import Placement
+from npuscope.record import record
 
 Number = int | float | str | tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Cause:
     """What the choice of a kernel rests on.
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from npuscope.npu.verdict import Placement
+from npuscope.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Tiling:
     """How the compiler maps a convolution on the CONV accelerators (CAs)."""
 
@@ -38,27 +39,37 @@ class Tiling:
 
     @property
     def steps(self) -> int:
-        """Epochs of full length: as many sub-masks run at a time as the CAs leave room for, and their sums are added last."""
-        if len(self.parts) < 2:
-            return 1
-        at_once = self.side_by_side
-        epochs = max(1, -(-len(self.parts) // at_once))
-        return epochs + (1 if epochs > 1 and at_once > 1 else 0)
+        """Epochs of full length, all as long as the one of the largest sub-mask."""
+        return epochs_of(len(self.parts), self.accelerators)
 
     @property
     def side_by_side(self) -> int:
         """Sub-masks that run at a time on the four CAs."""
-        return max(1, ACCELERATORS // max(self.accelerators, 1))
+        return _side_by_side(self.accelerators)
 
 
 ACCELERATORS = 4
 """CAs of a Neural-ART 14."""
 
+
+def _side_by_side(accelerators: int) -> int:
+    return max(1, ACCELERATORS // max(accelerators, 1))
+
+
+def epochs_of(parts: int, accelerators: int) -> int:
+    """Epochs of so many sub-masks, each on as many CAs: as many run at a time as there is room for, their sums are added last."""
+    if parts < 2:
+        return 1
+    at_once = _side_by_side(accelerators)
+    epochs = max(1, -(-parts // at_once))
+    return epochs + (1 if epochs > 1 and at_once > 1 else 0)
+
+
 NOTHING = "nothing"
 """`Cost.bound_by` of a layer that moves no byte: a view of its input."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Cost:
     """The price of a layer for one inference.
 
@@ -151,7 +162,7 @@ class Part(NamedTuple):
     """Of the epoch's cycles with memory."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Epoch:
     """One step of the compiler's schedule; `op` is what its report would call it.
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from npuscope.npu.cost import NOTHING, Cost, Epoch, Part
 from npuscope.npu.verdict import Placement
+from npuscope.record import record
 
 START = "start"
 """Bound of what takes longer to set up than to run."""
@@ -30,7 +31,7 @@ def bound_name(bound: str) -> str:
     return BOUNDS.get(bound, bound)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Line:
     """A layer's figures for one inference.
 

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from npuscope.machine.catalogue import TOOLCHAINS, ordinal
 from npuscope.machine.machine import Target
-from npuscope.model.graph import Graph
-from npuscope.model.layers import Layer, Layers
 from npuscope.npu.cause import Cause
 from npuscope.npu.verdict import Confidence, Finding
+
+if TYPE_CHECKING:
+    from npuscope.model.graph import Graph
+    from npuscope.model.layers import Layer, Layers
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
+
+from npuscope.record import record
 
 
 class Placement(Enum):
@@ -53,7 +54,7 @@ class Confidence(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Finding:
     """One thing a rule has to say of one layer, with this layer's numbers.
 

@@ -13,10 +13,11 @@ from npuscope.edits.toolkit.ranges import INTEGERS, limits
 from npuscope.model.budget import limits as limits_of_files
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
+from npuscope.model.inspection.extent import dtype_bits, elements
 from npuscope.model.layers import QUANTIZE, is_qdq
 from npuscope.model.load import Source
 from npuscope.model.quant import Quant, of_node
-from npuscope.model.tensors import Array, dtype_bits, elements
+from npuscope.model.tensors import Array
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.user_supplied.arrays import read_arrays
 

@@ -6,34 +6,37 @@ network adds around it (copies at its borders, the set-up of epochs) is left out
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
-
+from npuscope.garbage import without_collections
 from npuscope.machine.machine import Target
-from npuscope.model.convolution import Convolution, convolution, is_known
+from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.errors import ModelError
-from npuscope.model.graph import without_collections
-from npuscope.model.layers import Layer, Layers, Operand, fold
-from npuscope.model.load import source_of
-from npuscope.model.tensors import Constant, TensorType
-from npuscope.neural_art.judge import code_of
-from npuscope.neural_art.kernels.choose import choose, of_sizes
+from npuscope.model.inspection.extent import dtype_bits
+from npuscope.neural_art.kernels.convolutions import Sized, of_sizes
 from npuscope.neural_art.mapping.facts import (
     awaits_zero_point,
     input_zero_point,
     signed_zero_point,
-    takes_after,
+    without_unit,
 )
-from npuscope.neural_art.price.estimate import layer_cost
-from npuscope.npu.cause import worst
+from npuscope.neural_art.mapping.gathering import gathered
+from npuscope.neural_art.mapping.sizes import beyond_computing, packed_bytes
+from npuscope.neural_art.price.estimate import beside_product, convolution_cost, software_product_cost
+from npuscope.neural_art.price.traffic import Streams, convolved_bytes
+from npuscope.npu.cause import Cause, worst
 from npuscope.npu.cost import Cost
-from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
+from npuscope.record import record
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from npuscope.model.layers import Layer
 
 MOST_ROWS = 100_000
 MOST_CHANNELS = 65_536
@@ -87,7 +90,7 @@ class Shape:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Row:
     """A channel count; `cost` is that of an epoch of its own, None where no shape like it can be priced.
 
@@ -209,6 +212,9 @@ def shape_of(layer: Layer, vary_inputs: bool) -> Shape | None:
 
 def one_layer(shape: Shape, channels: int) -> ModelProto:
     """The model a row stands for: int8 in, int8 out, Q/DQ around one operator; weights are ones."""
+    import numpy as np  # neither is needed for a table
+    from onnx import TensorProto, helper, numpy_helper
+
     inputs, outputs = shape.sides(channels)
     rows = shape.size[1]
     gemm = shape.op == GEMM
@@ -248,6 +254,8 @@ def _weights(shape: Shape, inputs: int, outputs: int) -> tuple[int, ...]:
 
 
 def _attributes(shape: Shape, inputs: int) -> list[object]:
+    from onnx import helper
+
     if shape.op == GEMM:
         return [helper.make_attribute("transB", 1)]
     return [
@@ -260,99 +268,73 @@ def _attributes(shape: Shape, inputs: int) -> list[object]:
 
 
 class _Maker:
-    """Makes the layer of each count from that of one model, as only sizes differ; no values are made up."""
+    """Makes the row of each count: of int8 tensors, only sizes differ, so that no model is needed."""
 
     def __init__(self, shape: Shape, target: Target) -> None:
         self.shape, self.target = shape, target
-        self.graph = source_of(Path("one layer"), one_layer(replace(shape, inputs=1, outputs=1), 1)).graph
-        layers = fold(self.graph)
-        (self.layer,) = layers.layers
-        geometry = convolution(self.layer)
-        assert geometry is not None, "the model states its shapes"
-        self.geometry = geometry
-        self.last: dict[str, tuple[int, Operand]] = {}
-        """Tensor -> (channels, the operand made last): one side is mostly the same in every row."""
-        context = Context(self.graph, layers, target)
-        small = {cause.why for cause in of_sizes(self.layer, context)}
-        assert {cause.why for cause in choose(self.layer, context)} == small, "only sizes can be at fault"
-        self.context = context
+        gemm, rows = shape.op == GEMM, shape.size[1]
+        self.maps = ((), ()) if gemm else (shape.size, shape.output_size)
+        self.batch = rows if gemm else 1
+        self.values = tuple(self.batch * math.prod(sizes) for sizes in self.maps)
+        """Of one channel on each side."""
+        self.geometry = (
+            shape.kernel,
+            shape.stride,
+            shape.dilation,
+            shape.pads,
+            shape.size,
+            shape.output_size,
+        )
 
     def row(self, channels: int) -> Row:
         """What is said of one count."""
         inputs, outputs = self.shape.sides(channels)
-        layer, target = self.sized(inputs, outputs), self.target
-        context = Context(self.graph, Layers((layer,), ()), target)
-        context.floats.update(self.context.floats)
-        takes_after(layer, self.layer, context)
-        causes = of_sizes(layer, context)
-        placement = worst(causes, Placement.HW)
-        cost = layer_cost(layer, placement, target, notes=False)  # no Pad lies before it
-        codes = dict.fromkeys(code_of(cause) for cause in causes if cause.placement is not Placement.HW)
-        return Row(channels, inputs, outputs, placement, cost, tuple(codes))
+        conv = Convolution(inputs, outputs, inputs if self.shape.depthwise else 1, *self.geometry)
+        causes = self.causes(conv)
+        placement = worst(causes, Placement.HW) if causes else Placement.HW
+        return Row(channels, inputs, outputs, placement, self.cost(conv, placement), _codes(causes))
 
-    def sized(self, inputs: int, outputs: int) -> Layer:
-        """The layer with a count of channels on each side."""
-        shape, layer = self.shape, self.layer
-        source, result = layer.inputs[0], layer.outputs[0]
-        assert layer.weight is not None, "the model has weights"
-        assert layer.bias is not None, "the model has a bias"
-        sized = Layer(
-            layer.name,
-            layer.op,
-            layer.kind,
-            layer.domain,
-            replace(layer.core, proto=self.node(inputs)) if shape.depthwise else layer.core,
-            layer.nodes,
-            layer.scope,
-            (self.activation(source, inputs),),
-            (self.activation(result, outputs),),
-            _constant(layer.weight, _weights(shape, inputs, outputs)),
-            self.bias(layer.bias, outputs),
+    def causes(self, conv: Convolution) -> tuple[Cause, ...]:
+        """What bears on where it runs."""
+        sized = Sized(
+            self.shape.op, conv, self.shape.zero_point, True, without_unit(floats=False), self.target
         )
-        geometry = self.geometry
-        group = inputs if shape.depthwise else 1
-        sizes = (
-            geometry.kernel,
-            geometry.stride,
-            geometry.dilation,
-            geometry.pads,
-            geometry.input_size,
-            geometry.output_size,
-            geometry.batch,
+        source, result = self.maps
+        return of_sizes(
+            sized, (self.batch, conv.in_channels, *source), (self.batch, conv.out_channels, *result)
         )
-        is_known(sized, Convolution(inputs, outputs, group, *sizes))
-        return sized
 
-    def bias(self, operand: Operand, channels: int) -> Operand:
-        last = self.last.get(operand.tensor)
-        if last is None or last[0] != channels:
-            last = self.last[operand.tensor] = channels, _constant(operand, (channels,))
-        return last[1]
-
-    def activation(self, operand: Operand, channels: int) -> Operand:
-        last = self.last.get(operand.tensor)
-        if last is None or last[0] != channels:
-            last = self.last[operand.tensor] = channels, self._activation(operand, channels)
-        return last[1]
-
-    def _activation(self, operand: Operand, channels: int) -> Operand:
-        sizes = operand.type.shape
-        assert sizes is not None, "the model states its shapes"
-        sizes = (sizes[0], channels) if self.shape.op == GEMM else (sizes[0], channels, *sizes[2:])
-        return Operand(operand.tensor, operand.seen, TensorType(operand.type.dtype, sizes), operand.quant)
-
-    def node(self, group: int) -> NodeProto:
-        proto = NodeProto()
-        proto.CopyFrom(self.layer.core.proto)
-        next(attribute for attribute in proto.attribute if attribute.name == "group").i = group
-        return proto
+    def cost(self, conv: Convolution, placement: Placement) -> Cost | None:
+        """What it costs there; no Pad lies before it."""
+        features, results = conv.in_channels * self.values[0], conv.out_channels * self.values[1]
+        weights = conv.weights
+        if beyond_computing(features, weights, results):
+            return None
+        conv = gathered(conv)
+        if placement is Placement.HW:
+            read = convolved_bytes(features, packed_bytes(features, BITS), conv)
+            moved = Streams(read, (), (packed_bytes(results, BITS),))
+            return convolution_cost(
+                conv, self.shape.zero_point, (weights, BITS), moved, self.target, notes=False
+            )
+        window = math.prod(conv.kernel) * (conv.in_channels // conv.group)
+        return software_product_cost(
+            conv.macs,
+            features + weights + results,
+            results,
+            packed_bytes(weights, BITS) + packed_bytes(conv.out_channels, BIAS_BITS),
+            beside_product(1, window, conv.out_channels, placement),
+            self.target,
+        )
 
 
-def _constant(operand: Operand, sizes: tuple[int, ...]) -> Operand:
-    """The operand in another shape: where it runs and what it costs ask for no values."""
-    known = operand.constant
-    assert known is not None, "weights and bias are constants"
-    constant = Constant(known.name, known.dtype, sizes)
-    return Operand(
-        operand.tensor, operand.seen, TensorType(operand.type.dtype, sizes), operand.quant, constant
-    )
+BITS, BIAS_BITS = dtype_bits("int8"), dtype_bits("int32")
+
+
+def _codes(causes: tuple[Cause, ...]) -> tuple[str, ...]:
+    forced = [cause for cause in causes if cause.placement is not Placement.HW]
+    if not forced:
+        return ()
+    from npuscope.neural_art.judge import code_of  # with all rules behind it, which the NPU needs none of
+
+    return tuple(dict.fromkeys(map(code_of, forced)))

@@ -10,8 +10,8 @@ from npuscope.jobs import QUIET, Job
 from npuscope.machine.machine import Target
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph, Node
+from npuscope.model.inspection.extent import elements
 from npuscope.model.layers import DEQUANTIZE, Layer, Layers, is_qdq
-from npuscope.model.tensors import elements
 from npuscope.neural_art.price.estimate import COPIES, FREE, layer_cost
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.adapt_inputs import adapt_inputs

@@ -9,8 +9,8 @@ from enum import Enum
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.gain import Gain, Gains
 from npuscope.edits.registry import KINDS
+from npuscope.garbage import without_collections
 from npuscope.jobs import QUIET, Job
-from npuscope.model.graph import without_collections
 from npuscope.neural_art.rules import BY_CODE
 from npuscope.npu.times import is_gain
 from npuscope.npu.verdict import Finding, Severity

@@ -6,24 +6,22 @@ import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from npuscope.edits.edit import Edit
-from npuscope.edits.gain import Gain, Gains, moot_words
 from npuscope.machine.build import Build
 from npuscope.machine.machine import Target
-from npuscope.model.graph import Graph
-from npuscope.model.layers import Layer, Operand
-from npuscope.model.quant import Quant
-from npuscope.model.tensors import Dim
-from npuscope.neural_art.kernels.evidence import evidence
-from npuscope.neural_art.notes import notes
 from npuscope.npu.cost import Cost, Epoch
 from npuscope.npu.ledger import Line
 from npuscope.npu.verdict import Finding
-from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot, Summary
 
 if TYPE_CHECKING:
+    from npuscope.edits.edit import Edit
+    from npuscope.edits.gain import Gain, Gains
+    from npuscope.model.graph import Graph
+    from npuscope.model.layers import Layer, Operand
+    from npuscope.model.quant import Quant
+    from npuscope.model.tensors import Dim
     from npuscope.services.zero_points import ZeroPointRange
+    from npuscope.session import Session
+    from npuscope.snapshot import LayerReport, Snapshot, Summary
 
 SCHEMA = "npuscope.check/1"
 
@@ -38,6 +36,11 @@ def check_json(
 
     `gains` are what fixes of its findings save, as far as they were tried.
     """
+    from npuscope.edits.gain import (
+        Gains,  # and what else has a model behind it, which a table of channel counts has not
+    )
+    from npuscope.neural_art.notes import notes
+
     known = gains or Gains()
     source, graph, target = session.source, snapshot.graph, snapshot.target
     software = frozenset(epoch.index for epoch in snapshot.epochs if epoch.placement.on_cpu)
@@ -179,6 +182,8 @@ def _layer(
 
 
 def _finding(finding: Finding, gain: Gain | None) -> dict[str, Any]:
+    from npuscope.edits.gain import moot_words
+
     saved = gain.saved_milliseconds if gain is not None else None
     return {
         "code": finding.code,
@@ -208,6 +213,8 @@ def _evidence(cause: str) -> dict[str, Any] | None:
     """How often compilers did what a cause says; None for advice, counts of 0 where it has not been observed."""
     if not cause:
         return None
+    from npuscope.neural_art.kernels.evidence import evidence
+
     known = evidence(cause)
     return {"agreed": known.agreed, "seen": known.seen, "versions": list(known.versions)}
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from npuscope.edits.edit import Edit
 from npuscope.model.convolution import channels_text
 from npuscope.model.names import printable
 from npuscope.npu.figures import plural, thousands
 from npuscope.npu.times import in_ms
 from npuscope.npu.verdict import Placement
 from npuscope.reports.short_names import short_names
-from npuscope.snapshot import LayerReport, Snapshot, Summary
+
+if TYPE_CHECKING:
+    from npuscope.edits.edit import Edit
+    from npuscope.snapshot import LayerReport, Snapshot, Summary
 
 WORDS = {
     Placement.HW: "NPU",

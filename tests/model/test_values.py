@@ -13,10 +13,11 @@ from onnx import NodeProto
 
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import unique_names
+from npuscope.model.inspection.extent import dtype_bits
 from npuscope.model.layers import fold
 from npuscope.model.names import printable, shortened
 from npuscope.model.quant import Quant
-from npuscope.model.tensors import dtype_bits, dtype_name, dtype_number
+from npuscope.model.tensors import dtype_name, dtype_number
 
 HEADER = '<ir_version: 8, opset_import: ["" : 13]>\n'
 

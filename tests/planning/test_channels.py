@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from npuscope.machine.build import Build
 from npuscope.machine.catalogue import TOOLCHAINS
-from npuscope.machine.machine import Target, target
+from npuscope.machine.machine import Target, target, target_of
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
 from npuscope.npu.verdict import Placement
@@ -27,8 +28,6 @@ from npuscope.planning.channels import (
 )
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, analyse
-
-ROWS_EACH = 10
 
 
 def checked(shape: Shape, channels: int, judged_for: Target, folder: Path) -> LayerReport:
@@ -49,21 +48,24 @@ def same(row: Row, report: LayerReport) -> bool:
 @st.composite
 def shapes(draw: st.DrawFn) -> Shape:
     zero = draw(st.sampled_from((-128, 0, 5)))
-    side = draw(st.integers(1, 400))
+    side = draw(st.integers(1, 400) | st.integers(401, 5000))
     open_inputs = draw(st.booleans())
     inputs, outputs = (None, side) if open_inputs else (side, None)
     if draw(st.integers(0, 4)) == 0:
-        return gemm_shape(draw(st.integers(1, 40)), inputs, outputs, zero)
+        return gemm_shape(draw(st.integers(1, 40) | st.just(300)), inputs, outputs, zero)
     pair = st.tuples(st.integers(1, 7), st.integers(1, 7))
-    kernel = draw(st.sampled_from(((1, 1), (3, 3), (5, 5), (7, 7), (1, 3))) | pair)
+    rows = st.sampled_from(((1, 3), (1, 5), (1, 9), (3, 1), (5, 1), (8, 1), (9, 1)))
+    kernel = draw(st.sampled_from(((1, 1), (3, 3), (5, 5), (7, 7), (16, 16))) | rows | pair)
+    columns = st.tuples(st.integers(9, 260), st.just(1)) | st.tuples(st.just(1), st.integers(9, 260))
+    maps = st.tuples(st.integers(7, 120), st.integers(7, 120)) | columns | st.just((4, 3000))
     depthwise = draw(st.booleans())
     return padded_shape(
         kernel,
-        draw(st.tuples(st.integers(7, 120), st.integers(7, 120))),
+        draw(maps),
         None if depthwise else inputs,
         None if depthwise else outputs,
-        draw(st.sampled_from(((1, 1), (1, 1), (2, 2), (3, 3), (2, 1)))),
-        draw(st.sampled_from(((1, 1), (1, 1), (2, 2)))),
+        draw(st.sampled_from(((1, 1), (1, 1), (2, 2), (3, 3), (4, 4), (2, 1), (1, 3)))),
+        draw(st.sampled_from(((1, 1), (1, 1), (2, 2), (1, 3)))),
         draw(st.sampled_from((None, (0, 0), (1, 1)))),
         depthwise,
         zero,
@@ -72,14 +74,14 @@ def shapes(draw: st.DrawFn) -> Shape:
 
 @given(
     shapes(),
-    st.sampled_from(TOOLCHAINS),
-    st.lists(st.integers(1, 700), min_size=ROWS_EACH, max_size=ROWS_EACH, unique=True),
+    st.builds(Build, st.sampled_from(TOOLCHAINS), optimization=st.sampled_from(("", "1", "3"))),
+    st.lists(st.integers(1, 700) | st.integers(701, 5000), min_size=10, max_size=10, unique=True),
 )
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_row_is_what_check_says_of_one_layer(
-    tmp_path: Path, shape: Shape, toolchain: str, counts: list[int]
+    tmp_path: Path, shape: Shape, build: Build, counts: list[int]
 ) -> None:
-    judged_for = target(toolchain)
+    judged_for = target_of(build)
     try:
         table = channel_table(shape, counts, judged_for)
     except ModelError as error:

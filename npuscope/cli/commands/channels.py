@@ -109,8 +109,8 @@ def counts(text: str) -> range:
 
 def run(options: argparse.Namespace) -> int:
     """Judge and price each count, and print the table."""
+    from npuscope.garbage import kept_for_good
     from npuscope.machine.machine import target_of
-    from npuscope.model.graph import kept_for_good
     from npuscope.planning.channels import channel_table, gemm_shape, padded_shape
     from npuscope.reports.several.channels_report import channels_json, channels_text
 

@@ -110,8 +110,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Judge one model or several and print them in the form asked for."""
+    from npuscope.garbage import kept_for_good
     from npuscope.model.errors import ModelError
-    from npuscope.model.graph import kept_for_good
     from npuscope.services.baseline import items_of
     from npuscope.services.folders import is_folder, model_files
     from npuscope.snapshot import analyse

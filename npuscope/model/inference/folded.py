@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from npuscope.model.budget import tick
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Node
 from npuscope.model.inference.evaluate import evaluate
 from npuscope.model.tensors import KEPT_BYTES, Array, Constant
+from npuscope.record import record
 
 MOST_STEPS = 4096
 """Steps that the values of one constant may be computed in."""
@@ -22,7 +23,7 @@ MOST_COMPUTED = 1 << 28
 """Elements that steps one behind the other may make on the way to a folded constant."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class ComputedConstant(Constant):
     """A constant made of others. `compute` is given their values in order."""
 
@@ -56,7 +57,7 @@ class ComputedConstant(Constant):
         return made[0]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class FoldedConstant(ComputedConstant):
     """Output `position` of a node that reads only constants."""
 

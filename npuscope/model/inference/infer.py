@@ -15,7 +15,8 @@ from npuscope.model.inference.evaluate import COPIES_NOTHING, EVALUATORS, evalua
 from npuscope.model.inference.folded import DEEPEST, MOST_COMPUTED, FoldedConstant, made_by
 from npuscope.model.inference.types import Types, merged
 from npuscope.model.inference.values import MOST_ELEMENTS
-from npuscope.model.tensors import UNKNOWN, Array, Constant, TensorType, elements
+from npuscope.model.inspection.extent import elements
+from npuscope.model.tensors import UNKNOWN, Array, Constant, TensorType
 from npuscope.model.validity.foreign import foreign_quantizer
 
 SMALL = 1024

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from npuscope.machine.build import FLOAT32, Build
-from npuscope.model.graph import Graph
+
+if TYPE_CHECKING:
+    from npuscope.model.graph import Graph
 
 
 def input_stays_float(name: str, graph: Graph, build: Build) -> bool:

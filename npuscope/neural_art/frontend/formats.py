@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from npuscope.model.graph import Graph
 from npuscope.model.layer import QLINEAR, WEIGHTED, Layer, is_qdq, is_transparent, moves_integers
+
+if TYPE_CHECKING:
+    from npuscope.model.graph import Graph
 
 
 class Style(Enum):

@@ -27,13 +27,13 @@ ALWAYS: tuple[Choice, ...] = (datatypes.floats, *FORMATS, functions.table, borde
 IN_ORDER: tuple[Choice, ...] = (datatypes.floats, functions.table, borders.carried)
 
 WINDOWS = ("AveragePool", "GlobalAveragePool", "GlobalMaxPool")
-MULTIPLIES: tuple[Choice, ...] = (convolutions.operands, convolutions.tiling)
+MULTIPLIES: tuple[Choice, ...] = (convolutions.operands, convolutions.by_sizes)
 
 BY_KIND: Mapping[str, tuple[Choice, ...]] = {
     **dict.fromkeys((QUANTIZE, DEQUANTIZE), (borders.borders,)),
     **dict.fromkeys(WEIGHTED, MULTIPLIES),
     "Gemm": (*MULTIPLIES, unseen.forms),
-    "Conv": (*MULTIPLIES, convolutions.rearranged, unseen.forms),
+    "Conv": (*MULTIPLIES, unseen.forms),
     "ConvTranspose": (*MULTIPLIES, convolutions.spread, unseen.forms),
     **dict.fromkeys(ARITHMETIC, (functions.broadcast,)),
     "Div": (functions.broadcast, functions.division),
@@ -69,15 +69,6 @@ def choose(layer: Layer, context: Context) -> tuple[Cause, ...]:
     always = IN_ORDER if datatypes.all_in_order(layer, context) else ALWAYS
     return tuple(
         [cause for choice in (*always, *BY_KIND.get(layer.kind, ())) for cause in choice(layer, context)]
-    )
-
-
-def of_sizes(layer: Layer, context: Context) -> tuple[Cause, ...]:
-    """The causes that sizes alone can bring, of a layer that has no other."""
-    return tuple(
-        cause
-        for choice in (datatypes.shapes, *BY_KIND.get(layer.kind, ()))
-        for cause in choice(layer, context)
     )
 
 

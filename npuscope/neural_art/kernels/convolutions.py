@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
-from npuscope.model.layers import Layer
-from npuscope.model.validity.foreign import unfolded
+from npuscope.machine.machine import Target
+from npuscope.model.convolution import Convolution
+from npuscope.neural_art.kernels.fields import beyond_fields
 from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.capacity import submasks
 from npuscope.neural_art.mapping.facts import (
     geometry,
     input_zero_point,
@@ -17,10 +20,13 @@ from npuscope.neural_art.mapping.facts import (
     row_too_wide,
 )
 from npuscope.neural_art.mapping.gathering import block, dilated, steps_unevenly
-from npuscope.neural_art.mapping.tiling import choose, simd_mode, submasks
+from npuscope.neural_art.mapping.tiling import choose, simd_mode
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
+
+if TYPE_CHECKING:
+    from npuscope.model.layers import Layer
 
 UNEVEN_SINCE = "4.0"
 """Version from which strides such as 1x3 are the CPU's: 3 of 3 (LarocheC/eco8-neaixt, 4.0.1). inferred: older ones were not seen."""
@@ -51,6 +57,8 @@ def _without_weights(layer: Layer, context: Context) -> Cause:
     first, second = layer.inputs[:2]
     if layer.kind == "Gemm" and first.constant is not None:
         return Cause(Why.WEIGHTS_FIRST, placement)
+    from npuscope.model.validity.foreign import unfolded  # with onnx behind it, which no convolution needs
+
     keeps = unfolded(context.graph, second.tensor)
     if keeps is not None:
         return Cause(Why.WEIGHTS_UNFOLDED, placement, (("node", keeps.name),))
@@ -74,26 +82,54 @@ def _matrices(layer: Layer) -> int:
     return math.prod(result[:-2]) if layer.kind == "MatMul" and result and len(result) > 2 else 1
 
 
-def tiling(layer: Layer, context: Context) -> Iterator[Cause]:
-    """Channels must be cut in parts that the accelerators count, and kernels in parts that they hold."""
+class Sized(NamedTuple):
+    """A convolution by its sizes, and what else its kernel is chosen by; `cpu` is where it runs if no accelerator takes it."""
+
+    kind: str
+    conv: Convolution
+    zero_point: int | None
+    quantized: bool
+    cpu: Placement
+    target: Target
+
+
+def by_sizes(layer: Layer, context: Context) -> Iterator[Cause]:
+    """What the sizes of a convolution decide."""
     conv = geometry(layer)
-    if conv is None:
-        return
-    if layer.quantized and choose(conv, simd_mode(input_zero_point(layer)), context.target) is None:
+    if conv is not None:
+        zero_point, cpu = input_zero_point(layer), on_cpu(layer, context)
+        yield from _by_sizes(Sized(layer.kind, conv, zero_point, layer.quantized, cpu, context.target))
+
+
+def of_sizes(sized: Sized, *shapes: tuple[int, ...]) -> tuple[Cause, ...]:
+    """The causes of a convolution without a layer, which nothing but sizes keeps off the accelerators; `shapes` are its activations'."""
+    return (*beyond_fields(sized.kind, shapes, sized.target.limits, lambda: sized.cpu), *_by_sizes(sized))
+
+
+def _by_sizes(sized: Sized) -> Iterator[Cause]:
+    yield from _tiling(sized)
+    if sized.kind == "Conv":
+        yield from _rearranged(sized)
+
+
+def _tiling(sized: Sized) -> Iterator[Cause]:
+    """Channels must be cut in parts that the accelerators count, and kernels in parts that they hold."""
+    conv, target = sized.conv, sized.target
+    if sized.quantized and choose(conv, simd_mode(sized.zero_point), target) is None:
         yield Cause(
             Why.CONV_UNTILED, Placement.SW_INT, (("channels", conv.in_channels // max(conv.group, 1)),)
         )
     alone = conv.kernel == (1, 1) and conv.input_size == (1, 1) and conv.group == 1
-    if alone and conv.in_channels == 1 and layer.kind != "ConvTranspose":
-        yield Cause(Why.CONV_SINGLE_VALUE, on_cpu(layer, context), (("outputs", conv.out_channels),))
-    if layer.kind != "Conv":
+    if alone and conv.in_channels == 1 and sized.kind != "ConvTranspose":
+        yield Cause(Why.CONV_SINGLE_VALUE, sized.cpu, (("outputs", conv.out_channels),))
+    if sized.kind != "Conv":
         return
-    narrow = narrow_submasks(conv, context.target)
+    narrow = narrow_submasks(conv, target)
     if narrow:
-        parts = len(submasks(conv, context.target))
+        parts = len(submasks(conv, target))
         numbers = (("kernel", conv.kernel), ("parts", parts), ("narrow", len(narrow)))
         yield Cause(Why.CONV_NARROW_PARTS, Placement.SW_FLOAT, numbers)
-    if row_too_wide(conv, context.target):
+    if row_too_wide(conv, target):
         yield Cause(
             Why.CONV_WIDE_ROW, Placement.SW_FLOAT, (("kernel", conv.kernel), ("channels", conv.in_channels))
         )
@@ -102,22 +138,22 @@ def tiling(layer: Layer, context: Context) -> Iterator[Cause]:
         yield Cause(Why.CONV_GROUPED, Placement.SW_FLOAT, numbers)
 
 
-def rearranged(layer: Layer, context: Context) -> Iterator[Cause]:
+def _rearranged(sized: Sized) -> Iterator[Cause]:
     """Dilation and odd strides: routines stand around a convolution that the accelerators run."""
-    conv = geometry(layer)
-    if conv is None or not layer.quantized:
+    conv, toolchain = sized.conv, sized.target.toolchain
+    if not sized.quantized:
         return
     if dilated(conv) > 1:
         # What is brought together are groups with the same weights, which only a float kernel takes but for depthwise ones.
         shared = not conv.depthwise and conv.in_channels > 1
-        left = min(conv.kernel) > 1 or context.target.toolchain.at_least(ROWS_LEFT_SINCE)
+        left = min(conv.kernel) > 1 or toolchain.at_least(ROWS_LEFT_SINCE)
         placement = Placement.SW_FLOAT if shared and left else Placement.HW
         yield Cause(Why.CONV_DILATED, placement, (("dilation", dilated(conv)), ("shared", int(shared))))
-    limit, size = context.target.limits.conv_stride, ("stride", conv.stride)
+    limit, size = sized.target.limits.conv_stride, ("stride", conv.stride)
     if max(conv.stride) > limit:
-        yield Cause(Why.CONV_STRIDE, on_cpu(layer, context), (size, ("limit", limit)))
-    elif steps_unevenly(conv) and context.target.toolchain.at_least(UNEVEN_SINCE):
-        yield Cause(Why.CONV_UNEVEN, on_cpu(layer, context), (size,))
+        yield Cause(Why.CONV_STRIDE, sized.cpu, (size, ("limit", limit)))
+    elif steps_unevenly(conv) and toolchain.at_least(UNEVEN_SINCE):
+        yield Cause(Why.CONV_UNEVEN, sized.cpu, (size,))
     elif block(conv):
         taps = conv.in_channels * block(conv) ** 2
         yield Cause(Why.CONV_BLOCKS, Placement.HW, (size, ("block", block(conv)), ("channels", taps)))

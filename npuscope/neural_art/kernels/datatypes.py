@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from npuscope.model.inspection.extent import dtype_bits
 from npuscope.model.inspection.weights import output_axis
 from npuscope.model.layers import DEQUANTIZE, QLINEAR, QUANTIZE, WEIGHTED, Layer, is_qdq, moves_integers
-from npuscope.model.tensors import dtype_bits
 from npuscope.model.validity.faults import invalid_node
 from npuscope.model.validity.foreign import unfolded
 from npuscope.neural_art.frontend.formats import real_borders
+from npuscope.neural_art.kernels.fields import beyond_fields
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import (
     bare,
@@ -247,16 +248,7 @@ def shapes(layer: Layer, context: Context) -> Iterator[Cause]:
         yield Cause(Why.FREE_SIZE, Placement.SW_FLOAT, (("operand", index),))
         break
     known = [o.type.shape for o in operands if o.type.shape is not None]
-    windowed = layer.kind in CONVOLUTION | POOLING
-    rank = max((len(shape) - (not windowed and shape[:1] == (1,)) for shape in known), default=0)
-    if rank > limits.rank:
-        numbers = (("rank", rank), ("limit", limits.rank), ("windowed", int(windowed)))
-        yield Cause(Why.MANY_DIMENSIONS, on_cpu(layer, context), numbers)
-    largest = max([size for shape in known for size in shape if isinstance(size, int)], default=0)
-    if largest > limits.dimension:
-        yield Cause(
-            Why.LARGE_DIMENSION, on_cpu(layer, context), (("size", largest), ("limit", limits.dimension))
-        )
+    yield from beyond_fields(layer.kind, known, limits, lambda: on_cpu(layer, context))
 
 
 NEEDS_SCALES = ACTIVATION | ARITHMETIC | CONVOLUTION | POOLING | {"Softmax", QUANTIZE, DEQUANTIZE}

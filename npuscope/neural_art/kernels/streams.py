@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
+from npuscope.model.inspection.extent import elements
 from npuscope.model.layers import Layer, Layers, Operand
-from npuscope.model.tensors import elements
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_FIRST,
     CHANNELS_LAST,

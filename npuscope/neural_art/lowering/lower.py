@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from npuscope.machine.machine import Target
+from npuscope.model.inspection.extent import elements
 from npuscope.model.layers import Layer, Layers, Operand
-from npuscope.model.tensors import elements
 from npuscope.neural_art.kernels.streams import planar
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.steps import Read, Step

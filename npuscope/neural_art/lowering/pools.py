@@ -6,8 +6,8 @@ from npuscope.model.layers import Layer
 from npuscope.neural_art.lowering.lower import Lowering, Placed, copied_once, size
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.lowering.units import printed
+from npuscope.neural_art.mapping.capacity import largest_divisor
 from npuscope.neural_art.mapping.layout import pool_strides, pool_window
-from npuscope.neural_art.mapping.tiling import largest_divisor
 from npuscope.npu.verdict import Placement
 
 POOL_BATCH = 8

@@ -11,8 +11,9 @@ from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, size
 from npuscope.neural_art.lowering.pools import POOL_BATCH
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import apart_in_rows, cuts_nothing
+from npuscope.neural_art.mapping.capacity import kernels_of_parts, largest_divisor
 from npuscope.neural_art.mapping.operators import POOLING
-from npuscope.neural_art.mapping.tiling import kernels_of_parts, largest_divisor, work
+from npuscope.neural_art.mapping.tiling import work
 from npuscope.npu.cost import Tiling
 from npuscope.npu.verdict import Placement
 

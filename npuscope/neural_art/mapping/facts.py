@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
-from npuscope.model.graph import Graph
-from npuscope.model.layers import DEQUANTIZE, FLOATS, QUANTIZE, WEIGHTED, Layer, Operand, is_transparent
-from npuscope.model.quant import Quant
+from npuscope.model.layer import DEQUANTIZE, FLOATS, QUANTIZE, WEIGHTED, Layer, Operand, is_transparent
 from npuscope.neural_art.frontend.borders import input_stays_float, output_stays_float
 from npuscope.neural_art.frontend.formats import real_borders
+from npuscope.neural_art.mapping.capacity import submasks
 from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.neural_art.mapping.row_kernels import along_rows
-from npuscope.neural_art.mapping.tiling import submasks
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
+
+if TYPE_CHECKING:
+    from npuscope.model.graph import Graph
+    from npuscope.model.quant import Quant
 
 ON_INTEGERS = frozenset({"int64", "int32", "bool", "string"})
 SHAPE_MAKERS = frozenset({"Shape", "Size", "ConstantOfShape", "Range"})
@@ -45,12 +49,6 @@ def folded_away(layer: Layer) -> bool:
 
 
 _FOLDED = "folded away"
-
-
-def takes_after(layer: Layer, other: Layer, context: Context) -> None:
-    """Note of a layer what holds of another one, of which it differs in its sizes alone: there are thousands of these."""
-    layer.facts[_FOLDED] = folded_away(other)
-    context.floats[layer] = is_float(other, context)
 
 
 def _folded_away(layer: Layer) -> bool:
@@ -239,7 +237,12 @@ def on_cpu(layer: Layer, context: Context) -> Placement:
         and has_float_data(layer)
         and not any(o.quant is not None for o in (*layer.inputs, *layer.outputs))
     )
-    return Placement.SW_FLOAT if moves_floats or is_float(layer, context) else Placement.SW_INT
+    return without_unit(moves_floats or is_float(layer, context))
+
+
+def without_unit(floats: bool) -> Placement:
+    """Where what has no unit runs."""
+    return Placement.SW_FLOAT if floats else Placement.SW_INT
 
 
 def has_float_data(layer: Layer) -> bool:

@@ -12,6 +12,8 @@ OWN_STRIDES = frozenset({1, 2, 4})
 
 def dilated(conv: Convolution) -> int:
     """The largest dilation between taps, 1 where taps are neighbours."""
+    if conv.dilation == (1, 1):
+        return 1
     return max([d for d, k in zip(conv.dilation, conv.kernel, strict=True) if k > 1], default=1)
 
 

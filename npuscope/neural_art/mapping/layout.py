@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from npuscope.model.layers import Layer
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
 from npuscope.npu.rule import Context
+
+if TYPE_CHECKING:
+    from npuscope.model.layers import Layer
 
 CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
-from npuscope.model.layers import Layer, Layers
 from npuscope.neural_art.mapping.gathering import block, gathered
+
+if TYPE_CHECKING:
+    from npuscope.model.layers import Layer, Layers
 
 
 def convolution_with_pad(layer: Layer, layers: Layers | None, target: Target) -> Convolution | None:

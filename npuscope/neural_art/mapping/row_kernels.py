@@ -6,6 +6,7 @@ Source: FACTS 2.3, FACTS 2.4 and what public projects compiled, named below; inf
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
@@ -19,9 +20,12 @@ def along_rows(conv: Convolution) -> Convolution:
     """
     if conv.kernel[1] > 1 or conv.kernel[0] == 1 or conv.input_size[1] > 1 or conv.output_size[1] > 1:
         return conv
+    return conv if conv.pads[1] or conv.pads[3] else _turned(conv)
+
+
+@lru_cache(maxsize=1 << 10)
+def _turned(conv: Convolution) -> Convolution:
     top, left, bottom, right = conv.pads
-    if left or right:
-        return conv
     return replace(
         conv,
         turned=True,
@@ -54,7 +58,7 @@ HALF_ROWS_UNTIL = "3.0"
 """Version from which a kernel of one row may use all multipliers in 8x8: N6Net v2 of 80 channels (4.0.1) has 23 epochs so, 19 else."""
 
 
-def macs_of_row(conv: Convolution, columns: int, macs: int, target: Target) -> int:
+def macs_of_row(stride: int, columns: int, macs: int, target: Target) -> int:
     """Kernels of one row that the multipliers take at once; up to 2.2 half of them, in 8x8 as well.
 
     Seven of seven (FRIENDA256/stm32N6_AI, 2.2): 4 of 32 and 6 of 48 with five columns, 8 of 64 with three, 12 of 48 with five and
@@ -62,6 +66,4 @@ def macs_of_row(conv: Convolution, columns: int, macs: int, target: Target) -> i
     """
     if target.toolchain.at_least(HALF_ROWS_UNTIL):
         return macs // row_taps(columns)
-    return (
-        target.tiling.macs_16x8 // max(WIDE_ROWS[0], -(-columns // conv.stride[1])) if columns > 1 else macs
-    )
+    return target.tiling.macs_16x8 // max(WIDE_ROWS[0], -(-columns // stride)) if columns > 1 else macs

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from npuscope.machine.machine import Target
-from npuscope.model.layers import Layer, Operand
-from npuscope.model.tensors import dtype_bits, elements
+from npuscope.model.inspection.extent import dtype_bits, elements
+
+if TYPE_CHECKING:
+    from npuscope.model.layers import Layer, Operand
 
 MOST_ELEMENTS = 1 << 40
 """No device holds a tensor of that many elements; a file may name one all the same."""
@@ -16,15 +20,29 @@ def too_large_to_compute(layer: Layer) -> bool:
         layer.weight.constant.size if layer.weight is not None and layer.weight.constant is not None else 0
     )
     known = [o.dims for o in (*layer.inputs, *layer.outputs) if o.dims is not None]
-    return max([weight, *(elements(dims) for dims in known)]) > MOST_ELEMENTS
+    return beyond_computing(weight, *(elements(dims) for dims in known))
+
+
+def beyond_computing(*counts: int) -> bool:
+    """A tensor of so many elements is too large."""
+    return max(counts) > MOST_ELEMENTS
 
 
 def operand_bytes(operand: Operand) -> int:
     """Bytes of an activation as it is stored, 0 where its shape is not known or too large to compute."""
-    if operand.constant is not None or operand.dims is None or elements(operand.dims) > MOST_ELEMENTS:
+    if operand.constant is not None or operand.dims is None:
         return 0
-    dtype = operand.quant.dtype if operand.quant is not None else operand.type.dtype
-    return (elements(operand.dims) * dtype_bits(dtype) + 7) // 8
+    return packed_bytes(elements(operand.dims), operand_bits(operand))
+
+
+def packed_bytes(count: int, bits: int) -> int:
+    """Bytes of so many values of so many bits, 0 where they are too many to compute."""
+    return 0 if count > MOST_ELEMENTS else (count * bits + 7) // 8
+
+
+def operand_bits(operand: Operand) -> int:
+    """Bits of a value of an activation as it is stored."""
+    return dtype_bits(operand.quant.dtype if operand.quant is not None else operand.type.dtype)
 
 
 def stored_bytes(layer: Layer) -> tuple[tuple[str, int], ...]:

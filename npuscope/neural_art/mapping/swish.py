@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from npuscope.model.layers import Layer, Layers, Operand
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from npuscope.model.layers import Layer, Layers, Operand
 
 SCALE = 1 / 256
 """0 to 1 in 256 steps: what TFLite stores every Sigmoid in."""

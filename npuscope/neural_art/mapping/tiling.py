@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, lru_cache
+from operator import attrgetter
+from typing import NamedTuple
 
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
-from npuscope.neural_art.mapping.row_kernels import ROW_DEPTH_TAPS, along_rows, macs_of_row, row_taps
-from npuscope.npu.cost import Tiling
+from npuscope.neural_art.mapping.capacity import Capacity, capacity, kernel_depth, largest_divisor
+from npuscope.neural_art.mapping.row_kernels import along_rows
+from npuscope.npu.cost import Tiling, epochs_of
+from npuscope.record import record
 
 FULL_RANGE_LOW = -128
 """The int8 zero point of a tensor without negative values: stored unsigned with zero point 0, it needs no FSUB."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Work:
     """Cycles each port of the accelerators needs with ideal memory; the largest sets the time."""
 
@@ -38,8 +42,8 @@ class Work:
     def choked(self) -> tuple[str, ...]:
         """The ports that set the time, as the compiler prints them."""
         out = "acc" if self.accumulates else "out"
-        ports = (("feat", self.feat), ("weights", self.weights), (out, self.out))
-        return tuple(name for name, cycles in ports if cycles == self.cycles)
+        ports, most = (("feat", self.feat), ("weights", self.weights), (out, self.out)), self.cycles
+        return tuple([name for name, cycles in ports if cycles == most])
 
 
 def simd_mode(zero_point: int | None, unsigned: bool = False) -> str:
@@ -47,22 +51,77 @@ def simd_mode(zero_point: int | None, unsigned: bool = False) -> str:
     return "8x8" if zero_point in ((0,) if unsigned else (0, FULL_RANGE_LOW)) else "16x8"
 
 
+class _Way(NamedTuple):
+    """A tiling that is tried, and what each port has to do in a step of it; most are dropped."""
+
+    deep1x1: bool
+    dss2: bool
+    group: int
+    accelerators: int
+    iterations: int
+    batch_depth: int
+    kernels_per_pass: int
+    passes: int
+    stationary: bool
+    steps: int
+    feat: int
+    weights: int
+    out: int
+    cycles: int
+    """Of a step: each sub-mask is tiled alone."""
+
+    @property
+    def preference(self) -> tuple[int, ...]:
+        """The best way of a mode has the least."""
+        steps = self.steps
+        return (steps * self.cycles, self.dss2, steps * self.feat, self.deep1x1, -self.group)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The order of choice. Partial sums through memory are avoided even where they are faster (timeseries_conv2d, 4.0).
+
+        Of Deep1x1 and plain that take as long, the one whose features come in sooner: 30 of 30, Deep1x1 where they are read for
+        each pass (yolov8_face, 2.2; 27 of st_yolo_x_480, 3.0; a YamNet-1024, 4.0.1), plain where they stay (timeseries_conv2d, 4.0).
+        """
+        return (self.iterations > 1, *self.preference)
+
+    def tiling(self, simd: str, held: Capacity) -> Tiling:
+        """With what the capacity of a CA says."""
+        return Tiling(
+            simd,
+            self.deep1x1,
+            self.dss2,
+            self.accelerators,
+            self.iterations,
+            self.batch_depth,
+            self.kernels_per_pass,
+            self.passes,
+            self.stationary,
+            self.group,
+            held.parts,
+            held.stripes,
+        )
+
+
 @lru_cache(maxsize=1 << 15)
 def choose(conv: Convolution, simd: str, target: Target) -> Tiling | None:
     """The tiling the compiler takes, None where there is no legal one."""
     conv = along_rows(conv)
-    candidates = list(tilings(conv, simd, target))
-    if len(candidates) < 2:
-        return candidates[0] if candidates else None
+    held = capacity(conv, simd, target)
+    ways = list(_ways(conv, simd, target, held))
+    if len(ways) < 2:
+        return ways[0].tiling(simd, held) if ways else None
     version = target.toolchain
-    deep = [t for t in candidates if t.deep1x1]
-    if deep and not version.deep1x1_only_if_faster:
-        candidates = deep
+    if not version.deep1x1_only_if_faster:
+        ways = [way for way in ways if way.deep1x1] or ways
     if not version.inflation_only_if_faster:
-        inflated = [t for t in candidates if t.group < conv.group]
-        candidates = inflated or candidates
-    best = min(candidates, key=lambda t: _order(t, conv))
+        ways = [way for way in ways if way.group < conv.group] or ways
+    best = min(ways, key=_ORDER).tiling(simd, held)
     return in_groups(best, conv, target) if target.groups_depthwise and conv.depthwise else best
+
+
+_ORDER = attrgetter("order")
+_PREFERENCE = attrgetter("preference")
 
 
 GROUPED = (4, 2)
@@ -87,10 +146,12 @@ def in_groups(tiling: Tiling, conv: Convolution, target: Target) -> Tiling:
         if block > deepest or conv.group % block or conv.group // block >= tiling.group:
             continue
         stored = conv.out_channels * (block * math.prod(conv.kernel) + COEFFICIENT_BYTES)
+        if stored * pool.freq_ratio / pool.byte_width > cycles:
+            continue
         grouped = replace(
             tiling, group=conv.group // block, batch_depth=block, kernels_per_pass=block, passes=1
         )
-        if stored * pool.freq_ratio / pool.byte_width <= cycles and work(grouped, conv).cycles <= cycles:
+        if work(grouped, conv).cycles <= cycles:
             return grouped
     return tiling
 
@@ -100,183 +161,69 @@ def best_in_mode(
 ) -> Tiling | None:
     """The best tiling in a mode, None where the mode has no legal one."""
     conv = along_rows(conv)
-    allowed = [t for t in tilings(conv, simd, target) if t.deep1x1 == deep1x1 and t.dss2 == dss2]
-    return min(allowed, key=lambda t: _preference(t, conv), default=None)
-
-
-def _preference(tiling: Tiling, conv: Convolution) -> tuple[int, ...]:
-    done = work(tiling, conv)
-    return (done.cycles, tiling.dss2, done.feat, tiling.deep1x1, -tiling.group)
-
-
-def _order(tiling: Tiling, conv: Convolution) -> tuple[int, ...]:
-    """The order of choice. Partial sums through memory are avoided even where they are faster (timeseries_conv2d, 4.0).
-
-    Of Deep1x1 and plain that take as long, the one whose features come in sooner: 30 of 30, Deep1x1 where they are read for
-    each pass (yolov8_face, 2.2; 27 of st_yolo_x_480, 3.0; a YamNet-1024, 4.0.1), plain where they stay (timeseries_conv2d, 4.0).
-    """
-    return (tiling.iterations > 1, *_preference(tiling, conv))
+    held = capacity(conv, simd, target)
+    allowed = [w for w in _ways(conv, simd, target, held) if w.deep1x1 == deep1x1 and w.dss2 == dss2]
+    return min(allowed, key=_PREFERENCE).tiling(simd, held) if allowed else None
 
 
 def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
     """The best legal tiling in each mode and for each grouping of the weights."""
-    if max(conv.kernel) > target.limits.kernel_register:
+    held = capacity(conv, simd, target)
+    for way in _ways(along_rows(conv), simd, target, held):
+        yield way.tiling(simd, held)
+
+
+def _ways(conv: Convolution, simd: str, target: Target, held: Capacity) -> Iterator[_Way]:
+    limits = target.limits
+    if max(conv.kernel) > limits.kernel_register:
         return
-    parts, most, cut_in = (
-        submasks(conv, target),
-        most_kernels(conv, simd, target),
-        stripes(conv, simd, target),
-    )
-    for group, deepest, deep, dss2 in _modes(conv, simd, target, decomposed=len(parts) > 1):
-        per_pass = largest_divisor(conv.out_channels // group, most)
-        depths = _depths(conv.in_channels // group, deepest, target.tiling.max_in_series, target)
-        if deep and depths and conv.input_size[1] * depths[0][2] > target.toolchain.deep1x1_line_buffer:
-            continue  # not tried with fewer channels at a time either (st_yolo_x_480, 3.0)
+    map_bytes, room = tile_bytes(conv, 1, simd), limits.stationary_bytes
+    sizes = _Sizes.of(conv, held.stripes, held.taps)
+    for group, deepest, deep, dss2 in _modes(conv, simd, target, held):
+        depths = _depths(
+            conv.in_channels // group,
+            deepest,
+            target.tiling.max_in_series,
+            limits.accumulation_iterations,
+            target.fewest_accelerators,
+        )
         if not depths:
             continue
-
-        def made(
-            series: int, iterations: int, channels: int, group: int = group, deep: bool = deep,
-            dss2: bool = dss2, per_pass: int = per_pass,
-        ) -> Tiling:  # fmt: skip
-            return Tiling(
-                simd=simd,
-                deep1x1=deep,
-                dss2=dss2,
-                accelerators=series,
-                iterations=iterations,
-                batch_depth=channels,
-                kernels_per_pass=per_pass,
-                passes=conv.out_channels // group // per_pass,
-                stationary=not deep and tile_bytes(conv, channels, simd) <= target.limits.stationary_bytes,
-                group=group,
-                parts=parts,
-                stripes=cut_in,
+        if deep and conv.input_size[1] * depths[0][2] > target.toolchain.deep1x1_line_buffer:
+            continue  # not tried with fewer channels at a time either (st_yolo_x_480, 3.0)
+        per_pass = largest_divisor(conv.out_channels // group, held.kernels)
+        passes = conv.out_channels // group // per_pass
+        best: _Way | None = None
+        for series, iterations, depth in depths:
+            stationary = not deep and depth * map_bytes <= room
+            feat, weights, out = sizes.ports(
+                deep, dss2, group, series, iterations, 1 if stationary else passes
             )
-
-        best = made(*depths[0])
-        # Each sub-mask is tiled alone: that fewer CAs would let another one run beside it does not count.
-        most_cycles = work(best, conv).cycles / best.steps if len(depths) > 1 else 0
-        fewer = sorted((one for one in depths[1:] if one[0] < best.accelerators), key=lambda one: one[0])
-        ways = (made(*one) for one in fewer)
-        yield next((way for way in ways if work(way, conv).cycles / way.steps <= most_cycles), best)
+            cycles = max(feat, weights, out)
+            # That fewer CAs would let another sub-mask run beside it does not count.
+            if best is None or cycles <= best.cycles:
+                fewer = best is not None
+                best = _Way(
+                    deep, dss2, group, series, iterations, depth, per_pass, passes, stationary,
+                    epochs_of(len(held.parts), series), feat, weights, out, cycles,
+                )  # fmt: skip
+                if fewer:
+                    break
+        assert best is not None
+        yield best
 
 
 def _modes(
-    conv: Convolution, simd: str, target: Target, decomposed: bool
+    conv: Convolution, simd: str, target: Target, held: Capacity
 ) -> Iterator[tuple[int, int, bool, bool]]:
     """(groups, deepest batch, Deep1x1, DSS2) to try."""
-    bounds = target.tiling
-    plain = kernel_depth(conv, simd, target)
-    for group in _groups(conv, simd, target, decomposed):
+    bounds, plain = target.tiling, held.depth
+    for group in _groups(conv, simd, target, held):
         yield group, plain, False, False
     if dss2_refusal(conv, simd, target) is None:
         yield conv.group // DSS2_BLOCK, plain, False, True
     if deep1x1_refusal(conv, simd, None, target) is None:
         yield conv.group, bounds.depth_deep1x1, True, False
-
-
-def most_kernels(conv: Convolution, simd: str, target: Target) -> int:
-    """Kernels a CA works on at once (FACTS 2.4.2): as many as its multipliers allow for a kernel's rows and columns.
-
-    With a stride a column of features falls in fewer windows: the 3x5 sub-masks of blazeface_128, stride 2, run 8 at a
-    time as 3x3 kernels do; 3x6 with stride 1 cannot.
-    """
-    bounds = target.tiling
-    conv = along_rows(conv)
-    largest = max(submasks(conv, target), key=math.prod)
-    if largest == (1, 1):
-        return bounds.kernels_pointwise
-    most, macs = (
-        (bounds.kernels_8x8, bounds.macs_8x8) if simd == "8x8" else (bounds.kernels_16x8, bounds.macs_16x8)
-    )
-    if conv.kernel[0] == 1:
-        return min(bounds.kernels_pointwise, macs_of_row(conv, largest[1], macs, target))
-    return min(most, _at_once(largest, conv, macs))
-
-
-def _at_once(part: tuple[int, int], conv: Convolution, macs: int) -> int:
-    return max(1, macs // (part[0] * -(-part[1] // conv.stride[1])))
-
-
-def kernels_of_parts(conv: Convolution, tiling: Tiling, target: Target) -> tuple[int, ...]:
-    """Kernels per pass of each sub-mask, which are the batches their results are written in: a small one works on more."""
-    bounds = target.tiling
-    most, macs = (
-        (bounds.kernels_8x8, bounds.macs_8x8)
-        if tiling.simd == "8x8"
-        else (bounds.kernels_16x8, bounds.macs_16x8)
-    )
-    each = conv.out_channels // tiling.group
-    if along_rows(conv).turned:
-        limit = bounds.kernels_pointwise
-        return tuple(largest_divisor(each, min(limit, macs // row_taps(part[1]))) for part in tiling.parts)
-    return tuple(
-        largest_divisor(
-            each,
-            min(bounds.kernels_pointwise, macs_of_row(conv, part[1], macs, target))
-            if part[0] == 1
-            else min(most, _at_once(part, conv, macs)),
-        )
-        for part in tiling.parts
-    )
-
-
-def line_columns(simd: str, target: Target) -> int:
-    """Columns x channels that a line buffer holds: half as many where each takes 16 bits (yolov8_face, width 160)."""
-    return target.limits.line_buffer // (1 if simd == "8x8" else 2)
-
-
-def kernel_depth(conv: Convolution, simd: str, target: Target) -> int:
-    """Most channels at a time: a kernel taller than one row keeps whole rows in the line buffer (FACTS 2.3).
-
-    A kernel of one row needs none: 16 of 256 channels at a time in tcn_calculator (4.0, 1x3), and as many taps of others.
-    A taller one's channels and taps are as many as a CA multiplies: 8 of 3x3, 4 of the 3x5 sub-masks of gg-cnn (2.2), whose
-    width would allow 8.
-    """
-    conv = along_rows(conv)
-    largest = max(map(math.prod, submasks(conv, target)))
-    if conv.kernel[0] == 1:
-        return min(target.tiling.depth_pointwise, ROW_DEPTH_TAPS // row_taps(largest))
-    return max(
-        1,
-        min(
-            target.tiling.depth_kernel,
-            target.tiling.macs_8x8 // largest,
-            line_columns(simd, target) // conv.input_size[1],
-        ),
-    )
-
-
-def stripes(conv: Convolution, simd: str, target: Target) -> int:
-    """Column stripes a map is cut in, because even one channel of it is wider than the line buffer."""
-    return 1 if conv.kernel[0] == 1 else -(-conv.input_size[1] // line_columns(simd, target))
-
-
-def submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int], ...]:
-    """The (rows, columns) of the kernels a larger kernel is cut in (FACTS 2.2 and 2.3); one where it fits."""
-    limits, row = target.limits, along_rows(conv)
-    widest = limits.kernel_width if row.stride[1] == 1 else limits.kernel_width_strided
-    if not row.turned:
-        return _submasks(row.kernel, limits.kernel_height, widest)
-    if row.kernel[1] <= widest:
-        parts: tuple[tuple[int, int], ...] = (row.kernel,)
-    else:
-        # What one CA takes of three taps is cut in threes, more channels tap by tap (TC-ResNet8, 2.2: 10 channels, and 24,
-        # 32 and 48; 4.0.1: a depthwise 7x1 in three, 96 channels of 8x1 in eight).
-        deep = row.in_channels // row.group > ROW_DEPTH_TAPS // limits.kernel_height
-        parts = _submasks((1, row.kernel[1]), 1, 1 if deep else limits.kernel_height)
-    return parts if conv.turned else tuple((rows, columns) for columns, rows in parts)
-
-
-@lru_cache(maxsize=1 << 10)
-def _submasks(kernel: tuple[int, int], highest: int, widest: int) -> tuple[tuple[int, int], ...]:
-    rows, columns = _cut(kernel[0], highest), _cut(kernel[1], widest)
-    return tuple((row, column) for row in rows for column in columns)
-
-
-def _cut(size: int, most: int) -> list[int]:
-    return [min(most, size - start) for start in range(0, size, most)]
 
 
 def tile_bytes(conv: Convolution, channels: int, simd: str) -> int:
@@ -321,22 +268,25 @@ def deep1x1_refusal(conv: Convolution, simd: str, zero_point: int | None, target
     )
 
 
-def _groups(conv: Convolution, simd: str, target: Target, decomposed: bool) -> Iterator[int]:
+def _groups(conv: Convolution, simd: str, target: Target, held: Capacity) -> Iterator[int]:
     """Numbers of groups the weights may be brought to: as they are, and inflated to blocks (FACTS 2.2).
 
     Only whole blocks are filled: 24 to 96 channels are brought to groups of 8 in blazeface_128, 28, 36 and 42 stay as
     they are. Sub-masks of a larger kernel stay, too (seen in ocr_det_160 and mobilefacenet_qop).
     """
     yield conv.group
-    if conv.depthwise and conv.out_channels == conv.in_channels and not decomposed:
+    if conv.depthwise and conv.out_channels == conv.in_channels and len(held.parts) == 1:
         widest = target.tiling.inflated_group if simd == "8x8" else target.toolchain.inflated_group_16x8
-        block = min(widest, kernel_depth(conv, simd, target))
+        block = min(widest, held.depth)
         if block > 1 and conv.in_channels % block == 0:
             yield conv.group // block
 
 
-def _depths(ich: int, deepest: int, series_limit: int, target: Target) -> list[tuple[int, int, int]]:
-    """(CAs in series, accumulation iterations, batch depth), ICH being their product, in the compiler's order.
+@lru_cache(maxsize=1 << 15)
+def _depths(
+    ich: int, deepest: int, series_limit: int, most_iterations: int, fewest: bool
+) -> tuple[tuple[int, int, int], ...]:
+    """(CAs in series, accumulation iterations, batch depth), ICH being their product: the first, then those that are tried instead.
 
     First the fewest iterations with the fewest CAs (FACTS 2.4.3), even where more CAs would be faster (99 of 99; 2.1 to
     3.0); with -O3 then fewer CAs with more iterations, which are taken where they cost nothing (ocr_det_160, ssd_mobilenet_v1_256 and
@@ -348,28 +298,58 @@ def _depths(ich: int, deepest: int, series_limit: int, target: Target) -> list[t
         for series in range(1, series_limit + 1)
         if ich % series == 0
         for depth in (largest_divisor(ich // series, deepest),)
-        if ich // series // depth <= target.limits.accumulation_iterations
+        if ich // series // depth <= most_iterations
     ]
-    legal.sort(key=lambda one: (one[1], one[0]))
-    return legal if target.fewest_accelerators else legal[:1]
+    if not legal:
+        return ()
+    first = min(legal, key=lambda one: (one[1], one[0]))
+    return (first, *(one for one in legal if fewest and one[0] < first[0]))
 
 
 def work(tiling: Tiling, conv: Convolution) -> Work:
     """Cycles of each port (FACTS 7.2), over all steps of a kernel that is run in sub-masks."""
     conv = along_rows(conv)
-    feat_rate = 3 if tiling.deep1x1 else 2 if tiling.dss2 else 1
-    weight_rate = 3 if tiling.deep1x1 else 1
-    height, width = conv.input_size
-    if tiling.stripes > 1:  # neighbouring stripes share the columns a kernel reaches over
-        width += (tiling.stripes - 1) * (conv.kernel[1] - 1) * conv.dilation[1]
-    features = conv.batch * conv.in_channels * height * width // tiling.accelerators
-    feat = features * (1 if tiling.stationary else tiling.passes)
-    weights = conv.out_channels * (conv.in_channels // tiling.group) * _taps(tiling.parts or (conv.kernel,))
-    out = conv.batch * conv.out_channels * math.prod(conv.output_size) * tiling.iterations
-    steps = tiling.steps
-    return Work(
-        steps * -(-feat // feat_rate), steps * -(-weights // weight_rate), steps * out, tiling.iterations > 1
-    )
+    sizes, steps = _Sizes.of(conv, tiling.stripes, _taps(tiling.parts or (conv.kernel,))), tiling.steps
+    feat, weights, out = sizes.ports(
+        tiling.deep1x1, tiling.dss2, tiling.group, tiling.accelerators, tiling.iterations,
+        1 if tiling.stationary else tiling.passes,
+    )  # fmt: skip
+    return Work(steps * feat, steps * weights, steps * out, tiling.iterations > 1)
+
+
+class _Sizes(NamedTuple):
+    """What a convolution, of a map along rows, has for the ports of the accelerators, however it is tiled."""
+
+    features: int
+    """Columns that neighbouring stripes share are counted twice, as a kernel reaches over them."""
+    channels: int
+    taps: int
+    """Weights of all kernels, of one channel and in the largest sub-mask."""
+    results: int
+
+    @staticmethod
+    def of(conv: Convolution, stripes: int, taps: int) -> _Sizes:
+        """`taps` are those of the largest sub-mask."""
+        height, width = conv.input_size
+        rows, columns = conv.output_size
+        if stripes > 1:
+            width += (stripes - 1) * (conv.kernel[1] - 1) * conv.dilation[1]
+        return _Sizes(
+            conv.batch * conv.in_channels * height * width,
+            conv.in_channels,
+            conv.out_channels * taps,
+            conv.batch * conv.out_channels * rows * columns,
+        )
+
+    def ports(
+        self, deep1x1: bool, dss2: bool, group: int, accelerators: int, iterations: int, reads: int
+    ) -> tuple[int, int, int]:
+        """Cycles of a step for features that are read so many times, for weights and for results."""
+        feat = self.features // accelerators * reads
+        weights = self.taps * (self.channels // group)
+        feat_rate = 3 if deep1x1 else 2 if dss2 else 1
+        weight_rate = 3 if deep1x1 else 1
+        return -(-feat // feat_rate), -(-weights // weight_rate), self.results * iterations
 
 
 @lru_cache(maxsize=1 << 10)
@@ -383,11 +363,3 @@ def divisors(number: int) -> tuple[int, ...]:
     """All divisors, largest first; of a huge number those below 65 536 and what they leave."""
     small = [d for d in range(1, min(math.isqrt(number), 1 << 16) + 1) if number % d == 0]
     return tuple(sorted({*small, *(number // d for d in small)}, reverse=True))
-
-
-def largest_divisor(number: int, bound: int) -> int:
-    """The largest divisor of `number` that is not above `bound`."""
-    for divisor in range(min(number, bound), 1, -1):
-        if number % divisor == 0:
-            return divisor
-    return 1

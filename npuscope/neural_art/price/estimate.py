@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec
 from npuscope.model.convolution import Convolution, constant_first
-from npuscope.model.layers import Layer, Layers
-from npuscope.model.tensors import elements
+from npuscope.model.inspection.extent import elements
 from npuscope.neural_art.mapping.facts import input_zero_point
 from npuscope.neural_art.mapping.layout import VIEWS
 from npuscope.neural_art.mapping.padding import absorbed, convolution_with_pad
@@ -29,6 +29,7 @@ from npuscope.neural_art.price.explain import explain
 from npuscope.neural_art.price.timing import (
     convolution_seconds,
     hybrid_seconds,
+    product_seconds,
     software_seconds,
     stream_seconds,
 )
@@ -42,6 +43,9 @@ from npuscope.neural_art.price.traffic import (
 )
 from npuscope.npu.cost import NOTHING, Cost
 from npuscope.npu.verdict import Placement
+
+if TYPE_CHECKING:
+    from npuscope.model.layers import Layer, Layers
 
 FREE = VIEWS | {"Shape", "Size"}
 """Kinds that change the view of a tensor, not its bytes, or ask only for its shape."""
@@ -101,8 +105,7 @@ def _convolution_cost(layer: Layer, conv: Convolution, target: Target, notes: bo
     return _convolved(conv, input_zero_point(layer), stored, streams(layer, conv), target, notes)
 
 
-@lru_cache(maxsize=1 << 14)
-def _convolved(
+def convolution_cost(
     conv: Convolution,
     zero_point: int | None,
     stored: tuple[int, int],
@@ -110,27 +113,32 @@ def _convolved(
     target: Target,
     notes: bool,
 ) -> Cost | None:
-    """`stored` has the number of weights, and the bits of one. A model repeats its shapes, an edit leaves most as they are."""
+    """The price of a convolution that the accelerators run. `stored` has the number of weights, and the bits of one."""
     tiling = choose(conv, simd_mode(zero_point), target)
     if tiling is None:
         return None
     done = work(tiling, conv)
+    compute, choked = done.cycles, done.choked
     set_up, streamed = coefficient_bytes(conv.out_channels, target)
     weights = inflated_bytes(*stored, conv.group // tiling.group) + streamed
     flows = convolution_flows(moved, tiling, conv)
-    cycles, bound_by = _with_flows(done.cycles, done.choked[0], weights, flows, target)
-    seconds = convolution_seconds(done.cycles, weights, tiling, conv, target, target.weight_pools[0])
+    cycles, bound_by = _with_flows(compute, choked[0], weights, flows, target)
+    seconds = convolution_seconds(compute, weights, tiling, conv, target, target.weight_pools[0])
     return Cost(
         macs=conv.macs,
-        compute_cycles=done.cycles,
+        compute_cycles=compute,
         cycles=cycles,
         milliseconds=seconds * 1e3,
         bound_by=bound_by,
-        choked_ports=done.choked,
+        choked_ports=choked,
         tiling=explain(tiling, conv, zero_point, target) if notes else tiling,
         weights_bytes=weights + set_up,
         coefficient_bytes=set_up,
     )
+
+
+_convolved = lru_cache(maxsize=1 << 14)(convolution_cost)
+"""A model repeats its shapes, an edit leaves most as they are."""
 
 
 def with_memory(
@@ -219,10 +227,12 @@ def _software_cost(
     count = largest_tensor(layer)
     if count is None and not macs:
         return None
+    outputs = elements(layer.output.dims) if layer.output is not None and layer.output.dims else 0
+    constants = constant_bytes(layer)
     if macs:
-        cycles = round(_touched(layer) * rates.conv_cycles_per_element)
-        cycles += _beside_tensors(layer, conv, macs, placement)
-    elif layer.kind in COPIES:
+        beside = _beside_tensors(layer, conv, macs, placement)
+        return software_product_cost(macs, _touched(layer), outputs, constants, beside, target)
+    if layer.kind in COPIES:
         cycles = round((count or 0) * rates.copy_cycles_per_element)
     elif layer.kind in ("Resize", "Upsample"):
         cycles = round((count or 0) * rates.resize_cycles_per_element) + rates.resize_constant_cycles
@@ -234,9 +244,18 @@ def _software_cost(
             cycles += _parameters(layer)
         if layer.kind == "BatchNormalization":  # a Mul and an Add, each with a vector
             cycles = 2 * (cycles + channels(layer))
-    outputs = elements(layer.output.dims) if layer.output is not None and layer.output.dims else 0
-    constants = constant_bytes(layer)
-    seconds = software_seconds(layer.kind, macs, outputs, count or 0, target)
+    return _on_cpu(0, cycles, software_seconds(layer.kind, count or 0, target), constants, target)
+
+
+def software_product_cost(
+    macs: int, touched: int, outputs: int, constants: int, beside: int, target: Target
+) -> Cost:
+    """The price of what multiplies on the CPU; `touched` counts the elements of all tensors, `beside` what else is read."""
+    cycles = round(touched * target.compiler.conv_cycles_per_element) + beside
+    return _on_cpu(macs, cycles, product_seconds(macs, outputs, target), constants, target)
+
+
+def _on_cpu(macs: int, cycles: int, seconds: float, constants: int, target: Target) -> Cost:
     # An in-order core waits for the cache lines of weights it reads once; no measurement tells this part apart.
     seconds += constants / target.bytes_per_second(target.weight_pools[0])
     return Cost(
@@ -269,6 +288,11 @@ def _beside_tensors(layer: Layer, conv: Convolution | None, macs: int, placement
     if conv is None and result is not None and len(result) > 1:
         heads, window = math.prod(result[:-2]), macs // max(1, elements(result))
         bias = bias or result[-2]
+    return beside_product(heads, window, bias, placement)
+
+
+def beside_product(heads: int, window: int, bias: int, placement: Placement) -> int:
+    """The same by the values in a window, and those of the bias."""
     return heads * (bias + (CONV_SCALES + 2 * (4 * window + 3) if placement is Placement.SW_INT else 0))
 
 

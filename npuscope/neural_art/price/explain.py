@@ -7,17 +7,9 @@ from dataclasses import replace
 
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
+from npuscope.neural_art.mapping.capacity import kernel_depth, line_columns, most_kernels
 from npuscope.neural_art.mapping.row_kernels import along_rows
-from npuscope.neural_art.mapping.tiling import (
-    best_in_mode,
-    deep1x1_refusal,
-    dss2_refusal,
-    kernel_depth,
-    line_columns,
-    most_kernels,
-    tile_bytes,
-    work,
-)
+from npuscope.neural_art.mapping.tiling import best_in_mode, deep1x1_refusal, dss2_refusal, tile_bytes, work
 from npuscope.npu.cost import Tiling
 from npuscope.npu.figures import thousands
 

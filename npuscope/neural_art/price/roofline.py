@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from npuscope.machine.machine import Target
-from npuscope.model.layers import Layer
 from npuscope.neural_art.mapping.sizes import operand_bytes
 from npuscope.npu.cost import Cost
 from npuscope.npu.ledger import Line
+
+if TYPE_CHECKING:
+    from npuscope.model.layers import Layer
 
 
 @dataclass(frozen=True, slots=True)

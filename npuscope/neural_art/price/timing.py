@@ -54,21 +54,24 @@ def hybrid_seconds(kind: str, elements: int, last_axis: bool, target: Target) ->
     return elements * rate / target.clocks.cpu_hz
 
 
-def software_seconds(kind: str, macs: int, outputs: int, elements: int, target: Target) -> float:
-    """A kernel on the Cortex-M55."""
+def product_seconds(macs: int, outputs: int, target: Target) -> float:
+    """A kernel on the Cortex-M55 that multiplies."""
     rates = target.latency.software
-    if macs:
-        cycles = macs * rates.conv_cycles_per_mac + outputs * rates.conv_cycles_per_output
-    else:
-        per_element = {
-            "Softmax": rates.softmax_cycles_per_element,
-            "QuantizeLinear": rates.quantize_cycles_per_element,
-            "DequantizeLinear": rates.quantize_cycles_per_element,
-            "GlobalAveragePool": rates.pool_cycles_per_element,
-            "AveragePool": rates.pool_cycles_per_element,
-            "MaxPool": rates.pool_cycles_per_element,
-            "ReduceMean": rates.pool_cycles_per_element,
-            **dict.fromkeys(("Add", "Sub", "Mul", "Div"), rates.float_cycles_per_element),
-        }.get(kind, rates.other_cycles_per_element)
-        cycles = elements * per_element
+    cycles = macs * rates.conv_cycles_per_mac + outputs * rates.conv_cycles_per_output
     return (cycles + rates.start_cycles) / target.clocks.cpu_hz
+
+
+def software_seconds(kind: str, elements: int, target: Target) -> float:
+    """Any other kernel on the Cortex-M55."""
+    rates = target.latency.software
+    per_element = {
+        "Softmax": rates.softmax_cycles_per_element,
+        "QuantizeLinear": rates.quantize_cycles_per_element,
+        "DequantizeLinear": rates.quantize_cycles_per_element,
+        "GlobalAveragePool": rates.pool_cycles_per_element,
+        "AveragePool": rates.pool_cycles_per_element,
+        "MaxPool": rates.pool_cycles_per_element,
+        "ReduceMean": rates.pool_cycles_per_element,
+        **dict.fromkeys(("Add", "Sub", "Mul", "Div"), rates.float_cycles_per_element),
+    }.get(kind, rates.other_cycles_per_element)
+    return (elements * per_element + rates.start_cycles) / target.clocks.cpu_hz

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec
 from npuscope.model.convolution import Convolution
-from npuscope.model.layers import Layer, Operand
-from npuscope.model.tensors import elements
+from npuscope.model.inspection.extent import elements
 from npuscope.neural_art.mapping.sizes import operand_bytes
 from npuscope.npu.cost import Tiling
+
+if TYPE_CHECKING:
+    from npuscope.model.layers import Layer, Operand
 
 PARTIAL_BYTES = 2
 """Bytes of a partial sum between two accumulation iterations.
@@ -87,8 +89,13 @@ def convolution_flows(moved: Streams, tiling: Tiling, conv: Convolution) -> tupl
 def _feature_bytes(operand: Operand, conv: Convolution) -> int:
     """Bytes of the features as they lie in memory, without what the accelerator pads itself."""
     count = elements(operand.dims) if operand.dims is not None else 0
+    return convolved_bytes(count, operand_bytes(operand), conv)
+
+
+def convolved_bytes(count: int, size: int, conv: Convolution) -> int:
+    """The same of a tensor of so many elements in so many bytes."""
     stored = conv.batch * conv.in_channels * conv.input_size[0] * conv.input_size[1]
-    return operand_bytes(operand) * min(stored, count) // count if count else 0
+    return size * min(stored, count) // count if count else 0
 
 
 def partial_sums(tensor: str, size: int, tiling: Tiling) -> tuple[Flow, ...]:

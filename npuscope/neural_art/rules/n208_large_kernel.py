@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.capacity import submasks
 from npuscope.neural_art.mapping.facts import geometry, row_too_wide
-from npuscope.neural_art.mapping.tiling import submasks
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.capacity import most_kernels
 from npuscope.neural_art.mapping.facts import geometry, input_zero_point
-from npuscope.neural_art.mapping.tiling import choose, most_kernels, simd_mode, work
+from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
 from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity

@@ -354,7 +354,7 @@ def inserted_cost(inserted: Inserted, placement: Placement, target: Target) -> C
         cycles = round(count * rate)
         if inserted.kind in (QUANTIZE, DEQUANTIZE):
             cycles += SCALE_AND_ZERO
-        seconds = software_seconds(inserted.kind, 0, 0, count, target)
+        seconds = software_seconds(inserted.kind, count, target)
         return Cost(0, cycles, cycles, seconds * 1e3, "cpu", certain=False)
     if placement is Placement.HYBRID:
         cycles = round(count * target.compiler.copy_cycles_per_element)

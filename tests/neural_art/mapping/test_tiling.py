@@ -12,17 +12,9 @@ from hypothesis import given
 
 from npuscope.machine.machine import target
 from npuscope.model.convolution import Convolution
-from npuscope.neural_art.mapping.tiling import (
-    along_rows,
-    choose,
-    divisors,
-    kernel_depth,
-    most_kernels,
-    simd_mode,
-    submasks,
-    tilings,
-    work,
-)
+from npuscope.neural_art.mapping.capacity import kernel_depth, most_kernels, submasks
+from npuscope.neural_art.mapping.row_kernels import along_rows
+from npuscope.neural_art.mapping.tiling import choose, divisors, simd_mode, tilings, work
 
 # The compiler's own figures: conv_costs of mobilenet_v2_128 (3.0), ocr_det_160 (2.2), mobilefacenet_qop and
 # ssd_mobilenet_v1_256 (2.1), blazeface_128 (2.2), as the tables of docs/accuracy-cost.md name them.
