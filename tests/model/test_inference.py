@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from builders.shape_rows import ROWS, graph_of, real
 from corpus.case import model, node
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import ModelProto, helper
+from onnx import helper
 
 from npuscope.model.budget import Budget, budget_of
 from npuscope.model.errors import ModelError
@@ -21,108 +22,6 @@ from npuscope.model.inference.infer import has_rule, in_order, infer
 from npuscope.model.inference.types import tensor_type
 from npuscope.model.load import index, load
 from npuscope.model.tensors import Constant, TensorType
-
-MAP = (2, 6, 9, 7)
-
-
-def ints(*values: int) -> Any:
-    return np.array(values, np.int64)
-
-
-def real(*shape: int) -> Any:
-    return np.ones(shape, np.float32)
-
-
-# operator, shape of the data, further inputs, attributes, opset, outputs
-ROWS: list[tuple[str, tuple[int | str, ...], tuple[Any, ...], dict[str, Any], int, int]] = [
-    ("Relu", MAP, (), {}, 13, 1),
-    ("Softmax", ("N", 4), (), {"axis": -1}, 13, 1),
-    ("Cast", MAP, (), {"to": 7}, 13, 1),
-    ("Add", MAP, (real(6, 1, 1),), {}, 13, 1),
-    ("Add", ("N", 1, 4), (real(3, 1),), {}, 13, 1),
-    ("Equal", MAP, (real(1),), {}, 13, 1),
-    ("MatMul", (2, 3, 4), (real(4, 5),), {}, 13, 1),
-    ("MatMul", (4,), (real(4, 5),), {}, 13, 1),
-    ("MatMul", (2, 3, 4), (real(4),), {}, 13, 1),
-    ("MatMul", (7, 1, 3, 4), (real(5, 4, 2),), {}, 13, 1),
-    ("Gemm", (3, 4), (real(5, 4), real(5)), {"transB": 1}, 13, 1),
-    ("Gemm", (4, 3), (real(4, 5),), {"transA": 1}, 13, 1),
-    ("Conv", MAP, (real(4, 6, 3, 3),), {"pads": [1, 0, 2, 1], "strides": [2, 1], "dilations": [1, 2]}, 13, 1),
-    ("Conv", MAP, (real(6, 2, 3, 3), real(6)), {"group": 3, "auto_pad": "SAME_UPPER", "strides": [2, 2]}, 13, 1),
-    ("Conv", MAP, (real(4, 6, 3, 3),), {"auto_pad": "VALID", "strides": [2, 2]}, 13, 1),
-    ("Conv", (1, 6, 20), (real(4, 6, 5),), {}, 13, 1),
-    ("ConvTranspose", MAP, (real(6, 4, 3, 3),), {"strides": [2, 2], "output_padding": [1, 1], "pads": [1, 1, 1, 1]}, 13, 1),
-    ("ConvTranspose", MAP, (real(6, 2, 3, 3),), {"group": 3, "dilations": [2, 2]}, 13, 1),
-    ("ConvTranspose", MAP, (real(6, 4, 3, 3),), {"output_shape": [20, 15], "strides": [2, 2]}, 13, 1),
-    ("MaxPool", MAP, (), {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}, 13, 2),
-    ("AveragePool", MAP, (), {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}, 13, 1),
-    ("AveragePool", MAP, (), {"kernel_shape": [3, 3], "auto_pad": "SAME_LOWER", "strides": [2, 2]}, 13, 1),
-    ("GlobalAveragePool", MAP, (), {}, 13, 1),
-    ("BatchNormalization", MAP, (real(6), real(6), real(6), real(6)), {}, 13, 1),
-    ("LayerNormalization", (2, 3, 4), (real(4),), {}, 17, 1),
-    ("ReduceMean", MAP, (), {"axes": [2, 3]}, 13, 1),
-    ("ReduceMean", MAP, (), {"axes": [-1], "keepdims": 0}, 13, 1),
-    ("ReduceSum", MAP, (ints(1, 2),), {"keepdims": 0}, 13, 1),
-    ("ReduceMax", MAP, (ints(-2),), {}, 18, 1),
-    ("ReduceSum", MAP, (), {"noop_with_empty_axes": 1}, 13, 1),
-    ("ArgMax", MAP, (), {"axis": 1, "keepdims": 0}, 13, 1),
-    ("TopK", MAP, (ints(3),), {"axis": 1}, 13, 2),
-    ("Reshape", MAP, (ints(0, -1, 7),), {}, 13, 1),
-    ("Reshape", ("N", 6, 4), (ints(0, 0, 2, -1),), {}, 13, 1),
-    ("Reshape", (2, 0, 4), (ints(0, 4),), {"allowzero": 1}, 14, 1),
-    ("Flatten", MAP, (), {"axis": 2}, 13, 1),
-    ("Flatten", MAP, (), {"axis": -1}, 13, 1),
-    ("Squeeze", (1, 3, 1, 4), (), {}, 13, 1),
-    ("Squeeze", (1, 3, 1, 4), (ints(-2),), {}, 13, 1),
-    ("Squeeze", (1, 3, 1, 4), (), {"axes": [0]}, 11, 1),
-    ("Unsqueeze", (3, 4), (ints(0, -1),), {}, 13, 1),
-    ("Unsqueeze", (3, 4), (), {"axes": [1]}, 11, 1),
-    ("Transpose", MAP, (), {"perm": [0, 2, 3, 1]}, 13, 1),
-    ("Transpose", MAP, (), {}, 13, 1),
-    ("Concat", MAP, (real(2, 3, 9, 7), real(2, 1, 9, 7)), {"axis": 1}, 13, 1),
-    ("Split", MAP, (ints(2, 4),), {"axis": 1}, 13, 2),
-    ("Split", MAP, (), {"axis": 1}, 13, 3),
-    ("Split", MAP, (), {"axis": 2, "num_outputs": 2}, 18, 2),
-    ("Split", MAP, (), {"axis": 1, "split": [1, 5]}, 11, 2),
-    ("Slice", MAP, (ints(1, -3), ints(100, -1), ints(1, 3)), {}, 13, 1),
-    ("Slice", MAP, (ints(-1), ints(-100), ints(2), ints(-2)), {}, 13, 1),
-    ("Slice", MAP, (), {"starts": [1], "ends": [3], "axes": [1]}, 9, 1),
-    ("Gather", MAP, (ints(0, 2, 1),), {"axis": 1}, 13, 1),
-    ("Gather", MAP, (np.int64(3),), {"axis": -1}, 13, 1),
-    ("GatherND", MAP, (np.zeros((5, 2), np.int64),), {}, 13, 1),
-    ("GatherElements", (3, 4), (np.zeros((2, 4), np.int64),), {}, 13, 1),
-    ("Expand", (6, 1, 7), (ints(2, 1, 9, 1),), {}, 13, 1),
-    ("Tile", (2, 3), (ints(2, 4),), {}, 13, 1),
-    ("Pad", (2, 3), (ints(0, 1, 2, -1),), {}, 13, 1),
-    ("Pad", (2, 3), (), {"pads": [0, 1, 2, 0]}, 9, 1),
-    ("Pad", (2, 3, 4), (ints(1, 2), np.float32(0), ints(1)), {}, 18, 1),
-    ("Resize", MAP, ("", np.array([1, 1, 2, 0.5], np.float32)), {}, 13, 1),
-    ("Resize", MAP, ("", "", ints(2, 6, 5, 20)), {}, 13, 1),
-    ("Upsample", MAP, (np.array([1, 1, 2, 2], np.float32),), {}, 9, 1),
-    ("DepthToSpace", (1, 8, 3, 3), (), {"blocksize": 2}, 13, 1),
-    ("SpaceToDepth", (1, 2, 6, 4), (), {"blocksize": 2}, 13, 1),
-    ("Shape", MAP, (), {"start": 1, "end": -1}, 15, 1),
-    ("OneHot", (3, 4), (np.int64(5), real(2)), {"axis": 1}, 13, 1),
-    ("NonZero", MAP, (), {}, 13, 1),
-    ("Einsum", (2, 3, 4), (real(2, 4, 5),), {"equation": "bij,bjk->bik"}, 13, 1),
-    ("Einsum", (3, 3), (), {"equation": "ii"}, 13, 1),
-    ("Einsum", (2, 5, 3, 4), (real(4, 6),), {"equation": "...ij,jk"}, 13, 1),
-    ("Det", (2, 3, 3), (), {}, 13, 1),
-    ("GridSample", MAP, (real(2, 5, 4, 2),), {}, 16, 1),
-    ("Where", (3, 1), (real(4),), {}, 13, 1),
-    ("Dropout", MAP, (), {}, 13, 2),
-]  # fmt: skip
-
-
-def graph_of(row: tuple[Any, ...]) -> ModelProto:
-    op, shape, more, attributes, opset, outputs = row
-    names = [f"c{i}" if not isinstance(value, str) else "" for i, value in enumerate(more)]
-    values_by_name = {name: value for name, value in zip(names, more, strict=True) if name}
-    inputs = ["x", *names] if op != "Where" else ["b", "x", *names]
-    kind = "int64" if op == "OneHot" else "float"
-    options = {"x": (kind, shape), **({"b": ("bool", (3, 1))} if op == "Where" else {})}
-    made = node(op, inputs, [f"y{i}" for i in range(outputs)], **attributes)
-    return model([made], options, [f"y{i}" for i in range(outputs)], values_by_name, opset)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} {row[1]} {row[3]}")

@@ -102,9 +102,8 @@ def roi_align(call: Call) -> Answer:
 
 def max_unpool(call: Call) -> Answer:
     data = call.shape()
-    stated = call.sizes(2)
-    if stated is not None:
-        return TensorType(call.dtype(), tuple(stated))
+    if call.has(2):
+        return TensorType(call.dtype(), call.sizes(2))
     kernel = call.node.integers("kernel_shape")
     if data is None or len(data) < 2 or kernel is None or len(kernel) != len(data) - 2:
         return TensorType(call.dtype(), None)
