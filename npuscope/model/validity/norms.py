@@ -36,10 +36,6 @@ def last_axes_norm(graph: Graph, node: Node) -> str:
     return ""
 
 
-PER_CHANNEL_SINCE = 21
-"""Opset from which a GroupNormalization has parameters of each channel rather than of each group."""
-
-
 def group_norm(graph: Graph, node: Node) -> str:
     """Groups that divide the channels."""
     data, groups = shape_at(graph, node, 0), node.integer("num_groups", 0)
@@ -49,9 +45,8 @@ def group_norm(graph: Graph, node: Node) -> str:
         return f"{node.op} reads data of {as_text(data)}; it needs at least rank 3"
     if groups < 1 or (isinstance(data[1], int) and data[1] % groups):
         return f"{node.op} has {groups} groups, which do not divide {data[1]} channels"
-    wanted = data[1] if graph.opset >= PER_CHANNEL_SINCE else groups
     for i in (1, 2):
         shape = shape_at(graph, node, i)
-        if shape is not None and (len(shape) != 1 or differ(shape[0], wanted)):
-            return f"{node.op} has parameters of {as_text(shape)}; opset {graph.opset} requires {wanted}"
+        if shape is not None and (len(shape) != 1 or differ(shape[0], data[1])):
+            return f"{node.op} has parameters of {as_text(shape)}; opset {graph.opset} requires {data[1]}"
     return ""
