@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
+from builders.shape_rows import ROWS as VALID
+from builders.shape_rows import graph_of
 from corpus.case import model, node
 from onnx import ModelProto, numpy_helper
 
 from npuscope.model.inference.infer import infer
 from npuscope.model.inference.types import tensor_type
 from npuscope.model.load import index
-from npuscope.model.tensors import Constant
+from npuscope.model.tensors import Constant, TensorType
 from npuscope.model.validity.faults import fault
+from npuscope.model.validity.shapes import checked
 
 MAP = (2, 6, 9, 7)
 
@@ -238,16 +242,59 @@ def ident(row: tuple[Any, ...]) -> str:
     return row[5]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=ident)
-def test_a_contradiction_is_said(row: tuple[Any, ...]) -> None:
-    made, opsets = built(row), {"": row[3]}
+Hide = Callable[[TensorType], TensorType]
+
+
+def nothing(known: TensorType) -> TensorType:
+    return known
+
+
+def rank(known: TensorType) -> TensorType:
+    return TensorType(known.dtype, None)
+
+
+def sizes(known: TensorType) -> TensorType:
+    return TensorType(known.dtype, known.shape and (None,) * len(known.shape))
+
+
+def clause(made: ModelProto, opset: int, hide: Hide = nothing, hidden: Sequence[str] = ()) -> str:
+    """What is wrong with the node, where of some operands less is known and no value."""
+    opsets = {"": opset}
     constants = {
         t.name: Constant.of(t.name, np.asarray(numpy_helper.to_array(t))) for t in made.graph.initializer
     }
-    declared = {value.name: tensor_type(value.type) for value in made.graph.input}
-    types = infer(index(made, {}, {}, opsets).nodes, constants, declared, row[3]).types
+    known = {value.name: tensor_type(value.type) for value in made.graph.input}
+    known |= {name: TensorType(one.dtype, one.shape) for name, one in constants.items()}
+    constants = {name: one for name, one in constants.items() if name not in hidden}
+    declared = {name: hide(type_) if name in hidden else type_ for name, type_ in known.items()}
+    types = infer(index(made, {}, {}, opsets).nodes, constants, declared, opset).types
     graph = index(made, constants, types, opsets)
-    assert fault(graph, graph.nodes[0]).startswith(row[5])
+    return fault(graph, graph.nodes[0])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=ident)
+def test_a_contradiction_is_said(row: tuple[Any, ...]) -> None:
+    assert clause(built(row), row[3]).startswith(row[5])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=ident)
+def test_of_operands_without_a_rank_no_more_is_said(row: tuple[Any, ...]) -> None:
+    made = built(row)
+    known, less = clause(made, row[3]), clause(made, row[3], rank, made.graph.node[0].input)
+    assert less in ("", known)
+
+
+OWN = [row for row in VALID if checked(index(graph_of(row), {}, {}, {"": row[4]}).nodes[0])]
+"""Of others, onnx itself is asked what is wrong."""
+
+
+@pytest.mark.parametrize("row", OWN, ids=lambda row: f"{row[0]} {row[1]} {row[3]}")
+def test_nothing_is_said_of_what_onnx_infers_whatever_is_known_of_it(row: tuple[Any, ...]) -> None:
+    made = graph_of(row)
+    names = list(dict.fromkeys(made.graph.node[0].input))
+    for hide in (nothing, rank, sizes):
+        for hidden in (names, *([name] for name in names)):
+            assert clause(made, row[4], hide, hidden) == ""
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row[5] not in RUN], ids=ident)
