@@ -1,6 +1,6 @@
 """Quantized constants behind operators that pick, join, convert or scale them: their quantization goes on with them.
 
-A DequantizeLinear of a constant and then a Slice, Split, Gather, Concat, Cast, or a Mul or Div by positive constants is
+A DequantizeLinear of a constant and then a Slice, Split, Gather, Concat, Cast, Pad with zeros, or a Mul or Div by positive constants is
 still int8 weights with known scales: exporters of grouped heads, of float16 models and of weight norms write it so, and
 a compiler that folds constants meets integers and scales.
 """
@@ -28,7 +28,7 @@ MOST_PARTS = 1024
 """Outputs of a Split up to which its parts are weights of groups: to read one is to make all of them."""
 MOST_SCALES = 1 << 20
 MOST_FACTORS = 1 << 20
-_FOLDED = frozenset({"Slice", "Split", "Gather", "Cast", "Concat", "Mul", "Div"})
+_FOLDED = frozenset({"Slice", "Split", "Gather", "Cast", "Concat", "Pad", "Mul", "Div"})
 _FLOATS = frozenset({"float32", "float16", "float64", "bfloat16"})
 
 
@@ -93,6 +93,10 @@ def _picked(graph: Graph, node: Node, operand: Operand, position: int) -> tuple[
     others = [graph.value(name) if name else None for name in node.inputs[1:]]
     if any(value is None and name for value, name in zip(others, node.inputs[1:], strict=True)):
         return None
+    if node.op == "Pad":
+        if quant.zero_point.any() or not _zeros_around(node, others):
+            return None
+        others = others[:1]  # the 0 is one of integers here
 
     def run(values: Array) -> Array | None:
         made = evaluate(node, [values, *others], graph.opset)
@@ -112,9 +116,20 @@ def _picked(graph: Graph, node: Node, operand: Operand, position: int) -> tuple[
         channels = run(np.broadcast_to(np.arange(quant.scale.size).reshape(row), constant.shape))
         if channels is None or channels.ndim != len(constant.shape) or not channels.size:
             return None
-        kept = channels[tuple(slice(None) if i == axis else 0 for i in range(channels.ndim))]
+        kept = channels.max(axis=tuple(i for i in range(channels.ndim) if i != axis))  # a pad holds 0
         quant = replace(quant, scale=quant.scale[kept], zero_point=quant.zero_point[kept])
     return quant, _lazy(compute, constant)
+
+
+def _zeros_around(node: Node, others: Sequence[Array | None]) -> bool:
+    """A Pad adds zeros, and only adds; `others` are its pads, value and axes."""
+    pads, *more = others or [None]
+    return (
+        pads is not None
+        and not (pads < 0).any()
+        and node.text("mode", "constant") == "constant"
+        and not any(given is not None and (given.any() or at) for at, given in enumerate(more))
+    )
 
 
 def _joined(node: Node, operands: list[Operand]) -> tuple[Quant, Constant] | None:

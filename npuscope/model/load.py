@@ -217,7 +217,7 @@ def _as_it_is(
         free_batches=frozenset(symbols),
     )
     notes = (
-        *opset_notes(version),
+        *opset_notes(version, graph),
         *variable_notes(proto),
         *notes,
         *stale_shapes(declared, inferred.types, wrong),

@@ -53,6 +53,12 @@ INVALID: dict[str, ModelProto] = {
         "GridSample", np.ones((1, 8, 8, 2), np.float32), opset=16, mode="lanczos"
     ),
     "Split into no number of parts": _beside("Split", opset=18, outputs=2, axis=1),
+    "QuantizeLinear to another type than its zero point's": model(
+        [node("QuantizeLinear", ["x", "s", "z"], output_dtype=2)],
+        {"x": ("float", MAP)},
+        constants={"s": np.float32(0.1), "z": np.int8(0)},
+        opset=21,
+    ),
     "Det of rows": _beside("Det", shape=(1, 16, 8)),
     "OneHot of three values": model(
         [node("OneHot", ["x", "depth", "values"])],

@@ -38,6 +38,8 @@ CHAINS = {
     "Slice backwards": ("r = Slice(d, a, b, c, e)", {"a": [-1], "b": [-100], "c": [0], "e": [-1]}),
     "Gather": ("r = Gather <axis = 0> (d, a)", {"a": [3, 1, 1]}),
     "Split": ("q, r = Split <axis = 0> (d, a)", {"a": [3, 5]}),
+    "Pad of channels": ("r = Pad(d, a)", {"a": [1, 0, 0, 0, 2, 0, 0, 0]}),
+    "Pad of windows": ("r = Pad(d, a, f)", {"a": [0, 0, 1, 1, 0, 0, 0, 1], "f": np.float32(0)}),
     "Concat of channels": ("r = Concat <axis = 0> (d, d)", {}),
     "Concat of inputs": ("r = Concat <axis = 1> (d, d)", {}),
     "Cast there and back": ("h = Cast <to = 10> (d)  r = Cast <to = 1> (h)", {}),
@@ -47,6 +49,7 @@ CHAINS = {
     "Slice, then Transpose": ("h = Slice(d, a, b, c)  r = Transpose <perm = [1, 0, 2, 3]> (h)", {"a": [2], "b": [8], "c": [0]}),
 }  # fmt: skip
 LOST = {
+    "Pad with ones": ("r = Pad(d, a, f)", {"a": [1, 0, 0, 0, 2, 0, 0, 0], "f": np.float32(1)}),
     "Mul by a negative number": ("r = Mul(d, f)", {"f": np.float32(-0.5)}),
     "Mul along another axis": ("r = Mul(d, f)", {"f": np.ones((1, 6, 1, 1), S)}),
     "Mul by every value": ("r = Mul(d, f)", {"f": np.ones((8, 6, 3, 3), S)}),

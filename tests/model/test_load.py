@@ -99,6 +99,13 @@ def test_opsets_before_the_range(tmp_path: Path, opset: int) -> None:
     assert f"opset {opset}" in refused(path)
 
 
+def test_a_model_that_states_no_opset_is_said_to(tmp_path: Path) -> None:
+    model = gemm_qdq(8, 8)
+    del model.opset_import[:]
+    onnx.save(model, tmp_path / "m.onnx")
+    assert "states no opset" in load(tmp_path / "m.onnx").notes[0]
+
+
 def big_model(path: Path, elements: int = 3 << 20) -> np.ndarray:
     weights = np.arange(elements, dtype=np.int32).view(np.int8)[: elements * 4].reshape(-1, 1024)
     graph = helper.make_graph(

@@ -16,9 +16,13 @@ from npuscope.model.names import quoted
 from npuscope.model.tensors import Constant, ModelFile
 
 
-def opset_notes(version: int | None) -> tuple[str, ...]:
-    """An opset above those that the installed onnx knows."""
+def opset_notes(version: int | None, graph: Graph) -> tuple[str, ...]:
+    """An opset above those that the installed onnx knows, or none."""
     known = onnx.defs.onnx_opset_version()
+    if version is None and any(node.standard for node in graph.nodes):
+        return (
+            "The model states no opset of ONNX's own operators, so it is not valid; state the one it was exported in.",
+        )
     if version is None or version <= known:
         return ()
     note = (

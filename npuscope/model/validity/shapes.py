@@ -8,6 +8,7 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.inference.call import axis_at, product
 from npuscope.model.inference.types import Shape, broadcast
 from npuscope.model.layer import is_qdq
+from npuscope.model.tensors import dtype_name
 from npuscope.model.validity.norms import channel_norm, group_norm, last_axes_norm
 from npuscope.model.validity.operands import (
     NEVER_CONTRADICTED,
@@ -263,6 +264,10 @@ def _quantization(graph: Graph, node: Node) -> str:
     count = product(scale)
     if count == 0:
         return f"{node.op} has an empty scale"
+    given = graph.type(node.input(2)).dtype if node.input(2) else ""
+    asked = node.integer("output_dtype", 0) if node.op == "QuantizeLinear" else 0
+    if asked and given not in ("", "unknown", dtype_name(asked)):
+        return f"{node.op} has output_dtype {dtype_name(asked)} and a zero point of {given}"
     if (
         zero is not None
         and None not in (*scale, *zero)
