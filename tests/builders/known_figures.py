@@ -72,7 +72,7 @@ class Known:
         """The part of the model's time that each of these takes or that it may be off, and the part of each memory in use."""
         total, costs = snapshot.ledger.milliseconds, {report.name: report.cost for report in snapshot.layers}
         self.shares += [1.0, snapshot.off_npu_share, snapshot.summary.milliseconds_error / total]
-        self.shares += [line.share for line in snapshot.ledger.lines]
+        self.shares += [snapshot.ledger.share(line) for line in snapshot.ledger.lines]
         for epoch in snapshot.epochs:
             self.shares.append(epoch.milliseconds / total)
         for bound in bounds(snapshot.epochs, costs):
