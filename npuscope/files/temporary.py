@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import shutil
 import stat
 import sys
@@ -32,7 +31,7 @@ def on_the_way_to(place: Path) -> Iterator[Path]:
     3. Raises OSError where no file can be made there.
     """
     sweep(place.parent)
-    path = place.parent / f".npuscope-{os.getpid()}-{secrets.token_hex(6)}.tmp"
+    path = place.parent / f".npuscope-{os.getpid()}-{os.urandom(6).hex()}.tmp"
     handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
     try:
         _lock(handle)
