@@ -32,16 +32,14 @@ def borders(layer: Layer, context: Context) -> Iterator[Cause]:
 
 def carried(layer: Layer, context: Context) -> Iterator[Cause]:
     """A mover between float and int8: it costs nothing, but the change of type that belongs to it runs on the CPU."""
-    source, result = layer.input, layer.output
-    if source is None or result is None or not is_transparent(layer.core) or folded_away(layer):
-        return
-    if bare(source) == bare(result):
+    source, results = layer.input, {bare(o) for o in layer.outputs}
+    if source is None or not is_transparent(layer.core) or folded_away(layer) or results == {bare(source)}:
         return
     if bare(source):
         first = starts_in_integers(layer, context)
         if not first or input_stays_float(source.seen, context.graph, context.target.build):
             yield Cause(Why.CARRIES_QUANTIZE, Placement.HW)
-    elif ends_in_integers(layer, context):
+    elif len(results) == 1 and ends_in_integers(layer, context):
         yield Cause(Why.MOVES_INTEGERS, Placement.HW)
     else:
         yield Cause(Why.CARRIES_DEQUANTIZE, Placement.HW)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from npuscope.model.layers import QUANTIZE, Layer, is_transparent
+from collections.abc import Sequence
+from dataclasses import replace
+
+from npuscope.model.layers import QUANTIZE, Layer, Operand, is_transparent
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.conv import conv, grouped_in_software, transposed_conv
 from npuscope.neural_art.lowering.lower import Lowering, Placed
@@ -18,13 +21,13 @@ from npuscope.neural_art.lowering.moves import (
 )
 from npuscope.neural_art.lowering.pools import pooling
 from npuscope.neural_art.lowering.software import (
-    border,
     cast,
     change_of_type,
     floating,
     integer,
     narrow_parts,
 )
+from npuscope.neural_art.lowering.type_changes import border, change_part, changed_parts
 from npuscope.neural_art.lowering.units import activation, affine, elementwise, requantize
 from npuscope.neural_art.mapping.facts import folded_away, geometry, narrow_submasks
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
@@ -43,6 +46,10 @@ def lower(lowering: Lowering, item: Placed) -> None:
     if placement is Placement.HW and folded_away(layer):
         return  # an invalid node is not folded away
     if is_transparent(layer.core) and not item.because(Why.MOVES_INTEGERS):
+        parts = changed_parts(lowering, layer)
+        if parts:
+            moved_as_it_lies(lowering, item, parts)
+            return
         border(lowering, layer)
     if placement is Placement.SW_FLOAT:
         if layer.quantized and narrow_columns(lowering, layer):
@@ -59,6 +66,21 @@ def lower(lowering: Lowering, item: Placed) -> None:
         on_dma(lowering, item)
     else:
         on_npu(lowering, item)
+
+
+def moved_as_it_lies(lowering: Lowering, item: Placed, parts: Sequence[Operand]) -> None:
+    """A mover whose results are not all of one type: these parts change theirs behind it."""
+    source = item.layer.inputs[0]
+    moved = {
+        o.tensor: Operand(
+            f"{o.tensor}#moved", f"{o.tensor}#moved", replace(o.type, dtype=source.type.dtype), source.quant
+        )
+        for o in parts
+    }
+    outputs = tuple(moved.get(o.tensor, o) for o in item.layer.outputs)
+    lower(lowering, item._replace(layer=replace(item.layer, outputs=outputs)))
+    for part in parts:
+        change_part(lowering, item.layer, moved[part.tensor].tensor, part)
 
 
 def narrow_columns(lowering: Lowering, layer: Layer) -> bool:

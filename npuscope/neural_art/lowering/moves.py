@@ -12,6 +12,7 @@ from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import printed
 from npuscope.neural_art.mapping.layout import CHANNELS_FIRST, VIEWS, pad_amounts, permutation, sliced_axes
 from npuscope.neural_art.mapping.operators import POOLING
+from npuscope.neural_art.mapping.padding import absorbed
 from npuscope.neural_art.mapping.sizes import operand_bytes
 from npuscope.npu.verdict import Placement
 
@@ -23,7 +24,10 @@ def hybrid(lowering: Lowering, item: Placed) -> None:
     if layer.kind == "Concat":
         reads = tuple(Read(name, False) for name in rescaled(lowering, layer))
     else:
-        reads = tuple(Read(lowering.name(o.tensor), False) for o in lowering.activations(layer))
+        names = [lowering.name(o.tensor) for o in lowering.activations(layer)]
+        if names:
+            names[0] = lowering.source(layer)  # quantized or dequantized before it is moved
+        reads = tuple(Read(name, False) for name in names)
     together = slices_together(lowering, layer)
     if together and together[0].name != layer.name:
         return  # the first of them stands for all
@@ -63,14 +67,13 @@ def resize(lowering: Lowering, item: Placed) -> None:
     layer = item.layer
     if layer.input is None:
         return
-    copied = lowering.copy(
-        layer.name, layer.input.tensor, f"{layer.name}#copies", size(layer.output), op="Concat"
-    )
+    source = lowering.source(layer)
+    copied = lowering.copy(layer.name, source, f"{layer.name}#copies", size(layer.output), op="Concat")
     step = Step(
         "DepthToSpace", layer.name, Placement.HYBRID, (Read(copied, False),), (lowering.result(layer),), lead=True,
         elements=size(layer.output),
     )  # fmt: skip
-    stay_floats(lowering, (lowering.name(layer.input.tensor),), (lowering.add(step),))
+    stay_floats(lowering, (source,), (lowering.add(step),))
 
 
 def view(lowering: Lowering, item: Placed) -> None:
@@ -161,11 +164,10 @@ def pad(lowering: Lowering, item: Placed) -> None:
     if layer.input is None or layer.output is None:
         return
     readers = lowering.layers.readers.get(layer.output.tensor, ())
-    taken_along = bool(readers) and all(r.kind == "Conv" for r in readers)
     pooled = bool(readers) and all(r.kind in POOLING for r in readers)
-    limit = lowering.target.limits.conv_pad
     amounts = pad_amounts(layer)
-    if amounts is None or (taken_along and max(map(max, amounts)) <= limit) or not any(map(any, amounts)):
+    nothing = amounts is None or not any(map(any, amounts))
+    if nothing or absorbed(layer, lowering.layers, lowering.target) is not None:
         lowering.results_are(layer, layer.input.tensor)
         return
     source = lowering.name(layer.input.tensor)

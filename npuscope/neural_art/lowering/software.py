@@ -361,19 +361,3 @@ def narrow_parts(lowering: Lowering, item: Placed) -> None:
             ),
             1,
         )
-
-
-def border(lowering: Lowering, layer: Layer) -> None:
-    """The change of type that a moving operator carries: a Q behind float data, a DQ before a float result."""
-    source, result = layer.input, layer.output
-    if source is None or result is None:
-        return
-    name = lowering.name(source.tensor)
-    if name in lowering.floats and result.quant is not None:
-        made = f"{layer.name}#quantized"
-        step = Step("QuantizeLinear", layer.name, FLOAT, (Read(name, False),), (made,), elements=size(source))
-        lowering.replaced[layer.name] = lowering.add(step)
-        return
-    stored = name in lowering.written and name not in lowering.floats
-    if stored and source.quant is not None and result.quant is None and result.type.dtype in FLOATS:
-        lowering.replaced[layer.name] = as_float(lowering, layer, source, own=False)

@@ -34,9 +34,10 @@ def convolution_with_pad(layer: Layer, layers: Layers | None, target: Target) ->
 
 
 def absorbed(pad: Layer, layers: Layers, target: Target) -> tuple[int, int, int, int] | None:
-    """(top, left, bottom, right) of a Pad that its one reader, a Conv, takes over; None where it stays.
+    """(top, left, bottom, right) of a Pad that its readers, all of them Convs, take over; None where it stays.
 
-    The amounts must be known, around the map alone, and fit the accelerator's pads; the value must be zero.
+    The amounts must be known, around the map alone, and fit the accelerator's pads; the value must stand for zero. What is
+    an output of the model too has to be written.
     """
     if pad.kind != "Pad" or pad.input is None or pad.output is None:
         return None
@@ -44,19 +45,41 @@ def absorbed(pad: Layer, layers: Layers, target: Target) -> tuple[int, int, int,
     readers = layers.readers.get(pad.output.tensor, ())
     if source is None or result is None or len(source) not in (3, 4) or len(source) != len(result):
         return None
-    if len(readers) != 1 or readers[0].kind != "Conv" or source[:2] != result[:2]:
+    if not readers or any(r.kind != "Conv" for r in readers) or source[:2] != result[:2]:
         return None
-    if pad.core.text("mode", "constant") != "constant":
+    if not layers.results.isdisjoint((pad.output.tensor, pad.output.seen)):
+        return None
+    if pad.core.text("mode", "constant") != "constant" or not all(_pads_with_zero(pad, r) for r in readers):
         return None
     amounts = _amounts(pad, len(source))
-    if amounts is None:
-        return None
-    conv = convolution(readers[0])
-    fits = conv is not None and all(
+    return amounts if amounts is not None and all(_fits(r, amounts, target) for r in readers) else None
+
+
+def _fits(reader: Layer, amounts: tuple[int, int, int, int], target: Target) -> bool:
+    conv = convolution(reader)
+    return conv is not None and all(
         more >= 0 and own + more <= target.limits.conv_pad
         for own, more in zip(conv.pads, amounts, strict=True)
     )
-    return amounts if fits else None
+
+
+def _pads_with_zero(pad: Layer, reader: Layer) -> bool:
+    """What is added stands for 0: of stored integers that is their zero point. Unless given it is 0 as it stands."""
+    value = pad.parameters[1] if len(pad.parameters) > 1 else None
+    fill = value.constant if value is not None else None
+    if value is not None and (fill is None or fill.size != 1):
+        return False
+    number = float(fill.array().reshape(-1)[0]) if fill is not None else 0.0
+    source, padded = pad.input, reader.input
+    quant = value.quant if value is not None else None
+    if (
+        quant is None
+        and source is not None
+        and source.seen == source.tensor
+        and source.type.dtype.startswith(("int", "uint"))
+    ):
+        quant = source.quant or (padded.quant if padded is not None else None)
+    return number == (quant.zero if quant is not None else 0)
 
 
 def _amounts(pad: Layer, rank: int) -> tuple[int, int, int, int] | None:
@@ -64,13 +87,7 @@ def _amounts(pad: Layer, rank: int) -> tuple[int, int, int, int] | None:
     if pad.parameters and pad.parameters[0].constant is not None:
         constant = pad.parameters[0].constant
         listed = [int(v) for v in constant.array().reshape(-1)] if constant.size == 2 * rank else None
-    value = pad.parameters[1] if len(pad.parameters) > 1 else None
     if listed is None or len(listed) != 2 * rank:
         return None
-    if value is not None:
-        zero = pad.input.quant.zero if pad.input is not None and pad.input.quant is not None else 0
-        fill = value.constant
-        if fill is None or fill.size != 1 or float(fill.array().reshape(-1)[0]) not in (0.0, float(zero)):
-            return None
     begin, end = listed[2:rank], listed[rank + 2 :]
     return (begin[0], 0, end[0], 0) if rank == 3 else (begin[0], begin[1], end[0], end[1])

@@ -29,6 +29,15 @@ def with_pad(folder: Path, amounts: str, size: int, value: str = "0.0", mode: st
     return analyse(Session.open(from_text(text, folder), target("3.0")))
 
 
+STORED = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,14,14] x) => (int8[1,8,14,14] y{also})
+<float s = {{0.1}}, int8 zx = {{{zero}}}, int8 z = {{0}}, int64[4] ws = {{8, 8, 3, 3}}, int64[8] amounts = {{0,0,1,1,0,0,1,1}}, int8 v = {{{value}}}>
+{{ w = ConstantOfShape <value: tensor = int8[1] {{1}}> (ws)
+  p = Pad(x, amounts{fill})
+  y = QLinearConv(p, s, zx, w, s, z, s, z) }}"""
+"""A Pad of stored integers."""
+
+
 def conv_cycles(snapshot: Snapshot) -> int:
     cost = next(report.cost for report in snapshot.layers if report.layer.kind == "Conv")
     assert cost is not None
@@ -56,3 +65,23 @@ def test_other_pads_stay(tmp_path: Path, amounts: str, size: int, value: str, mo
     snapshot = with_pad(tmp_path, amounts, size, value, mode)
     pad = next(report for report in snapshot.layers if report.layer.kind == "Pad")
     assert pad.cost is not None and pad.cost.compute_cycles > 0
+
+
+@pytest.mark.parametrize(
+    ("zero", "fill", "value", "also", "stays"),
+    [
+        (0, "", 0, "", False),
+        (-3, "", 0, "", True),  # its default is the integer 0, which stands for 0.3
+        (-3, ", v", -3, "", False),
+        (-3, ", v", 0, "", True),
+        (0, ", v", 0, ", int8[1,8,16,16] p", True),  # somebody wants the padded map
+    ],
+)
+def test_a_pad_of_integers_adds_their_zero_point(
+    zero: int, fill: str, value: int, also: str, stays: bool, tmp_path: Path
+) -> None:
+    text = STORED.format(zero=zero, fill=fill, value=value, also=also)
+    snapshot = analyse(Session.open(from_text(text, tmp_path), target("3.0")))
+    pad = next(report for report in snapshot.layers if report.layer.kind == "Pad")
+    assert any(pad.layer.name in epoch.layers for epoch in snapshot.epochs) == stays
+    assert conv_cycles(snapshot) == 8 * (16 * 16 if stays else 14 * 14)

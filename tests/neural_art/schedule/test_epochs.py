@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders.agreement import epochs_and_layers_agree
 from builders.one_operator import Act, Const, ints, weights
 from builders.scheduled import MAP, inside, of, on, ops
 
@@ -73,7 +74,7 @@ def test_a_turned_matrix_is_not_copied_into_batches_too(tmp_path: Path) -> None:
 def test_rows_are_as_long_as_without_a_pad_that_is_taken_along(tmp_path: Path) -> None:
     """Conv2D_140 of ssd_mobilenet_v1_256 (2.1): a 4x4 map padded to 6x6 is copied, its rows of 8 channels are short."""
     for side, copies in ((4, 2), (6, 1)):
-        text = PADDED % (side, side, 2 + side, 2 + side, side, side)
+        text = PADDED % (side, side, side, side)
         assert ops(on(text, tmp_path, "2.1")).count("hw Identity") == copies, side
 
 
@@ -146,7 +147,7 @@ VIEWED = """(int8[1,16,8,8] x) => (int8[1,8,128] y)
   k = DequantizeLinear(j, s, z)
   l = Reshape(k, b)
   y = QuantizeLinear(l, s, z) }"""
-PADDED = """(int8[1,16,%d,%d] x) => (int8[1,16,%d,%d] p, int8[1,16,%d,%d] y)
+PADDED = """(int8[1,16,%d,%d] x) => (int8[1,16,%d,%d] y)
 <float s = {0.1}, int8 z = {0}, int8 wz = {0}, int64[4] ws = {16, 1, 3, 3}, int64[4] us = {16, 16, 1, 1},
  int64[8] amounts = {0, 0, 1, 1, 0, 0, 1, 1}>
 { w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
@@ -277,3 +278,36 @@ def test_a_sigmoid_that_is_an_output_stays_beside_its_swish(tmp_path: Path) -> N
     both = on(body.format(outputs="int8[1,16,8,8] y, int8[1,16,8,8] gate"), tmp_path, "2.1")
     for snapshot, run in ((alone, 0), (both, 1)):
         assert sum(name.startswith("Sigmoid") for epoch in snapshot.epochs for name in epoch.layers) == run
+
+
+MIXED = """(int8[1,16,4,4] x) => (%s) <float s = {0.1}, int8 z = {0}, int64[2] k = {8, 8}>
+{ f = DequantizeLinear(x, s, z)
+  g = Sigmoid(f)%s
+  a, b = Split <axis = 1> (h, k)
+  bq = QuantizeLinear(b, s, z)
+  bf = DequantizeLinear(bq, s, z)
+  c = Relu(bf)
+  y = QuantizeLinear(c, s, z) }"""
+"""One part of the Split stays float, the other is quantized."""
+
+
+@pytest.mark.parametrize("toolchain", ["2.0", "4.0"])
+@pytest.mark.parametrize(
+    ("between", "changed"),
+    [
+        ("h = Softmax <axis = 1> (g)", "QuantizeLinear"),
+        ("gq = QuantizeLinear(g, s, z)\n h = DequantizeLinear(gq, s, z)", "DequantizeLinear"),
+    ],
+)
+def test_parts_of_two_types_are_changed_behind_the_split(
+    between: str, changed: str, toolchain: str, tmp_path: Path
+) -> None:
+    text = MIXED % ("float[1,8,4,4] a, int8[1,8,4,4] y", f"\n  {between}")
+    snapshot = on(text, tmp_path, toolchain)
+    split = next(report for report in snapshot.layers if report.layer.kind == "Split")
+    brought = [
+        e.op for e in snapshot.epochs if any(i.layer == split.name for i in e.inserted if i.kind == e.op)
+    ]
+    assert [op for op in brought if "Linear" in op] == [changed]
+    assert "N602" in [finding.code for finding in split.findings]
+    epochs_and_layers_agree(snapshot)
