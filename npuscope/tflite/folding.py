@@ -58,8 +58,7 @@ def _type(context: Context, number: int) -> Any:
 def _constant(context: Context, operator: Operator) -> Constant | None:
     source, number = operator.input(0), operator.outputs[0]
     first = context.constant(source)
-    if first is None:
-        return None
+    assert first is not None, "every operand is a constant"
     if operator.kind == "DEQUANTIZE":
         if first.quant is None and first.array.dtype != np.float16:
             return None

@@ -56,6 +56,7 @@ ROWS: list[tuple[str, tuple[Any, ...], dict[str, Any], Any]] = [
     ("RANGE", (np.int32(1), np.int32(9), np.int32(3)), {}, ints(1, 4, 7)),
     ("TRANSPOSE", (LONG, ints(2, 0, 1)), {}, LONG.transpose(2, 0, 1)),
     ("RESHAPE", (A, ints(3, 2)), {"options": "ReshapeOptions"}, A.reshape(3, 2)),
+    ("DENSIFY", (A,), {}, A),
     ("RANK", (LONG,), {}, np.int32(3)),
     ("SHAPE", (LONG,), {}, ints(2, 3, 4)),
 ]  # fmt: skip
@@ -97,6 +98,12 @@ def test_constants_are_computed(kind: str, operands: Any, fields: dict[str, Any]
         ("RANGE", (np.int32(0), np.int32(5), np.int32(0)), {}),
         ("MUL", (A, B), {"options": "MulOptions", "fusedActivationFunction": 1}),
         ("GATHER", (A, ints(7)), {"options": "GatherOptions", "axis": 0}),
+        ("GATHER", (A, ints(0)), {"options": "GatherOptions", "axis": 1, "batchDims": 1}),
+        ("TANH", (A,), {}),
+        ("DEQUANTIZE", (A,), {}),
+        ("BROADCAST_TO", (A, ints(1 << 15, 1 << 15)), {}),
+        ("STRIDED_SLICE", (A, ints(0, 0), ints(1, 3), ints(1, 1)), strided(newAxisMask=1)),
+        ("REDUCE_MAX", (np.ones((1 << 16, 2), np.float32), ints(0)), {}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
