@@ -66,7 +66,7 @@ def report(layer: Layer, epoch: int) -> LayerReport:
 def made(
     layer: Layer, placement: Placement, findings: tuple[Finding, ...], cost: Cost, epoch: int
 ) -> LayerReport:
-    line = replace(line_alone(layer.name, placement, cost, 800e6), share=cost.milliseconds / 5.2)
+    line = line_alone(layer.name, placement, cost, 800e6)
     return LayerReport(layer, placement, findings, cost, epoch, line)
 
 

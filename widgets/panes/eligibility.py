@@ -17,7 +17,7 @@ from npuscope.widgets.text.figures import THIN, THOUSANDS, milliseconds, percent
 from npuscope.widgets.text.gains import gain_of
 from npuscope.widgets.text.layer_names import listed, shown_layer
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
-from npuscope.widgets.text.words import DIFFERS, LONG, MARK, SEVERITY_GLYPHS, SEVERITY_ROLES, where
+from npuscope.widgets.text.words import DIFFERS, LONG, MARK, SEVERITY_GLYPHS, SEVERITY_ROLES, counts, where
 
 if TYPE_CHECKING:
     from npuscope.neural_art.comparison.values import LayerComparison
@@ -80,6 +80,8 @@ def verdict_line(selection: Selection, width: int) -> Line:
         hybrid = sum(r.placement is Placement.HYBRID for r in selection.layers)
         total = len(selection.layers)
         verdict = tally(cpu, hybrid, total, any(selection.snapshot.alarming(r) for r in selection.layers))
+        if length(verdict) > width:  # a count that is cut off is another count
+            verdict = counts(total - cpu - hybrid, hybrid, cpu)
         room = width - length(verdict) - 2
         title = (
             line(quiet(shown(selection.title, room))) if room >= 8 and not selection.whole_model else BLANK

@@ -21,8 +21,8 @@ from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, spread, strong, wrap
 from npuscope.widgets.text.words import WORDS, shape, where
 
-_BESIDE, _ROOMY = 64, 48
-"""Cells from which on a neighbour's tensor stands on its line, and two blanks between columns."""
+_BESIDE, _SAVING, _ROOMY = 92, 64, 48
+"""Cells from which on a neighbour's tensor stands on its line, what is saved beside a time, and two blanks between columns."""
 
 _LONGEST_TENSOR, _SHORTEST_TENSOR = 28, 16
 """Cells that a tensor's name takes at most, and below which its figures go on a line of their own."""
@@ -45,7 +45,7 @@ class Neighbourhood(Pane):
         return list(neighbourhood(selection.snapshot, selection.report, width))
 
 
-HOTTEST = 8
+HOTTEST = 16
 """Layers that are named where none is selected."""
 
 
@@ -58,7 +58,7 @@ def hottest(selection: Selection, width: int) -> list[Line]:
         return list(wrap(line(quiet("Select a layer to see what feeds it and what reads it.")), width))
     head = line(quiet("what takes the time:  "), Span(keyed("{.}"), "accent"), quiet(" goes there"))
     lines = [fit(head, width)]
-    gain = 17 if width >= _BESIDE else 0
+    gain = 17 if width >= _SAVING else 0
     gap = "  " if width >= _ROOMY else " "
     room = max(width - 5 - 5 - 2 * len(gap) - _TIME - gain, 8)
     names = listed((report.name for report in hot), room)

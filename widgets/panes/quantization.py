@@ -12,13 +12,16 @@ from npuscope.model.quant import Quant
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.panes.pane import Pane
 from npuscope.widgets.panes.selection import Selection
-from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.cells import cells, left, right, shown
 from npuscope.widgets.text.figures import column
 from npuscope.widgets.text.layer_names import listed, names_of_few, shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import shape
 
 _LABEL, _TYPE, _ZERO = 7, 7, 5
+
+LEAST_NAME = 12
+"""Cells of a tensor's name beside its type; with less room the type has a line of its own."""
 
 UNKNOWN = "?"
 """Stands for what calibration will find."""
@@ -209,4 +212,9 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
 def _border(name: str, among: Names, snapshot: Snapshot, width: int) -> Iterator[Line]:
     kind = snapshot.graph.type(name)
     about = f"{kind.dtype} {shape(kind)}"
-    yield line("  ", shown_of(among, name, max(width - len(about) - 4, 6)), quiet("  " + about))
+    room = width - len(about) - 4
+    if room >= min(cells(name), LEAST_NAME):
+        yield line("  ", shown_of(among, name, room), quiet("  " + about))
+        return
+    yield line("  ", shown_of(among, name, max(width - 2, 6)))  # a shape that is cut is another shape
+    yield from wrap(line(quiet("    " + about)), width, 4)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders.seen_figures import opened
 
 from npuscope.themes import THEMES
 from npuscope.themes.dark import DARK
@@ -23,9 +24,12 @@ from npuscope.widgets.bars.status_line import Status, StatusLine
 from npuscope.widgets.lists.columns import columns, heading, heat, row_line
 from npuscope.widgets.lists.graph_tree import GraphTree
 from npuscope.widgets.panes.details import Details
+from npuscope.widgets.panes.eligibility import verdict_line
 from npuscope.widgets.panes.pane import Pane
+from npuscope.widgets.panes.quantization import Quantization
 from npuscope.widgets.panes.selection import Selection
 from npuscope.widgets.text.spans import length, plain
+from npuscope.widgets.text.words import shape
 
 SAMPLES = sorted((Path(__file__).resolve().parents[3] / "sample_models").glob("*.onnx"))
 
@@ -324,3 +328,21 @@ async def test_a_wide_screen_gives_every_pane_its_room(denoiser: Path, explore: 
             assert min(widths) >= 25, widths
             heights = [pane.region.height for pane in pilot.app.query(Pane)]
             assert min(heights) >= 10, heights
+            why, *_, around = pilot.app.query(Pane)
+            assert why.region.height == pilot.app.query_one(Details).region.height, "reasons need most room"
+            assert (around.region.x, around.region.right) > (why.region.x, why.region.right)
+
+
+@pytest.mark.parametrize("width", [14, 27, 34, 60])
+def test_figures_of_the_whole_model_are_never_cut(width: int) -> None:
+    """A cut shape or count reads as another one."""
+    _, snapshot = opened("mobilenet_mini_int8")
+    model = Selection(snapshot, "whole model", snapshot.layers, whole_model=True)
+    text = "".join(plain(each).replace(" ", "") for each in Quantization().lines(model, width))
+    for name in (*snapshot.graph.inputs, *snapshot.graph.outputs):
+        kind = snapshot.graph.type(name)
+        assert f"{kind.dtype}{shape(kind)}" in text, text
+    few = replace(model, layers=snapshot.layers * 40)
+    cpu = sum(report.placement.on_cpu for report in few.layers)
+    seen = plain(verdict_line(few, width))
+    assert (str(cpu) if cpu else "all") in seen or width < 20, seen
