@@ -211,15 +211,24 @@ def cast(context: Context, operator: Operator) -> None:
     emit(context, operator, "Cast", [read], number, cf, to=element_of(tensor.dtype))
 
 
-def fake_quant(context: Context, operator: Operator) -> None:
-    """What trained quantization leaves in a float file: a QuantizeLinear and a DequantizeLinear. Slots: min, max, bits, narrow."""
-    source, number = operator.input(0), operator.outputs[0]
+def trained_grid(operator: Operator) -> Quantization:
+    """The int8 grid of a FAKE_QUANT. Raises UnsupportedError where it has none."""
     least, most = operator.real(0), operator.real(1)
-    if operator.integer(2) != 8 or operator.flag(3) or not least <= 0 <= most or least == most:
+    if (
+        operator.integer(2) != 8
+        or operator.flag(3)
+        or not least <= 0 <= most
+        or not 0 < most - least < np.inf
+    ):
         raise UnsupportedError("quantizes to other than 256 steps around 0")
     scale = np.float32((most - least) / 255)
     zero = int(np.clip(np.floor(-least / scale + 0.5), 0, 255)) - 128
-    quant = Quantization(np.array([scale]), np.array([zero]))
+    return Quantization(np.array([scale]), np.array([zero]))
+
+
+def fake_quant(context: Context, operator: Operator) -> None:
+    """What trained quantization leaves in a float file: a QuantizeLinear and a DequantizeLinear. Slots: min, max, bits, narrow."""
+    source, number, quant = operator.input(0), operator.outputs[0], trained_grid(operator)
     cf = follows(context, operator, number)
     stored, result = context.fresh(f"{context.tensor(number).name}_quantized"), context.write(number, cf)
     context.quantize(context.read(source, cf), stored, quant, "int8", stored, operator.name)

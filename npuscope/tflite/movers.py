@@ -108,7 +108,9 @@ def strided_slice(context: Context, operator: Operator) -> None:
     shape = context.shape(source)
     begins, ends, steps = (context.integers(operator.input(position)) for position in (1, 2, 3))
     no_begin, no_end, _, new, shrink = (operator.integer(slot) for slot in range(5))
-    if not len(begins) == len(ends) == len(steps) or 0 in steps:
+    if 0 in steps:
+        raise DamagedError(f"steps by 0 in {operator.name}")
+    if not len(begins) == len(ends) == len(steps):
         raise DamagedError(f"slices with {len(begins)} starts and {len(ends)} ends in {operator.name}")
     taken = _axes_of(operator, len(shape), len(begins))
     first, last, step_of = [0] * len(shape), list(shape), [1] * len(shape)

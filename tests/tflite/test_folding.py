@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from builders.tflite.files import File
+from builders.tflite.operators import Case
+from builders.tflite.reference import distances
 from onnx import numpy_helper
 
 from npuscope import tflite
@@ -111,3 +113,88 @@ def test_what_has_no_bound_or_no_meaning_is_left_to_the_model(kind: str, operand
     shape = (1 << 15, 1 << 15) if kind == "FILL" else (2, 3)
     model = added(kind, operands, fields, shape, "int32" if kind == "RANGE" else "float32")
     assert len(model.graph.node) > 1
+
+
+RNG = np.random.default_rng(0)
+SCALES = [0.01, 0.02, 0.03, 0.04, 0.05]
+ONE, EACH = {"scale": 0.02}, {"scale": SCALES, "axis": 0}
+FLAT, TURNED, FLOATS = (RNG.integers(-127, 128, (5, 12)).astype(np.int8) for _ in range(3))
+REAL = (FLOATS * np.float32(0.01)).astype(np.float32)
+TRAINED = {"options": "FakeQuantOptions", "min": -1.0, "max": 1.0, "numBits": 8}
+WEIGHTS: dict[str, tuple[str, list[tuple[Any, dict[str, Any]]], dict[str, Any], dict[str, Any]]] = {
+    "quantized": ("QUANTIZE", [(REAL, {})], ONE, {}),
+    "quantized by channel": ("QUANTIZE", [(REAL, {})], EACH, {}),
+    "uint8 quantized again": ("QUANTIZE", [((FLAT.view(np.uint8) ^ 128), {"scale": 0.02, "zero": 128})], ONE, {}),
+    "turned": ("TRANSPOSE", [(TURNED.T, {"scale": SCALES, "axis": 1}), (ints(1, 0), {})], EACH, {}),
+    "reshaped": ("RESHAPE", [(FLAT.reshape(5, 3, 4), EACH), (ints(5, 12), {})], EACH, {}),
+    "stacked": ("PACK", [(row, ONE) for row in FLAT], ONE, {"options": "PackOptions", "axis": 0, "valuesCount": 5}),
+    "joined": ("CONCATENATION", [(FLAT[:2], ONE), (FLAT[2:], ONE)], ONE, {"options": "ConcatenationOptions", "axis": 0}),
+    "sliced": ("SLICE", [(np.concatenate([FLAT, TURNED]), ONE), (ints(3, 0), {}), (ints(5, 12), {})], ONE, {}),
+    "gathered": ("GATHER", [(FLAT, ONE), (ints(4, 3, 2, 1, 0), {})], ONE, {"options": "GatherOptions", "axis": 0}),
+}  # fmt: skip
+
+
+def weighted(kind: str, operands: Any, grid: dict[str, Any], fields: dict[str, Any], parts: int = 1) -> bytes:
+    """A dense layer in int8 of weights that an operator makes of constants."""
+    case, fields = Case("int8"), dict(fields)
+    x, y = case.tensor("x", (2, 12), "int8", 0.05, 3), case.tensor("y", (2, 5), "int8", 0.3, -4)
+    inputs = [case.constant(f"c{i}", value, **given) for i, (value, given) in enumerate(operands)]
+    made = [
+        case.tensor(f"w{i}", (5, 12), "int8", grid["scale"], 0, grid.get("axis", 0)) for i in range(parts)
+    ]
+    case.operator(kind, inputs, made, fields.pop("options", ""), **fields)
+    case.operator("FULLY_CONNECTED", [x, made[-1], -1], [y], "FullyConnectedOptions")
+    return case.bytes([x], [y])
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_weights_of_constants_alone_are_weights(name: str) -> None:
+    data = weighted(*WEIGHTS[name])
+    kinds = [node.op_type for node in tflite.read(data).graph.node if "Linear" not in node.op_type]
+    assert kinds == ["Gemm"]
+    for one in distances(data):
+        assert one.steps <= 1 and one.equal >= 0.9, one
+
+
+@pytest.mark.parametrize(
+    ("kind", "operands", "fields"),
+    [
+        ("SPLIT", [(np.int32(0), {}), (np.concatenate([TURNED, FLAT]), ONE)], {"options": "SplitOptions", "numSplits": 2}),
+        ("SPLIT_V", [(np.concatenate([TURNED, FLAT]), ONE), (ints(5, 5), {}), (np.int32(0), {})], {"options": "SplitVOptions", "numSplits": 2}),
+        ("UNPACK", [(np.stack([TURNED, FLAT]), ONE)], {"options": "UnpackOptions", "axis": 0, "num": 2}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_part_of_a_constant_is_weights(kind: str, operands: Any, fields: Any) -> None:
+    data = weighted(kind, operands, ONE, fields, 2)
+    assert [node.op_type for node in tflite.read(data).graph.node if "Linear" not in node.op_type] == ["Gemm"]
+    for one in distances(data):
+        assert one.steps <= 1 and one.equal >= 0.9, one
+
+
+def test_weights_of_trained_quantization_are_int8() -> None:
+    file = File()
+    x, y = file.tensor("x", (2, 12), "float32"), file.tensor("y", (2, 5), "float32")
+    kernel, made = file.constant("c", REAL), file.tensor("w", (5, 12), "float32")
+    fields = dict(TRAINED)
+    file.operator("FAKE_QUANT", [kernel], [made], fields.pop("options"), **fields)
+    file.operator("FULLY_CONNECTED", [x, made, -1], [y], "FullyConnectedOptions")
+    data = file.bytes([x], [y])
+    assert [node.op_type for node in tflite.read(data).graph.node] == ["DequantizeLinear", "Gemm"]
+    for one in distances(data):
+        assert one.steps < 1e-5, one
+
+
+@pytest.mark.parametrize(
+    ("kind", "operands", "grid"),
+    [
+        ("CONCATENATION", [(FLAT[:2], ONE), (FLAT[2:], {"scale": 0.03})], ONE),
+        ("TRANSPOSE", [(TURNED.T, {"scale": SCALES, "axis": 1}), (ints(1, 0), {})], ONE),
+        ("QUANTIZE", [(FLAT.astype(np.int32), {})], ONE),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_constants_of_other_grids_are_left_to_the_model(kind: str, operands: Any, grid: Any) -> None:
+    fields = {"options": "ConcatenationOptions", "axis": 0} if kind == "CONCATENATION" else {}
+    nodes = tflite.read(weighted(kind, operands, grid, fields)).graph.node
+    assert any(node.op_type == "FULLY_CONNECTED" for node in nodes)
