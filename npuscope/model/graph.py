@@ -183,6 +183,11 @@ class Graph:
         """Names of the graph's outputs."""
         return frozenset(self.outputs)
 
+    @cached_property
+    def read_quants(self) -> dict[tuple[str, str, str, int, int], Any]:
+        """What `quant.read` read of this graph: every Q and DQ of a model asks."""
+        return {}
+
     def is_fixed(self, node: Node) -> bool:
         """All the node writes is known without running it."""
         if len(node.outputs) > MANY:

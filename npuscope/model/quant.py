@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -101,16 +100,11 @@ def read(
 
     Those of the same names are the same object: a QuantizeLinear and all DequantizeLinear behind it share one.
     """
-    known = _KNOWN.get(graph)
-    if known is None:
-        known = _KNOWN[graph] = {}
-    key = (scale, zero_point, dtype, axis, block_size)
+    known, key = graph.read_quants, (scale, zero_point, dtype, axis, block_size)
     if key not in known:
         known[key] = _read(graph, scale, zero_point, dtype, axis, block_size)
-    return known[key]
-
-
-_KNOWN: WeakKeyDictionary[Graph, dict[tuple[str, str, str, int, int], Quant | None]] = WeakKeyDictionary()
+    quant: Quant | None = known[key]
+    return quant
 
 
 def _read(graph: Graph, scale: str, zero_point: str, dtype: str, axis: int, block_size: int) -> Quant | None:

@@ -70,7 +70,7 @@ def _reads(layer: Layer, context: Context) -> Iterator[Finding]:
 
 def _agree(written: Quant, read: Quant) -> bool:
     """Every channel keeps its scale and zero point, however often they are written; a scale that is no number is N113's."""
-    if not written.divides or not read.divides:
+    if written is read or not written.divides or not read.divides:
         return True
     if written.block_size != read.block_size or (
         written.per_channel and read.axis not in (None, written.axis)
