@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -347,13 +347,17 @@ def unwrap(result: Wanted | Refusal) -> Wanted:
 
 def layer_name(session: Session, name: str) -> str:
     """A layer's name as the model has it; the form the tables print is understood too."""
+    return known_name("--layer", name, session.layers.by_name, "layer")
+
+
+def known_name(option: str, name: str, names: Collection[str], what: str) -> str:
+    """The one of the names that an option means, in full or as the tables print it. Raises ModelError."""
     from difflib import get_close_matches
 
     from npuscope.model.brief import brief_names
     from npuscope.model.errors import ModelError
     from npuscope.model.names import printable
 
-    names = session.layers.by_name
     if name in names:
         return name
     shown = {printable(short): known for known, short in brief_names(names).items()}
@@ -362,7 +366,7 @@ def layer_name(session: Session, name: str) -> str:
         return shown[name]
     close = get_close_matches(name, shown, 1)
     hint = f"did you mean {close[0]!r}?" if close else "'npuscope check' lists the layers"
-    raise ModelError(f"--layer {name!r}: the model has no such layer; {hint}")
+    raise ModelError(f"{option} {name!r}: the model has no such {what}; {hint}")
 
 
 def fails(snapshot: Snapshot, level: str) -> bool:

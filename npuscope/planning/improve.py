@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.model.names import printable
@@ -87,14 +87,16 @@ class Improver:
         self.declined: dict[str, str] = {}
         """Layer -> what would bring it closer to the NPU, but takes longer."""
         self._declined_like: dict[Hashable, str] = {}
-        self.inexact: set[Hashable] = set()
-        """Windows in which an edit that changes numbers was tried: without it another may have been best."""
+        self.held_back: dict[Hashable, frozenset[Allowed]] = {}
+        """Window -> the budgets under which an edit would have been tried that this one rules out, or weighed otherwise."""
 
-    def within(self, budget: Budget) -> Improver:
-        """For a budget that allows fewer edits: what was found without those that are not allowed holds there too."""
+    def freer(self, budget: Budget) -> Improver:
+        """For a budget that allows more edits: what was found where it would have tried no other holds there too."""
         other = Improver(budget)
-        other.known = {key: edits for key, edits in self.known.items() if key not in self.inexact}
-        other._declined_like = {k: why for k, why in self._declined_like.items() if k not in self.inexact}
+        alike = {key for key in self.known if budget.allowed not in self.held_back.get(key, ())}
+        other.known = {key: edits for key, edits in self.known.items() if key in alike}
+        other.held_back = {key: more for key, more in self.held_back.items() if key in alike}
+        other._declined_like = {key: why for key, why in self._declined_like.items() if key in alike}
         return other
 
     def improve(self, near: Session, layer: str) -> Improvement | None:
@@ -112,9 +114,8 @@ class Improver:
         moved = improvement.on(nodes) if improvement is not None else None
         best = _replayed(root, moved) if moved else None
         if best is None or not _worth(best, root, _least(root, layer), self.budget):
-            best, slower, inexact = improve(root, layer, self.budget)
-            if inexact:
-                self.inexact.add(key)
+            best, slower, held_back = improve(root, layer, self.budget)
+            self.held_back[key] = held_back
             if best is None and slower is not None:
                 kinds = " and ".join(dict.fromkeys(step.edit.kind for step in slower.steps))
                 longer = slower.milliseconds - root.milliseconds
@@ -144,9 +145,9 @@ def _least(root: Trial, layer: str) -> float:
     return LEAST_GAIN * cost.milliseconds if cost is not None else 0.0
 
 
-def improve(root: Trial, layer: str, budget: Budget) -> tuple[Trial | None, Trial | None, bool]:
-    """The best edits to make for a layer, None where none is worth it; the best that only takes longer; and whether one
-    that changes numbers was tried.
+def improve(root: Trial, layer: str, budget: Budget) -> tuple[Trial | None, Trial | None, frozenset[Allowed]]:
+    """The best edits to make for a layer, None where none is worth it; the best that only takes longer; and the budgets
+    under which others would have been tried as well, or weighed otherwise.
 
     1. Fewest layers off the NPU first, then the least time, then the least loss, then the fewest edits.
     2. Time counts where it changes by more than LEAST_GAIN of the layer's own. A better place does not count where
@@ -154,9 +155,9 @@ def improve(root: Trial, layer: str, budget: Budget) -> tuple[Trial | None, Tria
     """
     report, least = root.snapshot.by_name[layer], _least(root, layer)
     trials: list[Trial] = []
-    edge, attempted = [root], list[Edit]()
+    edge, held_back = [root], set[Allowed]()
     for _ in range(DEPTH if report.off_npu else 1):
-        reached = [child for trial in edge for child in _children(trial, budget, attempted)]
+        reached = [child for trial in edge for child in _children(trial, budget, held_back)]
         trials += reached
         if any(t.exact and not t.open and _better_placed(t, root, budget) for t in reached):
             break
@@ -166,8 +167,8 @@ def improve(root: Trial, layer: str, budget: Budget) -> tuple[Trial | None, Tria
         if not edge:
             break
     slower = [t for t in trials if t.placement < root.placement and not _better_placed(t, root, budget)]
-    inexact = any(map(loss, (edit.exactness for edit in attempted)))
-    return _best(root, trials, budget, least), min(slower, key=_order, default=None), inexact
+    best = _best(root, trials, budget, least)
+    return best, min(slower, key=_order, default=None), frozenset(held_back)
 
 
 def _best(root: Trial, trials: list[Trial], budget: Budget, least: float) -> Trial | None:
@@ -201,26 +202,31 @@ def _order(trial: Trial) -> tuple[tuple[int, int], float, tuple[int, int], int]:
     return trial.placement, round(trial.milliseconds, 7), trial.loss, len(trial.steps)
 
 
-def _children(trial: Trial, budget: Budget, attempted: list[Edit]) -> Iterator[Trial]:
+def _children(trial: Trial, budget: Budget, held_back: set[Allowed]) -> Iterator[Trial]:
     for name in trial.open:
-        for preview in _worth_trying(trial, name, budget):
-            attempted.append(preview.edit)
+        for preview in _worth_trying(trial, name, budget, held_back):
             child = tried(trial, name, preview.edit)
             if child is not None:
                 yield child
 
 
-def _worth_trying(trial: Trial, name: str, budget: Budget) -> list[Preview]:
+def _worth_trying(trial: Trial, name: str, budget: Budget, held_back: set[Allowed]) -> list[Preview]:
     """The best of each kind, then the next of each: four paddings leave room for a split.
 
-    Bit-exact ones have their places whatever else is proposed: what may change numbers as well finds no less.
+    1. Bit-exact ones have their places whatever else is proposed: what may change numbers as well finds no less.
+    2. `held_back` is told the budgets under which an edit would be among them that is ruled out here, or one that is
+       tried here weighed otherwise.
     """
     report = trial.snapshot.by_name[name]
+    freer = [replace(budget, allowed=allowed) for allowed in Allowed if allowed is not budget.allowed]
 
     def wanted(edit: Edit) -> bool:
-        """Its preview could be hopeful."""
-        alone = edit.declaration.replaces_one_layer and not report.off_npu
-        return budget.allows(edit.exactness) and not (alone and _spends_exactness(edit, budget))
+        if _could_help(edit, report, budget):
+            if loss(edit.exactness):  # one that may change numbers for time alone chooses otherwise
+                held_back.update(one.allowed for one in freer)
+            return True
+        held_back.update(one.allowed for one in freer if _could_help(edit, report, one))
+        return False
 
     previews = [
         preview
@@ -230,6 +236,12 @@ def _worth_trying(trial: Trial, name: str, budget: Budget) -> list[Preview]:
     exact = _in_turn([preview for preview in previews if not loss(preview.edit.exactness)])[:TRIED]
     first = _in_turn(previews)[:TRIED]
     return [*first, *(preview for preview in exact if preview not in first)]
+
+
+def _could_help(edit: Edit, report: LayerReport, budget: Budget) -> bool:
+    """It is allowed, and its preview could be hopeful."""
+    alone = edit.declaration.replaces_one_layer and not report.off_npu
+    return budget.allows(edit.exactness) and not (alone and _spends_exactness(edit, budget))
 
 
 def _in_turn(previews: list[Preview]) -> list[Preview]:

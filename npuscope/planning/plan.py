@@ -43,8 +43,8 @@ class Budget:
     """What a plan may cost.
 
     1. `decibels` is the least ratio of signal to difference that every output must keep, measured on samples.
-    2. `seconds` bounds the search; what was found until then is the plan. One that tried edits which change numbers is
-       followed by one that allows fewer, in as much time: the better plan counts.
+    2. `seconds` bounds the search; what was found until then is the plan. Edits that change numbers are looked for in what
+       those that change none leave of it.
     3. `slower`: a layer is brought onto the NPU even where the model then takes longer.
     """
 

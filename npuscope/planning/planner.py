@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -14,7 +14,7 @@ from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.validity.foreign import obstacle
 from npuscope.npu.verdict import Placement
-from npuscope.planning.accuracy.less_freedom import TIGHTER, faster_of, with_exact_part
+from npuscope.planning.accuracy.less_freedom import FREER, Found, better_of, better_than, with_exact_part
 from npuscope.planning.accuracy.set_aside import set_aside
 from npuscope.planning.cut import LEAST_GAIN, CutOffer, propose_cut
 from npuscope.planning.improve import Improver, Trial, tried
@@ -49,9 +49,6 @@ KEPT = 0.9
 SO_FAR_EVERY = 1.0
 """Seconds between two plans that are handed over while the search goes on: each costs an analysis of the model."""
 
-Found = Callable[[Plan], object]
-"""Called with the best plan so far, whose steps can be made."""
-
 
 def plan(
     session: Session,
@@ -75,28 +72,30 @@ def plan(
 
 
 def _searched(
-    session: Session,
-    snapshot: Snapshot,
-    budget: Budget,
-    job: Job,
-    found: Found | None,
-    improver: Improver | None = None,
+    session: Session, snapshot: Snapshot, budget: Budget, job: Job, found: Found | None
 ) -> tuple[_Search, Plan]:
-    """The search and its plan; or the one of a search that may do less, where that is faster.
+    """The search that changes the fewest numbers, then, in what is left of the time, those that may change more.
 
-    A search that ends without making an edit that changes numbers has made what it would have made without such edits.
-    Where it made one, or spent time on them that it lacked, the other has as much time as it would have alone: so a plan
-    that may do more never ends slower for it.
+    Each counts where its plan is better than the one before: a plan that may do more never ends slower for it, however
+    little time there is. One that would find the same is left out: nothing was ruled out, or all layers have their place.
     """
-    search = _Search(session, snapshot, budget, job, found, improver)
+    deadline = monotonic() + budget.seconds
+    search = _Search(session, snapshot, replace(budget, allowed=Allowed.EXACT), job, deadline, found)
     result = search.run()
-    alike = result.exactness is Exactness.BIT_EXACT and (result.finished or not search.improver.inexact)
-    if budget.allowed is Allowed.EXACT or alike:
-        return search, result
-    tighter = replace(budget, allowed=TIGHTER[budget.allowed])
-    other, fewer = _searched(session, snapshot, tighter, job, None, search.improver.within(tighter))
-    chosen = faster_of(result, fewer, budget.allowed)
-    return (other if chosen is fewer else search), chosen
+    last = search
+    for allowed in FREER[budget.allowed]:
+        placed = allowed is Allowed.NEEDED and not result.after.off_npu
+        if placed or not any(allowed in more for more in last.improver.held_back.values()):
+            continue
+        if last.late():
+            result = replace(result, finished=False)
+            break
+        freer = last.freer(allowed, better_than(result, allowed, found))
+        plan = freer.run()
+        chosen = better_of(plan, result, allowed)
+        search = search if chosen is result else freer
+        result, last = replace(chosen, finished=plan.finished), freer
+    return search, result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,19 +132,27 @@ class _Search:
         snapshot: Snapshot,
         budget: Budget,
         job: Job,
+        deadline: float,
         found: Found | None = None,
         improver: Improver | None = None,
     ) -> None:
         self.found, self.told_at, self.told = found, 0.0, 0
-        self.current = session.bare()
-        self.snapshot, self.start = snapshot, snapshot.summary
-        self.budget, self.job = budget, job
+        self.session, self.current = session, session.bare()
+        self.before = self.snapshot = snapshot
+        self.budget, self.job, self.deadline = budget, job, deadline
         self.improver = improver or Improver(budget)
-        self.deadline = monotonic() + budget.seconds
         self.made: list[_Made] = []
         self.names = tuple(report.name for report in snapshot.layers)
         self.finished = True
         self.done = self.total = 0
+
+    def freer(self, allowed: Allowed, found: Found | None) -> _Search:
+        """One from the start that may change more, until the same time; it counts on the layers looked at so far."""
+        budget = replace(self.budget, allowed=allowed)
+        improver = self.improver.freer(budget)
+        other = _Search(self.session, self.before, budget, self.job, self.deadline, found, improver)
+        other.done = other.total = self.total
+        return other
 
     def run(self) -> Plan:
         self.pad_streams()
@@ -179,7 +186,7 @@ class _Search:
         quantized = any(r.layer.weight is not None and r.placement is not Placement.SW_FLOAT for r in reports)
         return Plan(
             steps,
-            self.start,
+            self.before.summary,
             snapshot.summary,
             left,
             finished,

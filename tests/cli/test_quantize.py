@@ -166,13 +166,31 @@ def test_an_excluded_node_stays_float(capsys: pytest.CaptureFixture[str], tmp_pa
     assert placements["conv"] == "hw"
 
 
+def test_a_node_is_excluded_by_the_name_that_tables_print(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    model, out = small_float(tmp_path / "f.onnx"), tmp_path / "q.onnx"
+    scoped = onnx.load(model)
+    for node in scoped.graph.node:
+        node.name = f"/net/{node.name}"
+    onnx.save(scoped, model)
+    assert run(capsys, "quantize", model, "--random", "--exclude", "net/softmax", "-o", out)[0] == 0
+    _, text, _ = run(capsys, "check", out, "--json")
+    placements = {layer["name"]: layer["placement"] for layer in json.loads(text)["layers"]}
+    assert placements["/net/softmax"] == "sw_float" and placements["/net/prelu"] != "sw_float"
+    status, _, error = run(
+        capsys, "quantize", model, "--random", "--exclude", "net/softmx", "--force", "-o", out
+    )
+    assert status == 2 and "did you mean 'net/softmax'" in error
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ((FLOAT, "-o", "OUT"), "--random"),
         ((FLOAT, "--random"), "--try"),
         ((SAMPLES / "denoiser_lstm_int8.onnx", "--random", "-o", "OUT"), "holds Q/DQ already"),
-        ((FLOAT, "--random", "--exclude", "nothing", "-o", "OUT"), "no node of this name"),
+        ((FLOAT, "--random", "--exclude", "nothing", "-o", "OUT"), "no such node"),
         (("SMALL", "--inputs", "NAN", "-o", "OUT"), "not finite"),
         (("SMALL", "--inputs", "SHAPE", "-o", "OUT"), "shape"),
         (("SMALL", "--random", "-o", "SMALL", "--force"), "never overwritten"),

@@ -271,13 +271,20 @@ def test_what_may_do_more_ends_no_slower_however_little_time_there_is(
     between = ("Transpose", "LeakyRelu")
     spec = ChainSpec(1, 263, 6, 4, 3, between, "Reshape MatMul", 5, per_channel=True, opset=17, seed=90)
     session = opened(saved(chain(spec), folder))
-    monkeypatch.setattr(planner, "monotonic", itertools.count().__next__)
-    for seconds in (3.0, 30.0):
-        exact, needed, anything = (
-            plan(session, analyse(session), Budget(allowed, seconds=seconds)).after.milliseconds
-            for allowed in Allowed
-        )
+    for seconds in (3, 30):
+        times, totals = [], []
+        for allowed in Allowed:
+            clock, told = itertools.count(), list[tuple[int, int]]()
+            monkeypatch.setattr(planner, "monotonic", clock.__next__)
+            job = Job(lambda done, total, told=told: told.append((done, total)))
+            found = plan(session, analyse(session), Budget(allowed, seconds=seconds), job)
+            times.append(found.after.milliseconds)
+            totals.append(told[-1][1])
+            assert next(clock) < seconds + 10, "one budget for all searches"
+            assert told == sorted(told) and told[-1][0] == told[-1][1], "and one progress"
+        exact, needed, anything = times
         assert anything <= needed <= exact
+    assert totals[0] < totals[2], "more than one search"
 
 
 def plan_of(needs: dict[int, tuple[int, ...]]) -> Plan:

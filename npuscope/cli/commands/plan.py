@@ -83,7 +83,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=seconds,
         default=15.0,
         metavar="N",
-        help="time limit of the search (default 15); one that tried edits which change numbers may be followed by another without",
+        help="time limit of the search (default 15): first for edits that change no numbers, then for those that do",
     )
     output_options(parser, False, "write the improved model here, with --apply")
     sample_options(parser)

@@ -20,6 +20,7 @@ from npuscope.cli.common import (
     FOUND,
     build_of,
     integer,
+    known_name,
     milliseconds,
     open_model,
     output_options,
@@ -131,7 +132,8 @@ def run(options: argparse.Namespace) -> int:
         samples = given_samples(options, source) or ()
         drawn = "from a reader" if options.reader else "from files"
     words = f"{plural(len(samples), 'sample')}, {drawn}"
-    exclude = tuple(options.exclude)
+    nodes = tuple(node.name for node in source.graph.nodes)
+    exclude = tuple(known_name("--exclude", name, nodes, "node") for name in options.exclude)
     if options.trial:
         results = try_settings(source, target, samples, exclude, drawn)
     else:
@@ -165,7 +167,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         print_text(quantize_text(results, words))
         if written:
-            edits = f", {len(best.edits)} edits" if best.edits else ""
+            edits = f", {plural(len(best.edits), 'edit')}" if best.edits else ""
             print_text(f"written {written} ({best.settings.title}{edits})\n")
     if options.random:
         sys.stderr.write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from npuscope.edits.edit import Refusal
@@ -9,20 +10,40 @@ from npuscope.planning.accuracy.loss_budget import part, without
 from npuscope.planning.plan import TOLERANCE, Allowed, Plan, loss
 from npuscope.session import Session
 
-TIGHTER = {Allowed.ANY: Allowed.NEEDED, Allowed.NEEDED: Allowed.EXACT}
+FREER = {
+    Allowed.EXACT: (),
+    Allowed.NEEDED: (Allowed.NEEDED,),
+    Allowed.ANY: (Allowed.NEEDED, Allowed.ANY),
+}
+"""What else is tried behind a search for bit-exact edits, each with more freedom than the one before."""
 
 
-def faster_of(result: Plan, fewer: Plan, allowed: Allowed) -> Plan:
-    """The plan found, or the one with fewer edits allowed where that is faster.
+Found = Callable[[Plan], object]
+"""Called with the best plan so far, whose steps can be made."""
 
-    Where the first may change numbers only for a layer's place, and has brought more layers to theirs, it stays and says
-    what the other makes of the model.
+
+def better_of(freer: Plan, fewer: Plan, allowed: Allowed) -> Plan:
+    """The plan that may do more where it is the better one, else the one with fewer edits allowed.
+
+    1. Fewest layers off the NPU first, then the least time, then the least loss.
+    2. Where it may change numbers only for a layer's place, brings more layers to theirs and takes longer for it, it
+       stays and says what the other makes of the model; where it may for time, the faster one counts.
     """
-    if fewer.after.milliseconds >= result.after.milliseconds - TOLERANCE:
-        return result
-    if allowed is Allowed.ANY or not _leaves_more(fewer, result):
+    later = freer.after.milliseconds - fewer.after.milliseconds
+    placed = _leaves_more(fewer, freer)
+    if _leaves_more(freer, fewer):
         return fewer
-    return replace(result, exact=fewer.after)
+    if later > TOLERANCE:
+        return replace(freer, exact=fewer.after) if placed and allowed is Allowed.NEEDED else fewer
+    alike = later > -TOLERANCE and not placed
+    return fewer if alike and loss(freer.exactness) > loss(fewer.exactness) else freer
+
+
+def better_than(known: Plan, allowed: Allowed, found: Found | None) -> Found | None:
+    """Hands over what is better than a plan that is known."""
+    if found is None:
+        return None
+    return lambda plan: found(plan) if better_of(plan, known, allowed) is not known else None
 
 
 def with_exact_part(session: Session, found: Plan) -> Plan:
