@@ -141,7 +141,7 @@ COLUMNS = (
         lambda value: bytes_(round(value)) if value else "·",
     ),
     LayerColumn(
-        "bound by", 10, 40,
+        "bound by", 13, 40,
         _bound,
         lambda report, snapshot, room: quiet(left(shown(_bound(report, snapshot), room), room)),
         largest_first=False, at_left=True,

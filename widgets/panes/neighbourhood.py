@@ -182,9 +182,15 @@ def tensor_label(name: str) -> str:
     if fused:
         *scopes, last = first.split("/")
         return scopes[-1] if scopes and scopes[-1] else last or name
+    name = without_ending(name)
+    return name.rstrip("/").rpartition("/")[2] or name
+
+
+def without_ending(name: str) -> str:
+    """A tensor's name without what a quantizer puts behind it."""
     for ending in _ENDINGS:
         name = name.removesuffix(ending)
-    return name.rstrip("/").rpartition("/")[2] or name
+    return name
 
 
 def is_gated(around: Shortcut) -> bool:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from sys import intern
 
-from npuscope.model.brief import Names
 from npuscope.model.layer import Layer, Operand
 from npuscope.model.quant import Quant
 from npuscope.snapshot import Snapshot
@@ -19,9 +18,6 @@ from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import shape
 
 _LABEL, _TYPE, _ZERO = 7, 7, 5
-
-LEAST_NAME = 12
-"""Cells of a tensor's name beside its type; with less room the type has a line of its own."""
 
 UNKNOWN = "?"
 """Stands for what calibration will find."""
@@ -122,7 +118,9 @@ def _row(label: str, operand: Operand, scale_width: int, wide: bool) -> Line:
             Span(left(operand.type.dtype, _TYPE), role),
             quiet(right("none", scale_width) + right("", _ZERO)),
         )
-    scale = column(float(quant.scale.flat[0])) if quant.scale.size == 1 else f"{quant.scale.size} scales"
+    many = f"{quant.scale.size} scales"
+    many = many if len(many) < scale_width else f"×{quant.scale.size}"
+    scale = column(float(quant.scale.flat[0])) if quant.scale.size == 1 else many
     if not quant.scale_known and quant.scale.size == 1:
         scale = UNKNOWN
     cells_ = line(head, left(quant.dtype, _TYPE), right(scale, scale_width), right(_zero(quant), _ZERO))
@@ -203,18 +201,18 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
         yield BLANK
         yield line(quiet(title))
         among = names_of_few(tuple(names))
-        for name in names[:6]:
-            yield from _border(name, among, selection.snapshot, width)
+        few = [(name, _typed(name, selection.snapshot)) for name in names[:6]]
+        apart = any(cells(name) + len(about) + 4 > width for name, about in few)
+        for name, about in few:
+            if not apart:
+                yield line("  ", shown_of(among, name, width), quiet("  " + about))
+                continue
+            yield line("  ", shown_of(among, name, max(width - 2, 6)))
+            yield from wrap(line(quiet("    " + about)), width, 4)  # a shape that is cut is another shape
         if len(names) > 6:
             yield line(quiet(f"  and {len(names) - 6} more"))
 
 
-def _border(name: str, among: Names, snapshot: Snapshot, width: int) -> Iterator[Line]:
+def _typed(name: str, snapshot: Snapshot) -> str:
     kind = snapshot.graph.type(name)
-    about = f"{kind.dtype} {shape(kind)}"
-    room = width - len(about) - 4
-    if room >= min(cells(name), LEAST_NAME):
-        yield line("  ", shown_of(among, name, room), quiet("  " + about))
-        return
-    yield line("  ", shown_of(among, name, max(width - 2, 6)))  # a shape that is cut is another shape
-    yield from wrap(line(quiet("    " + about)), width, 4)
+    return f"{kind.dtype} {shape(kind)}"

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from npuscope.machine.machine import target
 from npuscope.tui.app import Npuscope
+from npuscope.tui.screens.memory.text import buffer_names
 from npuscope.widgets.lists.graph_tree import GraphTree
 from npuscope.widgets.lists.rail import rail_line, rail_width
 from npuscope.widgets.panes.neighbourhood import Neighbourhood, neighbourhood, tensor_label
@@ -111,3 +112,9 @@ def test_lines_fit_any_width() -> None:
 )
 def test_what_a_tensor_is_called(tensor: str, label: str) -> None:
     assert tensor_label(tensor) == label
+
+
+def test_buffers_are_named_without_a_quantizers_ending_unless_it_tells_them_apart() -> None:
+    full = ["/a/Conv_out_QuantizeLinear_Output", "/a/Mul_out_QuantizeLinear_Output"]
+    assert buffer_names(full, 40) == ["/a/Conv_out", "/a/Mul_out"]
+    assert len(set(buffer_names([full[0], "/a/Conv_out"], 40))) == 2

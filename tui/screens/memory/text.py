@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from npuscope.machine.machine import Target
 from npuscope.machine.what_if import SLOW_FLASH_HZ, Options
 from npuscope.model.brief import Names
@@ -10,6 +12,7 @@ from npuscope.npu.cost import Pool
 from npuscope.npu.figures import plural
 from npuscope.snapshot import Snapshot, Summary
 from npuscope.widgets.bars.figure_bars import bar, columns
+from npuscope.widgets.panes.neighbourhood import without_ending
 from npuscope.widgets.text.cells import cells, clip, left, right, shown
 from npuscope.widgets.text.figures import became, bytes_, percent
 from npuscope.widgets.text.layer_names import listed, names_of_few, shown_of
@@ -86,12 +89,20 @@ def _over_time(snapshot: Snapshot, lifetimes: Lifetimes | None, width: int, rows
     buffers = lifetimes.at(index)
     text = ", ".join(
         f"{name} {bytes_(buffer.size)}"
-        for name, buffer in zip(listed((b.name for b in buffers[:3]), 28), buffers[:3], strict=True)
+        for name, buffer in zip(
+            buffer_names([b.name for b in buffers[:3]], max(width // 2, 28)), buffers[:3], strict=True
+        )
     )
     if text:
         rest = f" and {len(buffers) - 3} more" if len(buffers) > 3 else ""
         lines += wrap(line(quiet(f"  alive: {text}{rest}")), width, 2)
     return lines
+
+
+def buffer_names(names: Sequence[str], width: int) -> list[str]:
+    """The tensors that buffers hold, without what a quantizer puts behind their names where that tells none apart."""
+    bare = [without_ending(name) for name in names]
+    return listed(bare if len(set(bare)) == len(set(names)) else names, width)
 
 
 def switches(wanted: Options, base: Target) -> list[Line]:
