@@ -119,7 +119,8 @@ def _indented(value: Any, end: str) -> str:
         try:
             before = _before(tuple(value), inner)
         except TypeError:  # a key that is no text becomes one: only json.dumps knows how
-            before = _before(tuple([json.dumps({key: 0})[2:-5] for key in value]), inner)
+            texts = [key if isinstance(key, str) else json.dumps({key: 0})[2:-5] for key in value]
+            before = _before(tuple(texts), inner)
         parts = []
         for start, item in zip(before, value.values(), strict=True):
             scalar = known.get(type(item))
