@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import onnx
 from onnx import AttributeProto, TensorProto
@@ -37,22 +38,30 @@ def attributes(node: Node, graph: Graph | None) -> tuple[Attribute, ...]:
     """
     stated = [Attribute(entry.name, _text(entry)) for entry in node.proto.attribute]
     names = {attribute.name for attribute in stated}
-    defaults = {**dict(_defaults(node, graph.opsets if graph is not None else {})), **_windows(node, graph)}
+    defaults = {**_defaults(node, graph.opsets if graph is not None else {}), **_windows(node, graph)}
     stated += [Attribute(name, value, stated=False) for name, value in defaults.items() if name not in names]
     return tuple(stated)
 
 
-def _defaults(node: Node, opsets: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+def _defaults(node: Node, opsets: Mapping[str, int]) -> Mapping[str, str]:
     if not node.standard:
-        return
+        return {}
     version = opsets.get("", opsets.get("ai.onnx", onnx.defs.onnx_opset_version()))
+    return _of_operator(node.op, min(version, onnx.defs.onnx_opset_version()))
+
+
+@lru_cache(maxsize=512)
+def _of_operator(op: str, version: int) -> Mapping[str, str]:
+    """The defaults of an operator: a search asks for those of thousands of nodes."""
     try:
-        schema = onnx.defs.get_schema(node.op, min(version, onnx.defs.onnx_opset_version()), "")
+        schema = onnx.defs.get_schema(op, version, "")
     except onnx.defs.SchemaError:
-        return
-    for name, entry in schema.attributes.items():
-        if entry.default_value.name:
-            yield name, _text(entry.default_value)
+        return {}
+    return {
+        name: _text(entry.default_value)
+        for name, entry in schema.attributes.items()
+        if entry.default_value.name
+    }
 
 
 def _windows(node: Node, graph: Graph | None) -> dict[str, str]:
