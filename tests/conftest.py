@@ -26,6 +26,17 @@ gc.set_threshold(10_000, 20, 20)
 """With Python's own, of 700 objects, looking for garbage took a tenth of what tests compute, a quarter of collecting them."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Before the processes that run tests are started, which find the folder named in their environment."""
+    if not hasattr(config, "workerinput"):
+        computed_once.share()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        computed_once.share_no_more()
+
+
 def pytest_collection_finish() -> None:
     """Modules, cases and the tests themselves stay to the end: no garbage is looked for among them."""
     gc.freeze()
