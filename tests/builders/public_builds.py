@@ -9,10 +9,11 @@ from typing import Any
 
 from builders.float_yolo import float_yolo
 from builders.networks.audio_nets import hazards, keywords, masks, signals, wake_words
+from builders.networks.efficient_nets import food
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.networks.stream_nets import speech
 from builders.tflite.examples import centerface, persons, pulse, siren, spectra, tiny_yolo
-from builders.tflite.mobile import blazeface, movenet
+from builders.tflite.mobile import blazeface, movenet, thermal
 from builders.tflite.yolo import detector, one_map, pose, yolov5
 from npuscope.machine.machine import target, target_of
 from npuscope.services.open import open_model
@@ -154,3 +155,17 @@ UNNAMED: dict[str, PublicBuild] = {
     ),
 }  # fmt: skip
 """Builds whose report does not name all of them."""
+
+COUNTED: dict[str, PublicBuild] = {
+    # YoujinA-Kaori/stm32n6_thermal_256x192, best_model_int8_cubeai_padded, n6-allmems-O3
+    "thermal": PublicBuild(thermal, "2.2", 7, 0.0, {}, "3", "auto"),
+    # edgeimpulse/firmware-st-stm32n6, trained: of --Oauto-sched the one that --Oalt-sched names
+    "yolov5n": PublicBuild(lambda: yolov5(224, 3, 2), "2.2", 119, 0.0, {}, "3", "alt"),
+    # ailparper/STM32N647-YOLOV8-FireDetect, best_full_integer_quant
+    "fires": PublicBuild(
+        lambda: detector(320, 2), "2.0", 221, 0.04, {}, "3", "default", {"epoch_controller": True}
+    ),
+    # vox-haolin/992_PlantDoctor, efficientnet_v2B1_240_fft_qdq_int8; nine copies before a projection are not predicted
+    "food": PublicBuild(food, "2.0", 282, 0.1, {}, "3", "default", {"epoch_controller": True}),
+}
+"""Builds of whose network.c only the number of the last epoch and the buffers of some were read."""

@@ -334,8 +334,27 @@ def scaled(lowering: Lowering, layer: Layer, source: str, tiling: Tiling | None,
         written = result if last else f"{layer.name}#tail{k}"
         step = Step(op, layer.name, Placement.HW, (lowering.read(source),), (written,), elements=count)
         step.arith, step.activ = (1, 0) if on_arith else (0, 1)
+        if on_arith and fetches_coefficients(lowering, layer):
+            step.extra_streams = 1 + len(COEFFICIENTS) - len(ops)
         step.width = SUM_BYTES if k < len(ops) - 1 else 1
         source = lowering.add(step, batch)
+
+
+COEFFICIENTS = ("scale", "bias")
+HELD_FROM = "4.0"
+"""Version from which no stream engine is taken for them."""
+
+
+def fetches_coefficients(lowering: Lowering, layer: Layer) -> bool:
+    """Scales and biases of more channels than ARITH holds are fetched, each by a stream engine of its own.
+
+    Of an EfficientNetV2-B1 (2.0: vox-haolin/992_PlantDoctor) both convolutions that were read, to 1,152 and 1,280 channels, leave
+    their Sigmoid to the next epoch; of 48 and 256 channels it shares theirs (2.0, that network's and a yolov8n's).
+    """
+    dims = layer.output.dims if layer.output is not None else None
+    if dims is None or len(dims) < 2 or lowering.target.toolchain.at_least(HELD_FROM):
+        return False
+    return dims[1] > lowering.target.limits.broadcast_elements
 
 
 def transposed_conv(lowering: Lowering, item: Placed) -> None:

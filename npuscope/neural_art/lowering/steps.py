@@ -51,6 +51,8 @@ class Step:
     """Its partial sums go through memory: by its own stream engine out, which it keeps where its result is chained on."""
     portioned: bool = False
     """Writes little at a time: two chains that part behind it may meet again in the same epoch."""
+    corrects: bool = False
+    """The second correction of a product of two maps: what it reads, the product has read two steps before."""
     elements: int = 0
     width: int = 1
     """Bytes of an element it writes, where that is the compiler's own tensor: sums have two, floats four."""

@@ -15,7 +15,9 @@ The compiler's way, read off its graphs (docs/accuracy-placement.md): a greedy l
    so two of two CAs each share an epoch (yolov8_face, 2.2; both pairs of a yolov8n, talgarph1/solar-node-ai-docs, 2.1). The
    scale then finds no engine left, and scale, bias and Swish of both are an epoch each; so it is in all three, but with
    `--Oalt-sched` the totals come out further off where that is followed (yolov8_face 402 for 405 of 415), and it is not.
-7. Two steps that read the same two steps of an epoch go to the next one (boxes of yolov8_face and of that yolov8n).
+7. Of a product of two maps that lie in memory, the second correction does not share the epoch of the product: the map it
+   reads is read there as well, two steps before (up to 3.0).
+8. Two steps that read the same two steps of an epoch go to the next one (boxes of yolov8_face and of that yolov8n).
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from heapq import heappop, heappush
 
 from npuscope.machine.machine import Units
 from npuscope.neural_art.lowering.steps import Step
+from npuscope.neural_art.schedule.cuts import separated
 from npuscope.neural_art.schedule.replay import Replay, Run, placed
 from npuscope.neural_art.schedule.step_graph import StepGraph, Stretch, ascending, ranks
 from npuscope.npu.verdict import Placement
@@ -346,50 +349,3 @@ class _Packing:
             if at_hand and self.take(reader, inside, outputs, use):
                 taken.append(reader)
                 self.follow_views(reader, inside, taken, outputs, use)
-
-
-def separated(
-    taken: list[int], sources: Sequence[Sequence[tuple[int, bool, int]]], steps: Sequence[Step]
-) -> list[list[int]]:
-    """An epoch cut where chains that part at one of its steps meet again."""
-    if len(taken) < 3:  # one where they part, one on the way, one where they meet
-        return [taken]
-    reach: dict[int, int] = {}
-    """Step -> the steps of the epoch it comes after, and itself: a bit each."""
-    late = crossing(taken, sources)
-    portioned = 0
-    for index, i in enumerate(taken):
-        bit = 1 << index
-        if steps[i].portioned:
-            portioned |= bit
-        before, chains = 0, list[int]()
-        for source, _, _ in sources[i]:
-            chain = reach.get(source)
-            if chain is None:
-                continue
-            if source in late:
-                late.add(i)
-            for other in chains:
-                if chain & other and not (chain | other) & portioned:
-                    late.add(i)
-            chains.append(chain)
-            before |= chain
-        reach[i] = before | bit
-    if not late or len(late) == len(taken):
-        return [taken]
-    after = [i for i in taken if i in late]
-    return [[i for i in taken if i not in late], *separated(after, sources, steps)]
-
-
-def crossing(taken: list[int], sources: Sequence[Sequence[tuple[int, bool, int]]]) -> set[int]:
-    """Steps of an epoch of which two read the same two steps of it: each stream would wait for the other."""
-    first, late = dict[tuple[int, ...], int](), set[int]()
-    several = [i for i in taken if len(sources[i]) > 1]
-    if len(several) < 2:
-        return late
-    inside = set(taken)
-    for i in several:
-        made = tuple(sorted({source for source, _, _ in sources[i] if source in inside}))
-        if len(made) > 1 and (other := first.setdefault(made, i)) != i:
-            late |= {i, other}
-    return late

@@ -148,3 +148,14 @@ def blazeface() -> bytes:
             side = net.dims(made)[1]
             results.append(net.real(net.reshaped(made, (1, side * side * anchors, values))))
     return net.bytes([net.image], results)
+
+
+def thermal() -> bytes:
+    """Four 3x3 with a Relu, three of them pooled, and a 1x1: hot spots of a thermal camera, 160 x 120."""
+    net = Mobile(160)
+    image = net.tensor("temperatures", (1, 120, 160, 1), "int8", 0.01, -128)
+    x = image
+    for channels in (16, 32, 64):
+        x = net.halved(net.plain(x, channels, 3, activation=RELU))
+    x = net.plain(net.plain(x, 64, 3, activation=RELU), 8, activation=0)
+    return net.bytes([image], [x])

@@ -283,22 +283,26 @@ def pose(side: int = 256) -> bytes:
     return net.bytes([image], [result])
 
 
-def yolov5(side: int = 640, classes: int = 3) -> bytes:
-    """YOLOv5s, uint8 in and out: heads of three anchors whose parts lie channel by channel."""
+def yolov5(side: int = 640, classes: int = 3, narrow: int = 1) -> bytes:
+    """YOLOv5s, or YOLOv5n where it is twice as `narrow`, uint8 in and out: heads of three anchors whose parts lie channel by channel."""
     net = Yolo(side, splits=False)
     image = net.tensor("images", (1, side, side, 3), "uint8", 1 / 255, 0)
     x = net.one("QUANTIZE", [image], (1, side, side, 3), (1 / 255, -128), "QuantizeOptions")
-    x = net.silu(net.conv(x, 32, 6, 2, zero=6), 0)
-    p3 = net.c3(net.cbs(net.c3(net.cbs(x, 64, 3, 2), 64, 1), 128, 3, 2), 128, 2)
-    p4 = net.c3(net.cbs(p3, 256, 3, 2), 256, 3)
-    parts = [net.cbs(net.c3(net.cbs(p4, 512, 3, 2), 512, 1), 256)]
+    x = net.silu(net.conv(x, 32 // narrow, 6, 2, zero=6), 0)
+    p3 = net.c3(
+        net.cbs(net.c3(net.cbs(x, 64 // narrow, 3, 2), 64 // narrow, 1), 128 // narrow, 3, 2),
+        128 // narrow,
+        2,
+    )
+    p4 = net.c3(net.cbs(p3, 256 // narrow, 3, 2), 256 // narrow, 3)
+    parts = [net.cbs(net.c3(net.cbs(p4, 512 // narrow, 3, 2), 512 // narrow, 1), 256 // narrow)]
     for _ in range(3):
         parts.append(net.pool(parts[-1]))
-    p5 = net.cbs(net.cbs(net.joined(parts, 3), 512), 256)
-    h4 = net.cbs(net.c3(net.joined([net.up(p5), p4], 3), 256, 1, False), 128)
-    n3 = net.c3(net.joined([net.up(h4), p3], 3), 128, 1, False)
-    n4 = net.c3(net.joined([net.cbs(n3, 128, 3, 2), h4], 3), 256, 1, False)
-    n5 = net.c3(net.joined([net.cbs(n4, 256, 3, 2), p5], 3), 512, 1, False)
+    p5 = net.cbs(net.cbs(net.joined(parts, 3), 512 // narrow), 256 // narrow)
+    h4 = net.cbs(net.c3(net.joined([net.up(p5), p4], 3), 256 // narrow, 1, False), 128 // narrow)
+    n3 = net.c3(net.joined([net.up(h4), p3], 3), 128 // narrow, 1, False)
+    n4 = net.c3(net.joined([net.cbs(n3, 128 // narrow, 3, 2), h4], 3), 256 // narrow, 1, False)
+    n5 = net.c3(net.joined([net.cbs(n4, 256 // narrow, 3, 2), p5], 3), 512 // narrow, 1, False)
     two = net.constant("two", np.int8(127), scale=2 / 127)
     per_side, values = net.known((1, 2), 0.0001), 5 + classes
 

@@ -108,8 +108,26 @@ def test_padded_channels_stand_behind_a_routine(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("zeros", "steps"), [((0, 0), 1), ((3, 0), 2), ((3, 5), 3)])
 def test_a_product_corrects_for_zero_points(zeros: tuple[int, int], steps: int, tmp_path: Path) -> None:
     one, other = (Act((1, 16, 8, 8), zero=zero) for zero in zeros)
-    snapshot = of("Mul", one, other, folder=tmp_path)
+    snapshot = of("Mul", one, other, folder=tmp_path, toolchain="4.0")
     assert ops(snapshot) == ["hw Mul"] and len(inside(snapshot.epochs[0])) == steps - 1
+
+
+@pytest.mark.parametrize(
+    ("toolchain", "shape", "epochs"),
+    [
+        ("2.0", (1, 16, 8, 8), ["hw Mul", "hw Add"]),
+        ("3.0", (1, 16, 8, 8), ["hw Mul", "hw Add"]),
+        ("4.0", (1, 16, 8, 8), ["hw Mul"]),
+        ("2.0", (1, 16, 1, 1), ["hw Mul"]),
+    ],
+)
+def test_the_second_correction_of_two_maps_waits(
+    toolchain: str, shape: tuple[int, ...], epochs: list[str], tmp_path: Path
+) -> None:
+    one, other = Act(shape, zero=3), Act(shape, zero=5)
+    assert ops(of("Mul", one, other, folder=tmp_path, toolchain=toolchain)) == epochs
+    by_vector = of("Mul", Act((1, 16, 8, 8), zero=3), Act((1, 16, 1, 1), zero=5), folder=tmp_path)
+    assert ops(by_vector) == ["hw Mul"]
 
 
 def test_a_pooling_rescales_where_scales_differ(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from builders.agreement import epochs_and_layers_agree
 from builders.networks.compiled import network
 from builders.networks.public_nets import grasps
 from builders.networks.small_nets import Net
-from builders.public_builds import BUILDS, UNNAMED, compiled
+from builders.public_builds import BUILDS, COUNTED, UNNAMED, compiled
 from builders.scheduled import ops
 
 from npuscope.machine.machine import target
@@ -40,6 +40,26 @@ def test_epochs_of_the_cpu_all_but(name: str, tmp_path: Path) -> None:
     assert 2 * common / (got.total() + sum(build.on_cpu.values())) >= 0.94, got
     assert len(snapshot.epochs) == pytest.approx(build.epochs, rel=build.within)
     epochs_and_layers_agree(snapshot)
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_number_of_epochs(name: str, tmp_path: Path) -> None:
+    build = COUNTED[name]
+    assert len(build.compiled(tmp_path).epochs) == pytest.approx(build.epochs, rel=build.within)
+
+
+def test_a_block_with_squeeze_and_excitation(tmp_path: Path) -> None:
+    """Buffers of epochs 262 to 272 of food: 1,152 channels leave the Sigmoid no stream engine, 48 do; the mean joins a product."""
+    epochs = COUNTED["food"].compiled(tmp_path).epochs
+    first = next(e.index for e in epochs if "s5_8_wide" in e.layers)
+    block = [(e.layers, [i.kind for i in e.inserted]) for e in epochs[first - 1 :]]
+    assert block[0] == (("s5_8_wide",), ["Mul", "Add"])
+    assert block[1] == (("s5_8_wide_gate", "s5_8_wide_silu"), [])
+    assert block[3] == (("s5_8_deep", "s5_8_deep_gate"), ["Mul", "Add"])
+    assert block[4] == (("s5_8_deep_silu",), ["Add"])
+    assert block[5] == (("s5_8_mean",), ["Add", "Add"])
+    assert block[8] == (("s5_8_more", "s5_8_open"), ["Mul", "Add"])
+    assert block[9] == (("s5_8_scaled",), ["Add", "Add"])
 
 
 def test_sub_masks_and_dilation_in_the_order_of_the_graph(tmp_path: Path) -> None:
