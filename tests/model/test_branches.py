@@ -9,6 +9,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 from builders.models import analysed, from_text, save_text
+from onnx.reference import ReferenceEvaluator
 
 from npuscope.model.load import Source, load
 from npuscope.model.serialize import to_model
@@ -73,6 +74,19 @@ BODIES: dict[str, tuple[str, list[str]]] = {
         ).replace("Add(q, w)", "Add(q, w2)"),
         ["Relu", "Cos", "Exp", "Sin", "Neg", "Add"],
     ),
+    "names of a branch of the data behind it": (
+        text(
+            YES,
+            "p = Sin(r) a = Neg(p)",
+            "b = Exp(r)",
+            "",
+        ).replace(
+            "y = Add(q, w)",
+            "q2 = If (d) <then_branch = u () => (float[1,4] a) { p = Cos(q) a = Exp(p) }, "
+            "else_branch = o () => (float[1,4] a) { p = Tan(q) a = Exp(p) }> y = Add(q2, w)",
+        ),
+        ["Relu", "Sin", "Neg", "If", "Add"],
+    ),
     "a branch in a branch": (
         text(
             YES,
@@ -104,6 +118,29 @@ def test_the_branch_that_is_taken_computes_what_the_if_did(name: str, tmp_path: 
     written = to_model(source, source.graph)
     onnx.checker.check_model(written, full_check=True)
     np.testing.assert_array_equal(result(written), result(onnx.parser.parse_model(model)))
+
+
+def test_a_body_within_a_branch_may_define_what_the_if_is_called(tmp_path: Path) -> None:
+    """onnxruntime, which takes such branches itself, confuses the two: the reference does not."""
+    loop = """p = Abs(r) k = Constant <value = int64[1] {3}> () t = Constant <value = bool[1] {1}> ()
+        n = Squeeze(k) u = Squeeze(t)
+        a = Loop (n, u, p) <body = l (int64 i, bool ok, float[1,4] q) => (bool on, float[1,4] s)
+            { on = Identity(ok) s = Add(q, p) }>"""
+    model = text(YES, loop.replace("a = Loop", "z = Loop"), "b = Exp(r) z2 = Exp(r)")
+    model = model.replace("q = If", "q, q3 = If").replace(
+        "t () => (float[1,4] a)", "t () => (float[1,4] p, float[1,4] z)"
+    )
+    model = model.replace("e () => (float[1,4] b)", "e () => (float[1,4] b, float[1,4] z2)").replace(
+        "Add(q, w)", "Add(q, q3)"
+    )
+    source = load(save_text(model, tmp_path / "m.onnx"))
+    assert kinds(source)[:4] == ["Relu", "Abs", "Squeeze", "Squeeze"]
+    written = to_model(source, source.graph)
+    onnx.checker.check_model(written, full_check=True)
+    feeds = {"x": np.float32([[-1.5, 2, 0.25, 3]]), "d": np.array(True)}
+    (made,) = ReferenceEvaluator(written).run(None, feeds)
+    np.testing.assert_array_equal(made, [[0, 10, 1.25, 15]])
+    np.testing.assert_array_equal(result(written), made)
 
 
 def test_what_a_branch_stores_comes_with_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ Exporters write them where a model asks for a size that is fixed (PyTorch's sque
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
@@ -30,6 +30,10 @@ def branches_taken(proto: ModelProto, graph: Graph) -> tuple[ModelProto, tuple[s
     made.CopyFrom(proto)
     del made.graph.node[:]
     names = _Names(_defined(made.graph) | {name for node in graph.nodes for name in node.outputs})
+    for node, body in zip(graph.nodes, bodies, strict=True):
+        # What a branch defines is seen by all bodies behind it from now on: none may define a tensor of that name.
+        for inner in [node.proto] if body is None else body.node:
+            names.hold(_written_within(inner))
     for node, body in zip(graph.nodes, bodies, strict=True):
         if body is None:
             made.graph.node.append(node.proto)
@@ -63,9 +67,9 @@ class _Names:
         self._taken = taken
         self._repeats: dict[str, int] = {}
 
-    def hold(self, names: set[str]) -> None:
+    def hold(self, names: Iterable[str]) -> None:
         """Let no other tensor have these."""
-        self._taken |= names
+        self._taken.update(names)
 
     def free(self, name: str) -> str:
         """A name, with a suffix where another tensor has it."""
@@ -80,10 +84,10 @@ class _Names:
 def _write_out(graph: GraphProto, node: Node, body: GraphProto, free: _Names) -> None:
     """The nodes of a body, behind those that are there; its tensors get names of their own."""
     computed = {name for inner in body.node for name in inner.output if name}
-    free.hold({name for inner in body.node for name in _written_within(inner)})
+    within = {name for inner in body.node for name in _written_within(inner)}
     names: dict[str, str] = {}
     for given, wanted in zip(body.output, node.outputs, strict=True):
-        if wanted and given.name in computed:
+        if wanted and given.name in computed and wanted not in within:
             names.setdefault(given.name, wanted)
     for name in sorted(_defined(body) | computed):
         if name not in names:
@@ -103,7 +107,7 @@ def _write_out(graph: GraphProto, node: Node, body: GraphProto, free: _Names) ->
         _rename(graph.node[-1], names)
     for i, (given, wanted) in enumerate(zip(body.output, node.outputs, strict=True)):
         source = names.get(given.name, given.name)
-        if wanted and source != wanted:  # a constant, a tensor from outside, or one that is named twice
+        if wanted and source != wanted:  # a constant, one from outside, one named twice or hidden within
             graph.node.add(op_type="Identity", name=f"{node.name}_{i}", input=[source], output=[wanted])
 
 
