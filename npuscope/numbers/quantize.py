@@ -140,14 +140,13 @@ def _state_shapes(source: Source, proto: ModelProto) -> None:
     """Write the shapes that the conversion looks for: without them it puts a Softmax between a Flatten and a Reshape."""
     known = {value.name for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output)}
     for node in proto.graph.node:
-        if node.op_type not in COERCED or node.input[0] in known:
+        name = next(iter(node.input), "")
+        if node.op_type not in COERCED or not name or name in known:
             continue
-        dims = source.graph.type(node.input[0]).dims
-        if dims is not None and source.graph.type(node.input[0]).dtype in FLOATS:
-            proto.graph.value_info.append(
-                helper.make_tensor_value_info(node.input[0], TensorProto.FLOAT, dims)
-            )
-            known.add(node.input[0])
+        dims = source.graph.type(name).dims
+        if dims is not None and source.graph.type(name).dtype in FLOATS:
+            proto.graph.value_info.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, dims))
+            known.add(name)
 
 
 def _embed(source: Source, proto: ModelProto) -> None:

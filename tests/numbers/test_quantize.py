@@ -120,3 +120,11 @@ def test_a_softmax_of_an_old_opset_stays_one_layer(op: str, tmp_path: Path) -> N
     model.graph.initializer.append(numpy_helper.from_array(weights, "w"))
     operators = [node.op_type for node in made_of(model, tmp_path).graph.node]
     assert operators.count(op) == 1 and operators.count("Reshape") == 1 and "Flatten" not in operators
+
+
+def test_a_softmax_of_nothing_is_refused_in_words(tmp_path: Path) -> None:
+    text = """<ir_version: 7, opset_import: ["" : 11]>
+    g (float[1,4] x) => (float[1,4] y) { y = Softmax() }"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match="opset 11 cannot be raised"):
+        quantize(load(tmp_path / "m.onnx"), [], PLAIN)

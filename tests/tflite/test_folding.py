@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from builders.tflite.reference import distances
 from onnx import numpy_helper
 
 from npuscope import tflite
+from npuscope.model.errors import ModelError
 
 A, B = np.float32([[1, -2, 3], [4, 5, -6]]), np.float32([[2, 2, 0.5], [1, -1, 3]])
 LONG = np.arange(24, dtype=np.int32).reshape(2, 3, 4)
@@ -64,6 +67,11 @@ ROWS: list[tuple[str, tuple[Any, ...], dict[str, Any], Any]] = [
 ]  # fmt: skip
 
 
+def unique(operands: tuple[Any, ...]) -> list[Any]:
+    """Each object once, however often it is an operand."""
+    return list({id(value): value for value in operands}.values())
+
+
 def added(
     kind: str, operands: tuple[Any, ...], fields: dict[str, Any], shape: tuple[int, ...], dtype: str
 ) -> Any:
@@ -72,7 +80,10 @@ def added(
     fields = dict(fields)
     source, result = file.tensor("x", shape, dtype), file.tensor("y", shape, dtype)
     made = file.tensor("made", shape, dtype)
-    inputs = [file.constant(f"c{i}", np.asarray(value)) for i, value in enumerate(operands)]
+    stored = {
+        id(value): file.constant(f"c{i}", np.asarray(value)) for i, value in enumerate(unique(operands))
+    }
+    inputs = [stored[id(value)] for value in operands]
     file.operator(kind, inputs, [made], fields.pop("options", ""), **fields)
     file.operator("ADD", [source, made], [result], "AddOptions")
     return tflite.read(file.bytes([source], [result]))
@@ -132,6 +143,33 @@ WEIGHTS: dict[str, tuple[str, list[tuple[Any, dict[str, Any]]], dict[str, Any], 
     "sliced": ("SLICE", [(np.concatenate([FLAT, TURNED]), ONE), (ints(3, 0), {}), (ints(5, 12), {})], ONE, {}),
     "gathered": ("GATHER", [(FLAT, ONE), (ints(4, 3, 2, 1, 0), {})], ONE, {"options": "GatherOptions", "axis": 0}),
 }  # fmt: skip
+
+
+COLUMN, LINE = np.zeros((4096, 1), np.int32), np.zeros((1, 4096), np.int32)
+
+
+@pytest.mark.parametrize(
+    ("kind", "operands", "fields"),
+    [
+        ("MUL", (COLUMN, LINE), {"options": "MulOptions"}),
+        ("SELECT_V2", (COLUMN > 0, LINE, LINE), {}),
+        ("CONCATENATION", (COLUMN,) * 2048, {"options": "ConcatenationOptions"}),
+        ("PACK", (COLUMN,) * 2048, {"options": "PackOptions", "valuesCount": 2048}),
+        ("GATHER", (LINE, np.zeros(2048, np.int32)), {"options": "GatherOptions"}),
+    ],
+)
+def test_a_result_is_not_made_that_is_larger_than_the_file_states(
+    kind: str, operands: tuple[Any, ...], fields: dict[str, Any]
+) -> None:
+    """A small file may ask for any number of values; at least 32 MB of them here."""
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(ModelError):  # what is wrong with it is said where it is converted
+            added(kind, operands, fields, (1,), "int32")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 24 << 20
 
 
 def weighted(kind: str, operands: Any, grid: dict[str, Any], fields: dict[str, Any], parts: int = 1) -> bytes:
