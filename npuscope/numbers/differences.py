@@ -131,8 +131,9 @@ class DifferenceMeter:
         )
 
     def _step(self) -> tuple[float, str]:
-        if self.quant is not None:
-            return float(self.quant.scale[0]), "quantization"
+        scale = float(self.quant.scale[0]) if self.quant is not None else 0.0
+        if 0 < scale < math.inf:
+            return scale, "quantization"
         if self.integer:
             return 1.0, "integer"
         spread = self.high - self.low

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
+from pathlib import Path
 
 import onnx
 from hypothesis import HealthCheck, settings
 from onnx import ModelProto
 
+from builders import models
 from npuscope.edits.edit import Edit, Exactness, Refusal
-from npuscope.edits.registry import from_data, to_data
+from npuscope.edits.registry import KINDS, from_data, to_data
 from npuscope.machine.machine import target
 from npuscope.model.load import Source
 from npuscope.model.serialize import stream, to_model
@@ -18,6 +21,16 @@ from npuscope.session import Session
 from npuscope.snapshot import LayerReport, analyse
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def example(kind: str, folder: Path) -> tuple[Source, Edit]:
+    """An edit, and the model its declaration brings along."""
+    cls = KINDS[kind]
+    fields = dict(cls.declaration.fields)
+    if "layer" in {field.name for field in dataclasses.fields(cls)}:
+        fields["layer"] = "op"
+    edit: Edit = cls(**fields)
+    return models.from_text(cls.declaration.example, folder), edit
 
 
 def opened(source: Source, toolchain: str = "2.1") -> Session:

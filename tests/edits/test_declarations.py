@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 from builders import models
-from builders.edit_checks import edited, opened
+from builders.edit_checks import edited, example, opened
 
 from npuscope.cli.commands.fix import kinds_text
 from npuscope.edits import kinds
-from npuscope.edits.edit import Edit, Exactness
+from npuscope.edits.edit import Exactness
 from npuscope.edits.registry import FILES, KINDS
-from npuscope.model.load import Source
 from npuscope.numbers.verify_models import verify
 from npuscope.planning.placement_fixes import answered
 from npuscope.reports.edit_pages import edits_markdown
@@ -21,16 +19,6 @@ from npuscope.snapshot import analyse
 
 VERSION = "4.0"
 """All findings that edits answer are said for it."""
-
-
-def example(kind: str, folder: Path) -> tuple[Source, Edit]:
-    """An edit, and the model its declaration brings along."""
-    cls = KINDS[kind]
-    fields = dict(cls.declaration.fields)
-    if "layer" in {field.name for field in dataclasses.fields(cls)}:
-        fields["layer"] = "op"
-    edit: Edit = cls(**fields)
-    return models.from_text(cls.declaration.example, folder), edit
 
 
 @pytest.mark.parametrize("kind", KINDS)

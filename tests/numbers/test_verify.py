@@ -20,6 +20,7 @@ from npuscope.machine.machine import target
 from npuscope.model.errors import ModelError
 from npuscope.model.layers import fold
 from npuscope.model.load import load
+from npuscope.model.quant import Quant
 from npuscope.numbers.differences import SQNR_LIMIT_DB, STEPS_LIMIT, DifferenceMeter
 from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import random_samples
@@ -208,3 +209,12 @@ def test_odd_values_still_give_numbers() -> None:
         assert not outcome.bit_exact and outcome.sqnr_db is not None
         assert outcome.sqnr_db >= -SQNR_LIMIT_DB and outcome.max_steps <= STEPS_LIMIT
         json.dumps(outcome.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, np.inf, np.nan])
+def test_a_scale_that_is_no_step_is_not_divided_by(scale: float) -> None:
+    quant = Quant(np.array([scale]), np.array([0]), None, "int8")
+    meter = DifferenceMeter("y", quant)
+    meter.add(np.array([0.0, 255.0]), np.array([0.0, 253.0]))
+    result = meter.result()
+    assert (result.step, result.step_from, result.max_steps) == (1.0, "range/255", 2.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -262,6 +263,8 @@ def quantized_operands(
 ) -> tuple[str, str]:
     """Int8 weights and an int32 bias for them (in float where the input's scale is not known); their tensors."""
     if in_scale is not None:
+        if not 0 < in_scale < math.inf:
+            raise ValueError(f"the scale {in_scale:g} of the input is not a positive number")
         needed = np.abs(bias) if axis is not None else np.abs(bias).max(initial=0.0)
         scales = np.maximum(scales, needed / (in_scale * BIAS_LIMIT)).astype(np.float32)
     weights = symmetric(real, scales, axis, "int8", smallest=-128)

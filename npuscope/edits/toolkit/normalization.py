@@ -42,10 +42,12 @@ def affine(graph: Graph, node: Node) -> Affine | Refusal:
         values.append(constant.array().astype(np.float64).reshape(-1))
     scale, bias, mean, variance = values
     epsilon = node.attribute("epsilon")
-    root = np.sqrt(variance + (float(epsilon) if isinstance(epsilon, float) else 1e-5))
-    if len({value.size for value in values}) > 1 or not np.all(root > 0):
+    spread = variance + (float(epsilon) if isinstance(epsilon, float) else 1e-5)
+    if len({value.size for value in values}) > 1 or not np.all(spread > 0):
         return Refusal(f"the parameters of {name} do not fit each other")
-    gain = scale / root
+    if not all(np.isfinite(value).all() for value in (*values, spread)):
+        return Refusal(f"the parameters of {name} are not all finite")
+    gain = scale / np.sqrt(spread)
     return Affine(node, gain, bias - mean * gain, (), node.input(0))
 
 

@@ -103,12 +103,19 @@ def behind_dequantize(
 
 def quantized_constant(draft: Draft, wanted: str, values: Array, stored: str, real: str) -> str:
     """Quantize a constant as onnxruntime does an activation: one asymmetric scale over its range, 0 in it."""
+    _representable(values)
     ends = (float(values.min(initial=0.0)), float(values.max(initial=0.0)))
     scale, zero_point = quantization(*ends, stored)
     limits = np.iinfo(stored)
     steps = np.rint(values.astype(np.float64) / scale) + zero_point
     clipped = np.asarray(np.clip(steps, limits.min, limits.max), stored)
     return behind_dequantize(draft, wanted, clipped, np.asarray(scale), np.asarray(zero_point), None, real)
+
+
+def _representable(values: Array, scales: Array | float = 1.0) -> None:
+    """Raises ValueError for numbers or scales that no integers stand for."""
+    if not (np.isfinite(values).all() and np.isfinite(scales).all() and np.all(np.asarray(scales) > 0)):
+        raise ValueError("a constant to be quantized is not finite, or its scale not a positive number")
 
 
 def weight_scales(values: Array, axis: int | None) -> Array:
@@ -130,6 +137,7 @@ def symmetric(
     values: Array, scales: Array, axis: int | None, dtype: str, smallest: int | None = None
 ) -> Array:
     """Integers that stand for `values` at zero point 0; int8 leaves out -128 unless `smallest` allows it."""
+    _representable(values, scales)
     limits = np.iinfo(dtype)
     least = smallest if smallest is not None else -127 if dtype == "int8" else limits.min
     real = values.astype(np.float64) / on_axis(scales.astype(np.float64), axis, values.ndim)
