@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from npuscope.edits.edit import Edit, Exactness, Refusal
@@ -107,8 +107,3 @@ def prices(
             continue
         if not isinstance(result, Refusal):
             yield edit, result
-
-
-def loses_too_much(edit: Edit, known: Mapping[Edit, Price]) -> bool:
-    """Whether an edit is known to; what does is offered behind what does not."""
-    return edit in known and known[edit].loses_too_much

@@ -10,7 +10,7 @@ from npuscope.edits.apply_all import apply_all
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.jobs import QUIET, Job
 from npuscope.npu.figures import thousands
-from npuscope.npu.times import change_sign
+from npuscope.npu.times import change_in_ms, change_sign, in_ms
 from npuscope.npu.verdict import Placement
 from npuscope.planning.plan import Step
 from npuscope.planning.proposals import Preview
@@ -53,6 +53,20 @@ def outcome(session: Session, before: Snapshot, edit: Preview) -> Outcome | None
         before.summary.milliseconds,
         after.summary.milliseconds,
     )
+
+
+def slower_words(fix: Preview, before: LayerReport, made: Outcome) -> str:
+    """Why nobody should make an edit for its time; '' where it does not slow the model."""
+    if change_sign(made.change) != "+":
+        return ""
+    own = made.milliseconds - before.line.milliseconds
+    parts = [f"the layer itself {change_in_ms(own)} ms"] if before.cost is not None else []
+    if parts and change_sign(made.change - own):
+        parts.append(f"what lies around it {change_in_ms(made.change - own)} ms")
+    if fix.after is Placement.HYBRID and fix.before is not Placement.HYBRID:
+        parts.append("the CPU drives a part of it")
+    why = f": {', '.join(parts)}" if parts else ""
+    return f"slows the model by {in_ms(made.change)} ms{why}"
 
 
 # -- steps of a plan

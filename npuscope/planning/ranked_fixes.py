@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from npuscope.edits.edit import Exactness
+from collections.abc import Collection, Iterable, Mapping
+from enum import IntEnum
+
+from npuscope.edits.edit import Edit, Exactness
+from npuscope.npu.times import change_sign
 from npuscope.planning.candidates import candidates
 from npuscope.planning.layer_tuning import propose_qdq_form
+from npuscope.planning.outcome import Outcome
 from npuscope.planning.placement_fixes import propose_answers
 from npuscope.planning.proposals import Preview, rank
 from npuscope.planning.streams import propose_streams
@@ -13,6 +18,47 @@ from npuscope.snapshot import Snapshot
 
 LEAST_GAIN = 0.02
 """What an edit must save of a layer's time or cycles to be offered: less is within the model's own error."""
+
+
+class Worth(IntEnum):
+    """What a fix is worth to the whole model, the best first."""
+
+    SAVES = 0
+    LOSES_TOO_MUCH = 1
+    """It saves time, and some output keeps less than a plan lets it keep without being asked."""
+    NOTHING = 2
+    SLOWER = 3
+
+
+def worth(fix: Preview, made: Outcome | None, loses_too_much: bool = False) -> Worth:
+    """What a fix is worth; by its layers alone until the whole model was judged with it."""
+    if made is not None:
+        sign = change_sign(made.change)
+    elif fix.saved_milliseconds is not None:
+        sign = change_sign(-fix.saved_milliseconds)
+    else:
+        sign = "-" if fix.standing < fix.before.rank else ""
+    saves = Worth.LOSES_TOO_MUCH if loses_too_much else Worth.SAVES
+    return {"-": saves, "": Worth.NOTHING, "+": Worth.SLOWER}[sign]
+
+
+def by_worth(
+    fixes: Iterable[Preview], outcomes: Mapping[Edit, Outcome], lose_too_much: Collection[Edit] = ()
+) -> tuple[Preview, ...]:
+    """Fixes as a user wants to see them: what saves time, then what changes none, then what slows the model.
+
+    Of each the bit-exact before the others, unless it leaves its layer on the CPU, and then what saves most; what comes
+    to the same stays in its order.
+    """
+
+    def place(fix: Preview) -> tuple[Worth, bool, float]:
+        made = outcomes.get(fix.edit)
+        change = made.change if made is not None else -(fix.saved_milliseconds or 0.0)
+        kind = worth(fix, made, fix.edit in lose_too_much)
+        exact = fix.exactness is Exactness.BIT_EXACT and not fix.after.on_cpu
+        return kind, not exact, 0.0 if kind is Worth.NOTHING else round(change, 6)
+
+    return tuple(sorted(fixes, key=place))
 
 
 def propose_edits(session: Session, snapshot: Snapshot, layer: str, limit: int = 8) -> tuple[Preview, ...]:

@@ -12,6 +12,7 @@ from npuscope.npu.figures import thousands
 from npuscope.npu.times import change_in_ms, in_ms
 from npuscope.planning.outcome import Outcome
 from npuscope.planning.proposals import Preview
+from npuscope.planning.ranked_fixes import Worth, worth
 from npuscope.reports.json_report import finite, summary_json
 from npuscope.reports.plan_report import EXACT_WORDS, summary_line
 from npuscope.reports.text_report import WORDS
@@ -36,7 +37,11 @@ def layer_text(
     specs = [words_of(one.edit) for one in previews]
     width = max(map(len, specs))
     lines.append(f"{'edit':{width}}  {'after':9}  {'ms':>7}  {'model':>7}  {'cycles':>10}  numbers")
+    slower = False
     for spec, one, made in zip(specs, previews, in_model, strict=True):
+        if not slower and worth(one, made) is Worth.SLOWER:
+            slower = True
+            lines.append("slower with one of these:")
         time, change, cycles = ("?", "?", "") if made is None else _cells(made)
         lines.append(
             f"{spec:{width}}  {WORDS[one.after]:9}  {time:>7}  {change:>7}  {cycles:>10}  {EXACT_WORDS[one.exactness]}"

@@ -20,13 +20,15 @@ def fix_hints(session: Session, snapshot: Snapshot, layer: str) -> tuple[Preview
     return most_different(ranked_fixes.propose_edits(session, snapshot, layer))
 
 
-def hint_outcomes(
+def with_outcomes(
     session: Session, snapshot: Snapshot, fixes: tuple[Preview, ...]
-) -> tuple[Outcome | None, ...]:
-    """What the named edits make of the model, one after the other; none in a model that takes long to analyse."""
+) -> tuple[tuple[Preview, ...], tuple[Outcome | None, ...]]:
+    """The named edits by what they make of the model, and that; no outcome in a model that takes long to analyse."""
     if len(snapshot.layers) > MOST_LAYERS:
-        return ()
-    return tuple(outcome(session, snapshot, fix) for fix in fixes)
+        return fixes, ()
+    outcomes = {fix.edit: made for fix in fixes if (made := outcome(session, snapshot, fix)) is not None}
+    ordered = ranked_fixes.by_worth(fixes, outcomes)
+    return ordered, tuple(outcomes.get(fix.edit) for fix in ordered)
 
 
 def most_different(ranked: tuple[Preview, ...], count: int = SHOWN) -> tuple[Preview, ...]:

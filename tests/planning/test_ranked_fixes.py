@@ -16,8 +16,9 @@ from npuscope.edits.kinds.to_qdq import ToQdq
 from npuscope.machine.machine import target
 from npuscope.model.load import load
 from npuscope.npu.verdict import Placement
+from npuscope.planning.outcome import Outcome, outcome, slower_words
 from npuscope.planning.proposals import Preview, preview, rank
-from npuscope.planning.ranked_fixes import propose_edits
+from npuscope.planning.ranked_fixes import Worth, by_worth, propose_edits, worth
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 
@@ -53,6 +54,46 @@ def test_what_plans_prefer_is_offered_first(denoiser: tuple[Session, Snapshot]) 
     assert previews[0].edit == PadChannels("Conv2D_23", 258)
     assert previews[0].after is Placement.HYBRID, "beside a Pad of the graph's input"
     assert not any(isinstance(proposal.edit, PadOutputs) for proposal in previews), "that helps Gemm_28"
+
+
+def test_what_slows_the_model_comes_last_and_says_why(denoiser: tuple[Session, Snapshot]) -> None:
+    """A pad of Conv2D_23 is bit-exact and better placed, and the model takes longer with it; a split saves time."""
+    session, snapshot = denoiser
+    layer = snapshot.by_name["Conv2D_23"]
+    fixes = propose_edits(session, snapshot, "Conv2D_23", 24)
+    made = {fix.edit: one for fix in fixes if (one := outcome(session, snapshot, fix)) is not None}
+    ranked = by_worth(fixes, made)
+    assert isinstance(ranked[0].edit, SplitInput) and made[ranked[0].edit].change < 0
+    assert [made[fix.edit].change for fix in ranked] != [made[fix.edit].change for fix in fixes]
+    slower = [fix for fix in ranked if worth(fix, made[fix.edit]) is Worth.SLOWER]
+    assert slower == list(ranked[-len(slower) :]) and slower[0].edit == PadChannels("Conv2D_23", 258)
+    why = slower_words(slower[0], layer, made[slower[0].edit])
+    assert why.startswith("slows the model by 0.04") and "the CPU drives a part of it" in why
+    assert slower_words(ranked[0], layer, made[ranked[0].edit]) == ""
+
+
+LOSSY, EXACT = SplitInput("a", (1, 2)), PadChannels("a", 4)
+
+
+@pytest.mark.parametrize(
+    ("lossy", "exact", "losing", "first"),
+    [
+        (-2.0, -1.0, False, EXACT), (-1.0, 0.0, False, LOSSY), (-1.0, 1.0, False, LOSSY), (0.0, -1e-5, False, EXACT),
+        (0.5, 1.0, False, EXACT), (1.0, 0.0, False, EXACT), (-1.0, 1.0, True, LOSSY), (-1.0, -0.5, True, EXACT),
+    ],
+)  # fmt: skip
+def test_fixes_are_ordered_by_what_they_are_worth(
+    lossy: float, exact: float, losing: bool, first: PadChannels | SplitInput
+) -> None:
+    none = (None, None)
+    fixes = [
+        Preview(edit, Placement.SW_INT, Placement.HW, none, none, none, none, (), ())
+        for edit in (LOSSY, EXACT)
+    ]
+    made = {LOSSY: Outcome(1.0, 1, 5.0, 5.0 + lossy), EXACT: Outcome(1.0, 1, 5.0, 5.0 + exact)}
+    ranked = by_worth(fixes, made, {LOSSY} if losing else ())
+    assert ranked[0].edit == first
+    assert {fix.edit for fix in by_worth(fixes, {})} == {LOSSY, EXACT}
 
 
 @pytest.mark.parametrize(("och", "wanted"), [(53, 54), (72, None), (48, None)])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from npuscope.edits.edit import Edit, Exactness
 from npuscope.model.brief import Names
+from npuscope.npu.times import change_sign
 from npuscope.widgets.text.cells import cells, left
 from npuscope.widgets.text.figures import time_cell
 from npuscope.widgets.text.layer_names import names_of_few, shown_of
@@ -53,10 +54,13 @@ def fix_hints(
     room = max(min(width - 5 - max(map(length, ends), default=0), 34), 8)
     lines: list[Line] = []
     among = edit_names(previews)
-    for preview, end in zip(previews, ends, strict=True):
+    for preview, end, one in zip(previews, ends, made, strict=True):
+        slower = one is not None and change_sign(one.change) == "+"
         key = Span("   " if lines else "f  ", "accent-strong")
         name = shown_of(among, without_layer(preview.edit), room)
-        lines.append(line(key, left(name, room), "  ", *end))
+        if slower:
+            end = tuple(quiet(span.text) for span in end)
+        lines.append(line(key, Span(left(name, room), "quiet" if slower else "text"), "  ", *end))
     return lines
 
 

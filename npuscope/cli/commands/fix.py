@@ -86,14 +86,16 @@ def run(options: argparse.Namespace) -> int:
 
 def _list_layer(options: argparse.Namespace, session: Session, layer: str) -> int:
     from npuscope.planning.outcome import outcome
-    from npuscope.planning.ranked_fixes import propose_edits
+    from npuscope.planning.ranked_fixes import by_worth, propose_edits
     from npuscope.reports.fix_report import layer_json, layer_text
     from npuscope.snapshot import analyse
 
     snapshot = analyse(session)
     previews = propose_edits(session, snapshot, layer, limit=24)
     report = snapshot.by_name[layer]
-    in_model = [outcome(session, snapshot, one) for one in previews]
+    outcomes = {one.edit: made for one in previews if (made := outcome(session, snapshot, one)) is not None}
+    previews = by_worth(previews, outcomes)
+    in_model = [outcomes.get(one.edit) for one in previews]
     if options.json:
         edits = [layer_json(one, made, report) for one, made in zip(previews, in_model, strict=True)]
         print_json(

@@ -16,7 +16,7 @@ from npuscope.model.errors import ModelError
 from npuscope.planning.cut import propose_cut
 from npuscope.planning.outcome import Outcome, outcome
 from npuscope.planning.proposals import Preview
-from npuscope.planning.ranked_fixes import propose_edits
+from npuscope.planning.ranked_fixes import by_worth, propose_edits
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.tui.jobs import run_each, run_job, silently
@@ -180,7 +180,7 @@ class FixesScreen(Dialog[Edit]):
     def _timed(self, timed: tuple[Edit, Outcome]) -> None:
         edit, made = timed
         self.outcomes[edit] = made
-        self._show_again(edit)
+        self._rank_again(edit)
 
     def measure(self, previews: tuple[Preview, ...]) -> None:
         """Try those that are not exact on numbers."""
@@ -195,15 +195,20 @@ class FixesScreen(Dialog[Edit]):
     def _priced(self, priced: tuple[Edit, Price]) -> None:
         edit, price = priced
         self.prices[edit] = price
-        if not price.loses_too_much or self.fixes is None:
+        self._rank_again(edit)
+
+    def _rank_again(self, edit: Edit) -> None:
+        """More is known of an edit: show it, in the place that it has by now."""
+        fixes = self.fixes or ()
+        losing = {one for one, price in self.prices.items() if price.loses_too_much}
+        ranked = by_worth(fixes, self.outcomes, losing)
+        if ranked == fixes:
             self._show_again(edit)
             return
-        from npuscope.numbers.price import loses_too_much
-
         choices = self.query_one(Choices)
         chosen = self.chosen if choices.cursor > 0 else None  # who has moved stays on an edit
-        self.fixes = tuple(sorted(self.fixes, key=lambda fix: loses_too_much(fix.edit, self.prices)))
-        self.lay_out(self.fixes.index(chosen) if chosen is not None else 0)
+        self.fixes = ranked
+        self.lay_out(ranked.index(chosen) if chosen is not None else 0)
 
     def _show_again(self, edit: Edit) -> None:
         choices = self.query_one(Choices)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from npuscope.model.brief import Names
 from npuscope.npu.figures import plural
 from npuscope.numbers.calibrate_all import takes_scales
-from npuscope.planning.outcome import Outcome
+from npuscope.planning.outcome import Outcome, slower_words
 from npuscope.planning.proposals import Preview
 from npuscope.snapshot import LayerReport
-from npuscope.tui.screens.split.text import comparison, model_change, numbers_cell
+from npuscope.tui.screens.split.text import comparison, model_change, numbers_cell, slows
 from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer
 from npuscope.widgets.panes.eligibility import sentence
 from npuscope.widgets.text.cells import left, right
@@ -54,16 +54,21 @@ def fix_line(
         moved = (where(fix.after), Span(" " * (_MOVE - 5)))
         if fix.before is not fix.after:
             moved = (where(fix.before), quiet(" → "), where(fix.after), Span("  "))
+    role = "quiet" if slows(made) else "text"
     time = "…" if made is None else time_cell(made.milliseconds)
     cycles = "…" if made is None else "·" if not made.cycles else short(made.cycles)
     return (
-        Span(left(shown_of(among, without_layer(fix.edit), room - 1), room)),
-        *moved,
+        Span(left(shown_of(among, without_layer(fix.edit), room - 1), room), role),
+        *(moved if role == "text" else (quiet(each.text) for each in moved)),
         quiet(right(time, _TIME) if width >= _WIDE else ""),
         _change(made) if width >= _WITH_TIME else Span(""),
         quiet(right(cycles, _CYCLES) if width >= _WITH_CYCLES else ""),
         Span("  "),
-        numbers_cell(fix.exactness.value.split(" ")[0], EXACTNESS_ROLES[fix.exactness], price),
+        numbers_cell(
+            fix.exactness.value.split(" ")[0],
+            EXACTNESS_ROLES[fix.exactness] if role == "text" else role,
+            price,
+        ),
     )
 
 
@@ -89,6 +94,8 @@ def details(
     if fix is None:
         return []
     lines = comparison(fix, report, width, price, made)
+    if made is not None and (why := slower_words(fix, report, made)):
+        lines = [*wrap(line(Span("▲ ", "attention"), why), width, 2), *lines]
     if fix.also:
         if fix.brings:
             text = f"brings {plural(fix.brings, 'layer')} more onto the NPU"

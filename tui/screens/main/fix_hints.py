@@ -51,14 +51,14 @@ class FixHints:
         latest: _Hints = ((), ())
 
         def run(_: Job) -> Iterator[_Hints]:
-            from npuscope.services.fix_hints import fix_hints, hint_outcomes
+            from npuscope.services.fix_hints import fix_hints, with_outcomes
 
             # A hint is not worth the session: where something is wrong, f says what.
             with suppress(Exception):
                 fixes = fix_hints(session, snapshot, report.name)
                 yield fixes, ()
                 if fixes:
-                    yield fixes, hint_outcomes(session, snapshot, fixes)
+                    yield with_outcomes(session, snapshot, fixes)
 
         def show(hints: _Hints) -> None:
             nonlocal latest

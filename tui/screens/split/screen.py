@@ -21,6 +21,7 @@ from npuscope.model.convolution import channels_text
 from npuscope.model.errors import ModelError
 from npuscope.planning.outcome import Outcome, outcome
 from npuscope.planning.proposals import Preview, preview, propose_splits
+from npuscope.planning.ranked_fixes import by_worth
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.tui.jobs import run_each, run_job, silently
@@ -340,7 +341,7 @@ class SplitScreen(Dialog[Edit]):
             self.outcomes[edit] = value
         else:
             self.prices[edit] = value
-            self._put_lossy_last()
+        self._rank_again()
         choices = self.query_one(Choices)
         for index, split in enumerate(self._listed):
             if split.edit == edit:
@@ -348,15 +349,12 @@ class SplitScreen(Dialog[Edit]):
         if isinstance(self.result, Preview) and self.result.edit == edit:
             self.query_one(Page).show(self._text)
 
-    def _put_lossy_last(self) -> None:
-        """A split that loses too much is no first choice; the cursor stays on what is typed."""
-        from npuscope.numbers.price import loses_too_much
-
+    def _rank_again(self) -> None:
+        """A split that slows the model or loses too much is no first choice; the cursor stays on what is typed."""
         choices, listed = self.query_one(Choices), self._listed
         chosen = listed[choices.cursor] if 0 <= choices.cursor < len(listed) else None
-        self._proposals = tuple(
-            sorted(self._proposals or (), key=lambda one: loses_too_much(one.edit, self.prices))
-        )
+        losing = {one for one, price in self.prices.items() if price.loses_too_much}
+        self._proposals = by_worth(self._proposals or (), self.outcomes, losing)
         if self._listed != listed:
             self.lay_out()
             if chosen is not None:

@@ -101,8 +101,12 @@ def proposal_line(
         "layers": quiet(str(len(proposal.layers))),
         "numbers": numbers_cell(EXACTNESS[proposal.exactness][0], "text" if exact else "quiet", price),
     }
+    slower = slows(made)
     return tuple(
-        Span(_column(name, size, texts[name].text), texts[name].role)
+        Span(
+            _column(name, size, texts[name].text),
+            "quiet" if slower and name != "model" else texts[name].role,
+        )
         for name, size in _columns(width).items()
     )
 
@@ -116,11 +120,16 @@ def numbers_cell(word: str, role: str, price: Price | None) -> Span:
     return Span(f"≈ {decibels(price.decibels)}", role)
 
 
+def slows(made: Outcome | None) -> bool:
+    """Whether an edit is known to slow the model: it is dimmed."""
+    return made is not None and change_sign(made.change) == "+"
+
+
 def model_change(made: Outcome | None) -> Span:
     """What an edit makes of the whole model's time, in a column."""
     if made is None:
         return quiet("…")
-    return Span(time_change(made.change), "attention" if change_sign(made.change) == "+" else "text")
+    return Span(time_change(made.change), "attention" if slows(made) else "text")
 
 
 def comparison(
