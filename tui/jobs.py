@@ -72,6 +72,7 @@ def run_each(
     on_failed: Callable[[str], object] | None = None,
     *,
     group: str,
+    on_progress: Progress | None = None,
 ) -> None:
     """Do `work` in a thread as `run_job` does; `on_each` gets one result after the other, as soon as it is known."""
 
@@ -81,7 +82,11 @@ def run_each(
             job.check()
             hand_back.to(on_each)(result)
 
-    run_job(host, run, lambda _: on_done() if on_done is not None else None, on_failed, group=group)
+    def done(_: None) -> None:
+        if on_done is not None:
+            on_done()
+
+    run_job(host, run, done, on_failed, group=group, on_progress=on_progress)
 
 
 def handing_over(host: DOMNode, receiver: Receiver) -> Receiver:

@@ -36,11 +36,33 @@ def table_ms(milliseconds: float, places: int = 3) -> str:
     return f"{milliseconds:.{places if milliseconds < 99.9995 else 1}f}" if milliseconds else "0"
 
 
-def same_places(*milliseconds: float) -> tuple[str, ...]:
-    """Times of one sum, so that a reader can add them up: all with as many places as the least of them needs, 2 to 4."""
-    least = min((abs(time) for time in milliseconds if time), default=1.0)
-    places = min(max(2, 1 - math.floor(math.log10(least))), 4)
-    return tuple(table_ms(time, places) if time < 99.9995 else f"{time:.{places}f}" for time in milliseconds)
+def shown_sum(before: float, *parts: float) -> tuple[tuple[str, ...], str, str, float]:
+    """(parts, their sum, a time before, before less the sum) as text that a reader can add up, the last as a number.
+
+    All have the same places: two to four by the least of them, more where the rounded parts do not add up to the
+    rounded sum; where they never do, the sum is that of the parts as they are written.
+    """
+    least = min((abs(time) for time in (*parts, before) if time), default=1.0)
+    first = min(max(2, 1 - math.floor(math.log10(least))), 4)
+    for places in range(first, 6):
+        shown, total, was = [round(part, places) for part in parts], fsum(parts), round(before, places)
+        adds_up = round(fsum(shown), places) == round(total, places)
+        if adds_up and round(was - round(total, places), places) == round(before - total, places):
+            break
+    else:
+        places = first
+        shown, was = [round(part, places) for part in parts], round(before, places)
+    after = round(fsum(shown), places)
+    return (
+        tuple(_places(part, places) for part in shown),
+        _places(after, places),
+        _places(was, places),
+        round(was - after, places),
+    )
+
+
+def _places(milliseconds: float, places: int) -> str:
+    return f"{milliseconds:.{places}f}"
 
 
 def places_that_add_up(changes: Sequence[float]) -> int:

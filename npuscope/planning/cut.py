@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from npuscope.edits.edit import Refusal
@@ -272,10 +272,18 @@ def propose_cut(session: Session, snapshot: Snapshot, job: Job = QUIET) -> Price
        hand-overs, copies and set-ups around it.
     2. Raises StoppedError where the job is stopped.
     """
+    return max(
+        better_cuts(session, snapshot, job), key=lambda priced: priced.times.saved or 0.0, default=None
+    )
+
+
+def better_cuts(session: Session, snapshot: Snapshot, job: Job = QUIET) -> Iterator[PricedCut]:
+    """The cuts that are worth it as they are found, each saving more than the one before; the last is the best."""
     stuck = [report.layer for report in snapshot.layers if report.off_npu]
     if not stuck or len(snapshot.layers) > LARGEST:
-        return None
-    best: PricedCut | None = None
+        return
+    least = LEAST_GAIN * snapshot.summary.milliseconds
+    most: float | None = None
     seen: set[frozenset[str]] = set()
     for count in job.each(range(1, min(TRIED, len(stuck)) + 1)):
         tensors = _before(session.layers, stuck[-count:])
@@ -287,11 +295,9 @@ def propose_cut(session: Session, snapshot: Snapshot, job: Job = QUIET) -> Price
             continue
         priced = PricedCut(made, times(made, snapshot))
         saved = priced.times.saved
-        if saved is None or saved < LEAST_GAIN * snapshot.summary.milliseconds:
-            continue
-        if best is None or saved > (best.times.saved or 0.0):
-            best = priced
-    return best
+        if saved is not None and saved >= least and (most is None or saved > most):
+            most = saved
+            yield priced
 
 
 def _before(layers: Layers, first: Sequence[Layer]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer, Operand, is_qdq
 from npuscope.model.names import printable
 from npuscope.npu.figures import plural
-from npuscope.npu.times import in_ms, same_places, saving_words, table_ms
+from npuscope.npu.times import in_ms, saving_words, shown_sum, table_ms
 from npuscope.numbers.verify_models import Verification, output_quant
 from npuscope.planning.cut import Cut, CutOffer, CutTimes, cpu_milliseconds
 from npuscope.reports.json_report import finite
@@ -90,10 +90,10 @@ def times_text(times: CutTimes) -> str:
     """'17.97 ms + 5.14 ms on the Cortex-M55 = 23.11 ms instead of 23.39 ms, saves 0.28 ms'."""
     if times.tail is None or times.after is None or times.saved is None:
         return f"{in_ms(times.head)} ms instead of {in_ms(times.before)} ms, and a tail of unknown sizes"
-    head, tail, after, before = same_places(times.head, times.tail, times.after, times.before)
+    (head, tail), after, before, saved = shown_sum(times.before, times.head, times.tail)
     return (
         f"{head} ms + {tail} ms on the Cortex-M55 (estimated) = {after} ms instead of {before} ms, "
-        f"{saving_words(times.saved)}"
+        f"{saving_words(saved)}"
     )
 
 

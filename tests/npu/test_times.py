@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from npuscope.npu.times import (
@@ -13,8 +15,8 @@ from npuscope.npu.times import (
     in_ms,
     is_gain,
     places_that_add_up,
-    same_places,
     saving_words,
+    shown_sum,
     signed,
     table_ms,
 )
@@ -82,11 +84,17 @@ def test_no_time_that_is_there_reads_as_zero(value: float) -> None:
         assert table_ms(value, places).startswith("<") or table_ms(value, places).strip("0.")
 
 
-@given(st.lists(TIMES, min_size=2, max_size=5))
-def test_the_times_of_a_sum_have_the_same_places(values: list[float]) -> None:
-    shown = same_places(*values)
-    places = {len(text.partition(".")[2]) for text in shown if not text.startswith("<") and " " not in text}
-    assert len(places) <= 1
+@given(TIMES, TIMES, TIMES)
+@example(23.39, 17.822, 5.144)
+def test_a_sum_adds_up_as_it_is_written(before: float, head: float, tail: float) -> None:
+    parts, after, was, saved = shown_sum(before, head, tail)
+    written = [Decimal(text) for text in (*parts, after, was)]
+    assert len({len(text.partition(".")[2]) for text in (*parts, after, was)}) == 1
+    assert written[0] + written[1] == written[2]
+    assert float(written[3] - written[2]) == pytest.approx(saved, abs=1e-9)
+    last = 10.0 ** -len(after.partition(".")[2])
+    for value, text in zip((head, tail, head + tail, before), (*parts, after, was), strict=True):
+        assert abs(float(text) - value) <= 1.01 * last
 
 
 @given(st.floats(-10, 10), st.floats(1e-3, 1e3))

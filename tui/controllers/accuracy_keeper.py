@@ -41,8 +41,11 @@ class AccuracyKeeper:
         from npuscope.tui.screens.values.screen import ValuesScreen
 
         session, report = self._document.session, self._app.main.report
-        if session is None or report is None:
-            self._app.show_message("Values belong to a layer: select one.")
+        if session is None:
+            self._app.show_message("Not yet: no model is open.")
+            return
+        if report is None:
+            self._app.show_message("V shows the values of a layer: select one.")
             return
         self._app.push_screen(ValuesScreen(session, self._document.snapshot, report, self._document.inputs))
 

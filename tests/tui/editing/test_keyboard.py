@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
@@ -17,9 +18,11 @@ from builders.shown_text import page_text
 
 from npuscope.jobs import Job
 from npuscope.model.load import load
-from npuscope.planning.cut import PricedCut
+from npuscope.planning.cut import Cut, CutTimes, PricedCut, cut, tensors_named
 from npuscope.planning.plan import Budget
 from npuscope.planning.planner import plan
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot
 from npuscope.tui.screens.agreement.screen import AgreementScreen
 from npuscope.tui.screens.cut.screen import CutScreen
 from npuscope.tui.screens.fixes.screen import FixesScreen
@@ -30,6 +33,7 @@ from npuscope.widgets.bars.status_line import StatusLine
 from npuscope.widgets.panes.eligibility import Eligibility
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.panes.pane import Pane
+from npuscope.widgets.text.figures import milliseconds
 from npuscope.widgets.text.spans import plain
 
 SMALL = (80, 24)
@@ -125,7 +129,8 @@ async def test_plan(denoiser: Path, explore: Any, settle: Any) -> None:
         await pilot.press("enter")
         await settle(pilot)
         assert len(pilot.app.session.done) == len(screen.taken) > 0
-        assert "4.0" in header(pilot.app) and " → " in header(pilot.app)
+        before = milliseconds(screen.plan.before.milliseconds).removesuffix("\N{NO-BREAK SPACE}ms")
+        assert f"{before} → " in header(pilot.app)
 
 
 TWO_RESIZES = """<ir_version: 8, opset_import: ["" : 13]>
@@ -202,6 +207,42 @@ async def test_cut(tmp_path: Path, explore: Any, settle: Any) -> None:
         assert [part.name for part in screen.written] == ["detector_head2.onnx", "detector_tail2.onnx"]
         await pilot.press("escape")
     assert path.read_bytes() == bytes_before
+
+
+async def test_a_search_for_cuts_counts_shows_what_it_has_and_stops(
+    tmp_path: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, on_its_way = yolo_like(tmp_path / "detector.onnx"), threading.Event()
+
+    def slow(session: Session, snapshot: Snapshot, job: Job) -> Iterator[PricedCut]:
+        behind = cut(session, tensors_named(session.layers, ["/model.8/act/Mul"]))
+        assert isinstance(behind, Cut)
+        for number in job.each(range(12)):
+            if number == 1:
+                yield PricedCut(behind, CutTimes(9.0, 5.0, 2.0))
+            if number == 2:
+                on_its_way.set()
+                while True:
+                    sleep(0.01)
+                    job.check()
+
+    monkeypatch.setattr("npuscope.tui.screens.cut.screen.better_cuts", slow)
+    async with explore(path, SMALL) as pilot:
+        await pilot.press("C")
+        screen = pilot.app.screen
+        assert isinstance(screen, CutScreen)
+        assert "of 12 cuts" in "\n".join(plain(line) for line in screen._text(74)), "from the first frame on"
+        while not (on_its_way.is_set() and 0 in screen.cuts):
+            await pilot.pause(0.02)
+        text = "\n".join(plain(line) for line in screen._text(74))
+        assert "of 12 cuts" in text and "The best so far:" in text and "saves 2 ms" in text
+        await pilot.press("escape")
+        await settle(pilot)
+        assert pilot.app.screen is screen and not screen.searching
+        assert not isinstance(screen.checked[0], str) and screen.checked[0].bit_exact
+        assert "so far" not in "\n".join(plain(line) for line in screen._text(74))
+        await pilot.press("escape")
+        assert pilot.app.screen is pilot.app.main
 
 
 async def test_a_cut_that_cannot_be_made_is_said(denoiser: Path, explore: Any, settle: Any) -> None:

@@ -14,14 +14,15 @@ from npuscope.edits.edit import Refusal
 from npuscope.jobs import Job
 from npuscope.model.errors import ModelError
 from npuscope.numbers.verify_models import Verification
-from npuscope.planning.cut import PricedCut, cut, propose_cut, tensors_named, times, verify_cut
+from npuscope.planning.cut import TRIED, PricedCut, better_cuts, cut, tensors_named, times, verify_cut
 from npuscope.reports.cut_report import cut_text
 from npuscope.services.writing import unused_path, write_result
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
-from npuscope.tui.jobs import run_job
+from npuscope.tui.jobs import run_each, run_job, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.bars.progress import progress_line
 from npuscope.widgets.bars.tab_bar import TabBar
 from npuscope.widgets.bars.title_bar import TitleBar
 from npuscope.widgets.panes.page import Page
@@ -58,6 +59,10 @@ class CutScreen(Dialog[None]):
         self.cuts: dict[int, PricedCut | str] = {}
         self.checked: dict[int, Verification | str] = {}
         self.written: list[Path] = []
+        self.searching = False
+        """While the best cut is looked for; the best so far is shown already."""
+        self.progress: dict[tuple[str, int], tuple[int, int]] = {}
+        """(done, total) of what is being counted, for which of the two cuts."""
         self._said = ""
 
     def heading(self) -> tuple[Line, Line]:
@@ -79,8 +84,13 @@ class CutScreen(Dialog[None]):
                 7,
                 bool(self._layer),
             ),
-            KeyHint("Esc", "back", "screen.leave", 9),
+            KeyHint("Esc", "stop" if self._stoppable else "back", "screen.leave", 9),
         )
+
+    @property
+    def _stoppable(self) -> bool:
+        """The search goes on, and what it found so far is of use without its end."""
+        return self.searching and self.at == PROPOSED and PROPOSED in self.cuts
 
     def content(self) -> Iterable[Widget]:
         """Which cut, and all about it."""
@@ -95,10 +105,12 @@ class CutScreen(Dialog[None]):
     def _text(self, width: int) -> list[Line]:
         proposal = self.cuts.get(self.at)
         if proposal is None:
-            return [line(quiet("looking …"))]
+            return self._counting("cuts", "pricing the cut behind the layer …", width)
         if isinstance(proposal, str):
             return list(wrap(line(proposal), width))
         words: list[Line] = []
+        if self._stoppable:
+            words += [*self._counting("cuts", "", width), *wrap(line(quiet("The best so far:")), width), ()]
         if self._said:
             words += [*wrap(line(Span(self._said, "accent")), width), ()]
         checked = self.checked.get(self.at)
@@ -106,11 +118,23 @@ class CutScreen(Dialog[None]):
         for text in cut_text(proposal.cut, proposal.times, known).splitlines():
             hang = len(text) - len(text.lstrip()) + 2
             words += wrap(line(text), width, min(hang, 8)) if text else [()]
-        if checked is None:
-            words += [(), line(quiet("running head and tail in sequence …"))]
+        if self._stoppable:
+            pass  # what is compared is the best of all
+        elif checked is None:
+            words += [
+                (),
+                line(quiet("running head and tail in sequence")),
+                *self._counting("samples", "starting …", width),
+            ]
         elif isinstance(checked, str):
             words += [(), *wrap(line(Span("▲ ", "attention"), checked), width, 2)]
         return words
+
+    def _counting(self, what: str, else_: str, width: int) -> list[Line]:
+        counted = self.progress.get((what, self.at))
+        if counted is None:
+            return list(wrap(line(quiet(else_)), width))
+        return [progress_line(*counted, what, width)]
 
     def _update_details(self) -> None:
         self.query_one(Page).show(self._text)
@@ -127,13 +151,16 @@ class CutScreen(Dialog[None]):
         self.query_one(TabBar).current = index
         self._said = ""
         self._update_details()
-        if index not in self.cuts:
+        if index not in self.cuts and index == PROPOSED:
+            if not self.searching:
+                self._search()
+        elif index not in self.cuts:
             run_job(
                 self,
-                lambda job: self._find(index, job),
-                lambda proposal: self._found(index, proposal),
-                lambda reason: self._found(index, reason),
-                group="cut",
+                lambda _: self._behind_layer(),
+                lambda proposal: self._found(HERE, proposal),
+                lambda reason: self._found(HERE, reason),
+                group="cut behind",
             )
 
     def action_other(self) -> None:
@@ -145,13 +172,46 @@ class CutScreen(Dialog[None]):
         message.stop()
         self.action_show(message.index)
 
-    def _find(self, index: int, job: Job) -> PricedCut | str:
-        if index == PROPOSED:
-            proposal = propose_cut(self._session, self._snapshot, job)
-            other = (
-                f"Tab shows the cut behind {self._here}" if self._layer else "Select a layer to cut after it"
-            )
-            return proposal or f"No cut before the last layers saves time. {other}."
+    def _search(self) -> None:
+        self.searching = True
+        self.progress["cuts", PROPOSED] = (0, TRIED)
+        run_each(
+            self,
+            lambda job: better_cuts(self._session, self._snapshot, job),
+            self._better,
+            self._searched,
+            self._not_searched,
+            group="cut",
+            on_progress=lambda done, total: self._counted("cuts", PROPOSED, done, total),
+        )
+
+    def _better(self, proposal: PricedCut) -> None:
+        self.cuts[PROPOSED] = proposal
+        self._update_details()
+
+    def _searched(self) -> None:
+        other = f"Tab shows the cut behind {self._here}" if self._layer else "Select a layer to cut after it"
+        none = f"No cut before the last layers saves time. {other}."
+        self.searching = False
+        self._found(PROPOSED, self.cuts.get(PROPOSED, none))
+
+    def _not_searched(self, reason: str) -> None:
+        self.searching = False
+        self._found(PROPOSED, self.cuts.get(PROPOSED, reason))
+
+    def _counted(self, what: str, index: int, done: int, total: int) -> None:
+        self.progress[what, index] = (done, total)
+        self.query_one(Page).show(self._text)
+
+    def action_leave(self) -> None:
+        """Stop a search that found something, and keep that; else back."""
+        if self._stoppable:
+            stop_jobs(self, "cut")
+            self._searched()
+        else:
+            super().action_leave()
+
+    def _behind_layer(self) -> PricedCut | str:
         made = cut(self._session, tensors_named(self._session.layers, [self._layer or ""]))
         return str(made) if isinstance(made, Refusal) else PricedCut(made, times(made, self._snapshot))
 
@@ -166,7 +226,8 @@ class CutScreen(Dialog[None]):
                 lambda reason: self._compared(
                     index, f"Head and tail were not compared with the model: {reason}"
                 ),
-                group="compare",
+                group=f"compare {index}",
+                on_progress=lambda done, total: self._counted("samples", index, done, total),
             )
 
     def _compared(self, index: int, checked: Verification | str) -> None:

@@ -126,6 +126,7 @@ class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
         bar.refresh()
         choices = self.query_one(Choices)
         choices.display = bool(self.tensors)
+        choices.head(heading(choices.line_width) if self.tensors else ())
         choices.show(self._lines(), 0)
         self.refresh_page()
 
@@ -136,13 +137,15 @@ class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
     def lay_out(self) -> None:
         """The columns take the room there is."""
         choices = self.query_one(Choices)
-        choices.head(heading(choices.line_width))
+        choices.head(heading(choices.line_width) if self.tensors else ())
         choices.show(self._lines(), choices.cursor)
 
     def page(self, width: int) -> list[Line]:
         """How far the run is, then the picture of the tensor."""
         if self.running:
-            return [progress_line(*self.progress, "samples", width)]
+            given = "your samples" if self.inputs else f"{SAMPLES} samples of random values"
+            doing = f"The model runs on {given}, for the values that this layer reads and writes."
+            return [progress_line(*self.progress, "samples", width), BLANK, *wrap(line(quiet(doing)), width)]
         lines: list[Line] = []
         if self.failed:
             lines += [*wrap(line(Span("✗ ", "sw"), self.failed), width, 2), BLANK]
