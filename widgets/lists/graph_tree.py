@@ -349,6 +349,7 @@ class GraphTree(Sheet):
         self._show_cursor()
 
     def _flatten(self) -> None:
+        self.forget_labels()  # they are of the rows there were
         title = self.model_title if self.only is None else f"only {self.only.label}"
         self.rows = self.outline.rows(self.opened, title) if self.snapshot.layers else []
         self._rail = rail(self.rows, self.snapshot)

@@ -14,6 +14,7 @@ from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.bars.search_bar import SearchBar, SearchCount
 from npuscope.widgets.bars.status_line import StatusLine
 from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.layer_filter import FilterBy, LayerFilter
 from npuscope.widgets.lists.outline import Kind
 from npuscope.widgets.text.labels import LETTERS, labels
 from npuscope.widgets.text.spans import plain
@@ -121,6 +122,17 @@ async def test_a_jump_is_given_up(denoiser: Path, explore: Any, settle: Any) -> 
         await pilot.press("escape", "J")
         await pilot.click(type(tree), offset=(20, 6))
         assert not tree.labels and tree.cursor == 5
+
+
+async def test_letters_of_rows_that_are_gone_lead_nowhere(denoiser: Path, explore: Any, settle: Any) -> None:
+    """An analysis that ends, or a filter, may come between the letters and the key."""
+    async with explore(denoiser, (80, 24)) as pilot:
+        app, tree = pilot.app, pilot.app.graph_tree
+        known = len(await _labelled(pilot))
+        app.main.show_only(LayerFilter(FilterBy.OPERATOR, "Tanh", "Tanh"))
+        await settle(pilot)
+        assert len(tree.rows) < known and not tree.labels, "a letter would be one of a row that is no more"
+        assert "go to its row" not in plain(app.query_one(KeyBar).bar(80))
 
 
 @pytest.mark.parametrize("count", [0, 1, len(LETTERS), len(LETTERS) + 1, 200])
