@@ -36,5 +36,6 @@ def loss_of(options: argparse.Namespace, session: Session, least: float | None =
     from npuscope.services.loss import loss_of as measured
 
     calibration = Calibration(options.inputs, options.samples, options.seed)
-    bound = options.least_db if options.least_db is not None else least
-    return measured(session, calibration, LEAST_DECIBELS if bound is None else bound)
+    asked = options.least_db is not None
+    bound = options.least_db if asked else least
+    return measured(session, calibration, LEAST_DECIBELS if bound is None else bound, asked=asked)

@@ -252,5 +252,5 @@ def _complaint(check: Callable[[Path], str | None], path: Path, place: Path) -> 
     try:
         complaint = check(path)
     except ModelError as error:
-        complaint = str(error).removeprefix(f"{path}: onnxruntime does not take it: ")
+        complaint = str(error).removeprefix(f"{path}: ").removeprefix("onnxruntime does not take it: ")
     return None if complaint is None else one_line(complaint.replace(str(path), str(place)), 200)

@@ -25,6 +25,8 @@ class Loss:
     user_supplied: bool
     least: float = LEAST_DECIBELS
     unknown: str = ""
+    asked: bool = False
+    """`least` was asked for, so that not to know is not enough."""
 
     @property
     def whole_model(self) -> Verification | None:
@@ -41,12 +43,24 @@ class Loss:
         """An output keeps less than it is to."""
         return self.decibels is not None and self.decibels < self.least
 
+    @property
+    def unproved(self) -> bool:
+        """What was asked for may be so or not: the model was not run as a whole, and a part of it differs."""
+        alike = self.checked is not None and self.checked.bit_exact
+        return self.asked and self.whole_model is None and not alike
+
+    @property
+    def not_enough(self) -> bool:
+        """An output keeps less than it is to, or nobody knows whether it keeps what was asked for."""
+        return self.too_much or self.unproved
+
 
 def loss_of(
     session: Session,
     calibration: Calibration | None = None,
     least: float = LEAST_DECIBELS,
     job: Job = QUIET,
+    asked: bool = False,
 ) -> Loss | None:
     """Measured on the samples that the edits are calibrated on; None where no edit changes a number, or none can be run.
 
@@ -60,5 +74,5 @@ def loss_of(
     try:
         checked = verify_local(session, chosen.samples, chosen.seed, inputs=samples, job=job)
     except ModelError as error:
-        return Loss(None, own, least, str(error))
-    return Loss(checked, own, least)
+        return Loss(None, own, least, str(error), asked)
+    return Loss(checked, own, least, asked=asked)

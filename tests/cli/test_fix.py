@@ -22,8 +22,11 @@ from npuscope.edits.kinds.recentre import Recentre
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.to_qdq import ToQdq
 from npuscope.edits.registry import KINDS, words_of
+from npuscope.model.errors import ModelError
 from npuscope.model.load import load
+from npuscope.numbers import verify_regions
 from npuscope.numbers.inputs import random_samples
+from npuscope.services import loss
 
 MODEL = str(models.DENOISER)
 
@@ -159,6 +162,33 @@ def test_edits_that_change_numbers_are_measured(tmp_path: Path, capsys: pytest.C
 def test_edits_that_change_none_are_not(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fix", MODEL, "pad-in", "layer=Gemm_28", "channels=264", "--least-db", "200"]) == 0
     assert "keeps at least" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_bound_that_was_asked_for_is_not_kept_where_nobody_knows(
+    runs: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model too large to be run as a whole, or one that does not run."""
+    words = ["split-in", "layer=Gemm_28", "sizes=144+113"]
+    written = tmp_path / "fixed.onnx"
+    assert main(["fix", MODEL, *words, "-o", str(written)]) == 0
+
+    def fails(*_: object, **__: object) -> None:
+        raise ModelError("it does not run")
+
+    monkeypatch.setattr(verify_regions, "SMALL", 1)
+    if not runs:
+        monkeypatch.setattr(loss, "verify_local", fails)
+    split = ["split", MODEL, "--layer", "Gemm_28", "--axis", "in", "--parts", "144,113"]
+    again = ["apply", MODEL, str(written), "-o", str(tmp_path / "again.onnx"), "--force"]
+    for command in (["fix", MODEL, *words], split, again):
+        assert main(command) == 0
+        capsys.readouterr()
+        assert main([*command, "--least-db", "20"]) == 1
+        said = capsys.readouterr().out
+        assert ("too large" if runs else "it does not run") in said
+        assert "Whether they keep 20 dB (--least-db) is not known." in said
+    assert main(["fix", MODEL, "pad-in", "layer=Gemm_28", "channels=264", "--least-db", "20"]) == 0
 
 
 def test_the_samples_given_are_those_measured_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -277,3 +277,21 @@ def test_a_system_that_takes_no_limit_of_the_address_space_still_runs_models(
         PROCESS.end()
     assert result.tolist() == [2.0] * 4
     assert types["y"].shape == (4,), complaint
+
+
+def test_a_machine_without_onnxruntime_is_told_so_and_no_model_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = from_text(DOUBLED, tmp_path)
+    (tmp_path / "onnxruntime.py").write_text("raise ModuleNotFoundError('onnxruntime')\n")
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    )
+    PROCESS.end()
+    try:
+        with pytest.raises(ModelError) as told:
+            Runner(source, source.graph)
+    finally:
+        PROCESS.end()
+    said = "the process that runs models did not start; is onnxruntime installed?"
+    assert str(told.value) == f"{source.path}: {said}"

@@ -68,4 +68,4 @@ def run(options: argparse.Namespace) -> int:
     if loss is not None:
         print_text(loss_text(loss))
     print_text(f"written {options.output}")
-    return FOUND if loss is not None and loss.too_much else status
+    return FOUND if loss is not None and loss.not_enough else status

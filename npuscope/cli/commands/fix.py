@@ -154,7 +154,7 @@ def _make(options: argparse.Namespace, session: Session) -> int:
     after = analyse(changed, before)
     loss = loss_of(options, changed)
     status = write_model(options, changed) if options.output else DONE
-    if loss is not None and loss.too_much:
+    if loss is not None and loss.not_enough:
         status = FOUND
     if options.json:
         print_json(change_json(changed, before, after, loss.whole_model if loss is not None else None))

@@ -70,4 +70,4 @@ def run(options: argparse.Namespace) -> int:
     if options.output:
         status = write_model(options, changed)
         print_text(f"written {options.output}")
-    return FOUND if loss is not None and loss.too_much else status
+    return FOUND if loss is not None and loss.not_enough else status

@@ -27,6 +27,10 @@ class LimitError(ModelError):
     """A limit was reached, or the process ended: in words that follow a name of what was run."""
 
 
+class NotStartedError(LimitError):
+    """No model can be run: in a sentence of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """What one request may take: bytes of memory, seconds on the clock, and bytes of an answer.
@@ -105,7 +109,7 @@ class RuntimeProcess:
                 start_new_session=True,  # Ctrl-C in the terminal is for this process alone, which ends the other
             )
         except OSError as error:
-            raise LimitError(
+            raise NotStartedError(
                 f"the process that runs models could not be started ({error.strerror or error})"
             ) from error
         self.generation += 1
@@ -115,7 +119,7 @@ class RuntimeProcess:
                 read_frame(self._process.stdout)  # type: ignore[arg-type]
             except BrokenFrameError as error:
                 self.end()
-                raise LimitError(
+                raise NotStartedError(
                     "the process that runs models did not start; is onnxruntime installed?"
                 ) from error
         return self._process

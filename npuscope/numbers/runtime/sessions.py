@@ -14,7 +14,7 @@ from npuscope.model.budget import limits
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.graph import Graph
 from npuscope.model.tensors import Array
-from npuscope.numbers.runtime.process import PROCESS, Allowance, GoneError, LimitError
+from npuscope.numbers.runtime.process import PROCESS, Allowance, GoneError, LimitError, NotStartedError
 
 LONGEST = 300.0
 """Seconds that one run of a model may take at most, however large it is, where nobody states a time."""
@@ -112,11 +112,15 @@ class RuntimeSession:
         try:
             answer, values = PROCESS.ask(request, arrays, allowed, generation)
         except LimitError as error:
-            self._failed = f"{self._path}: onnxruntime {verb}: it {error}"
+            self._failed = f"{self._path}: {_told(error, f'onnxruntime {verb}: ')}"
             raise ModelError(self._failed) from error
         if "error" in answer:
             raise ModelError(f"{self._path}: onnxruntime {verb}: {_error_text(answer, allowed)}")
         return answer, values
+
+
+def _told(error: LimitError, about: str = "") -> str:
+    return str(error) if isinstance(error, NotStartedError) else f"{about}it {error}"
 
 
 def refused_by(check: str, path: Path, nodes: int) -> str | None:
@@ -126,7 +130,7 @@ def refused_by(check: str, path: Path, nodes: int) -> str | None:
             {"do": check, "path": str(path.absolute())}, (), to_open(_stored((path,)), nodes)
         )
     except LimitError as error:
-        return f"it {error}"
+        return _told(error)
     return one_line(answer["error"], 200) if "error" in answer else None
 
 

@@ -56,11 +56,14 @@ def places_text(verification: LocalVerification) -> str:
 
 def loss_text(loss: Loss) -> str:
     """What every output keeps of the numbers there were before, on what samples, and whether that is enough."""
+    bound = f"Whether they keep {loss.least:g} dB (--least-db) is not known.\n" if loss.unproved else ""
     if loss.checked is None:
-        return f"What the edits do to the outputs was not measured: {loss.unknown}\n"
+        return f"What the edits do to the outputs was not measured: {loss.unknown}\n{bound}"
     whole = loss.whole_model
     if whole is None:
-        return f"The model is too large to be run in passing.\n{places_text(loss.checked).lstrip()}"
+        places = places_text(loss.checked).lstrip()
+        large = "The model is too large to be run in passing; 'npuscope verify' compares its outputs."
+        return f"{large}\n{bound}{places}"
     own = loss.user_supplied
     drawn = plural(whole.samples, "sample" if own else "random sample") + " from the files given" * own
     if whole.bit_exact:
