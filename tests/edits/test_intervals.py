@@ -49,6 +49,32 @@ def test_no_sum_of_products_leaves_its_range(name: str, tmp_path: Path) -> None:
     assert ends[1] - ends[0] < 3 * (high - low)
 
 
+BEHIND_A_DQ = """<ir_version: 8, opset_import: ["" : %d]> g (int8[2,3] x) => (float[a,b] y)
+<float s = {0.1}, int8 z = {0}, float low = {-1}, float two = {2}, float three = {3}> { f = DequantizeLinear(x, s, z) %s }"""
+ENDS: dict[str, tuple[int, str, tuple[float, float] | None]] = {
+    "bounds among the attributes": (10, "y = Clip <min = -1.0, max = 2.0> (f)", (-1, 2)),
+    "a bound below": (13, "y = Clip(f, low)", (-1, 12.7)),
+    "a bound above": (13, "y = Clip(f, , two)", (-12.8, 2)),
+    "a bound that is computed": (13, "k = ReduceMax <keepdims = 0> (f) y = Clip(f, k)", None),
+    "parts side by side": (13, "r = Relu(f) y = Concat <axis = 0> (r, f)", (-12.8, 12.7)),
+    "a quotient": (13, "y = Div(f, two)", (-6.4, 6.35)),
+    "a quotient by what may be 0": (13, "y = Div(two, f)", None),
+    "three summands": (13, "y = Sum(f, f, f)", (-38.4, 38.1)),
+    "a square": (13, "y = Pow(f, two)", (0, 163.84)),
+    "a cube": (13, "y = Pow(f, three)", None),
+    "the smaller of two": (13, "y = Min(f, two)", (-12.8, 2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_range_follows_from_the_range_before(name: str, tmp_path: Path) -> None:
+    opset, nodes, ends = ENDS[name]
+    graph = from_text(BEHIND_A_DQ % (opset, nodes), tmp_path).graph
+    layers, maker = fold(graph), graph.producer("y")
+    assert maker is not None
+    assert output_range(layers.of_node[maker.name], layers) == (ends and pytest.approx(ends))
+
+
 def test_a_convolution_without_a_q_behind_it_is_offered_one(tmp_path: Path) -> None:
     text = HEAD + CASES["Conv"].replace("y = Conv", "c = Conv").replace(" }", " y = Relu (c) }")
     session = Session.open(from_text(text, tmp_path), target("4.0"))

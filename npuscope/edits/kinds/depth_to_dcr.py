@@ -74,11 +74,7 @@ class DepthToDcr(Declared):
         weighted = weighted_layer(graph, layers, reader.name, "reordered", qlinear=False)
         if isinstance(weighted, Refusal):
             return weighted
-        if (
-            weighted.layer.kind not in ("Conv", "ConvTranspose")
-            or weighted.group != 1
-            or "BatchNormalization" in reader.fused
-        ):
+        if weighted.group != 1:
             return Refusal(f"{reader.name} is not a Conv of one group, so its kernels keep their order")
         return _patch(graph, node, weighted, way[1:])
 

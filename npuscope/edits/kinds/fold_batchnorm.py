@@ -77,9 +77,7 @@ class FoldBatchNorm(Declared):
             return layer
         before: Layer | None = layer
         node = layer.core
-        if "BatchNormalization" in layer.fused:
-            node = _fused(graph, layer)
-        elif layer.weight is not None:
+        if layer.weight is not None:
             node = _behind(graph, layer)
         elif layer.inputs:
             first = layer.inputs[0]
@@ -107,14 +105,6 @@ class FoldBatchNorm(Declared):
         if isinstance(between, Refusal):
             return between
         return _unfit(weighted, normalization) or _patch(graph, weighted, normalization, between)
-
-
-def _fused(graph: Graph, layer: Layer) -> Node:
-    """The BatchNormalization between a layer's operator and its Q."""
-    node = layer.core
-    while node.op != "BatchNormalization":
-        node = graph.nodes[graph.consumers[node.output(0)][0]]
-    return node
 
 
 def _behind(graph: Graph, layer: Layer) -> Node:

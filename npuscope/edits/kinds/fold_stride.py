@@ -63,10 +63,6 @@ class FoldStride(Declared):
                 f"{self.layer} has {geometry.in_channels} input channels in {geometry.group} groups; without its "
                 f"stride it would do {math.prod(geometry.stride)} times the work, and only a depthwise Conv gains by it"
             )
-        if "BatchNormalization" in weighted.layer.fused:
-            return Refusal(
-                f"a BatchNormalization is a part of {self.layer}", "fold it into its weights first"
-            )
         path = _path(graph, weighted.layer.core)
         return _folded(weighted, geometry, *path) if path is not None else _pooled(weighted, geometry)
 

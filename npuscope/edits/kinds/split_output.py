@@ -64,10 +64,6 @@ class SplitOutput(Declared):
         weighted = weighted_layer(graph, layers, self.layer)
         if isinstance(weighted, Refusal):
             return weighted
-        if "BatchNormalization" in weighted.layer.fused:
-            return Refusal(
-                f"a BatchNormalization is a part of {self.layer}", "fold it into its weights first"
-            )
         refusal = misfit(
             self.sizes, weighted.out_channels, f"{self.layer} has {weighted.out_channels} output channels"
         )

@@ -64,10 +64,6 @@ class SplitRows(Declared):
             )
         if graph.opset < QDQ_SINCE:
             return Refusal(f"opset {graph.opset} has no Slice with computed ends; {QDQ_SINCE} or later has")
-        if "BatchNormalization" in weighted.layer.fused:
-            return Refusal(
-                f"a BatchNormalization is a part of {self.layer}", "fold it into its weights first"
-            )
         along = RowGeometry.of(weighted, geometry)
         refusal = misfit(self.sizes, along.outputs, f"{self.layer} writes {along.outputs} rows", "rows")
         if refusal is not None:

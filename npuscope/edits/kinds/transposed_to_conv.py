@@ -88,8 +88,6 @@ def phases(weighted: Weighted) -> Phases | Refusal:
         return Refusal(
             f"{name} has strides {strides[0]} and {strides[-1]}, or a dilation; one stride above 1 is taken"
         )
-    if "BatchNormalization" in weighted.layer.fused:
-        return Refusal(f"a BatchNormalization is a part of {name}", "fold it into its weights first")
     stride, kernel = strides[0], weighted.values.shape[2:]
     begin = _begin(weighted, source, result, stride)
     first, taps, pads = [], [], []

@@ -10,10 +10,11 @@ from npuscope.edits.edit import Patch
 from npuscope.edits.toolkit.channel_region import AddedChannels, Region
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with, set_axis
 from npuscope.edits.toolkit.rewiring import rewired, substituted
+from npuscope.edits.toolkit.shared_grids import dequantize_before
 from npuscope.edits.toolkit.sizes import bounded
 from npuscope.edits.toolkit.weighted import Weighted
 from npuscope.model.graph import Graph, Node
-from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Operand, is_qdq, is_transparent
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Operand, is_qdq
 from npuscope.model.moved import dequantize_of
 from npuscope.model.tensors import Array, TensorType
 
@@ -156,17 +157,10 @@ def padded_operand(draft: Draft, operand: Operand, values: Array, axes: Mapping[
 
 def grid_before(graph: Graph, tensor: str) -> Grid | None:
     """The grid a float tensor's values lie on: of the DQ that writes it, or of one before operators that only move."""
-    node = graph.producer(tensor)
-    for _ in range(16):
-        if node is None:
-            return None
-        if is_qdq(node) and node.op == DEQUANTIZE:
-            scale = graph.value(node.input(1), 1)
-            return grid_of(graph, node) if scale is not None else None
-        if not is_transparent(node):
-            return None
-        node = graph.producer(node.input(0))
-    return None
+    node = dequantize_before(graph, tensor)
+    if node is None or graph.value(node.input(1), 1) is None:
+        return None
+    return grid_of(graph, node)
 
 
 def pad_in_front(draft: Draft, weighted: Weighted, extra: int) -> Patch:
