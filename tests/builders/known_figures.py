@@ -9,16 +9,20 @@ from itertools import groupby
 from math import fsum
 
 from builders.seen_figures import agrees
+from npuscope.edits.edit import Refusal
 from npuscope.machine.catalogue import PROFILES, TOOLCHAINS
-from npuscope.machine.machine import target
+from npuscope.machine.machine import Target, target
 from npuscope.machine.what_if import Options, with_options
 from npuscope.model.inspection.blocks import blocks
-from npuscope.neural_art.mapping.facts import geometry, input_zero_point
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import awaits_zero_point, geometry, input_zero_point
+from npuscope.neural_art.mapping.tiling import choose, work
 from npuscope.neural_art.price.advice import advice
 from npuscope.neural_art.price.bounds import bounds
 from npuscope.planning.outcome import outcome
 from npuscope.planning.plan import Plan
 from npuscope.planning.ranked_fixes import propose_edits
+from npuscope.planning.whole_model import whole_model_edits
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.widgets.lists.block_rows import BlockRows
@@ -83,12 +87,20 @@ class Known:
             self.shares.append(fsum(map(snapshot.share, reports)))
         for report in snapshot.layers:
             conv, cost = geometry(report.layer), report.cost
+            self.add_calibrated(report.layer, snapshot.target)
             if conv is not None and report.layer.quantized and cost is not None and cost.compute_cycles:
                 told = advice(conv, input_zero_point(report.layer), cost, snapshot.target, report.line)
                 fewer = [*(one.cycles for one in told.better), *([told.best] if told.best else [])]
                 self.shares += [1 - cycles / cost.compute_cycles for cycles in fewer]
         for pool in snapshot.memory.pools:
             self.shares.append(pool.used / pool.size if pool.size else 0.0)
+
+    def add_calibrated(self, layer: Layer, on: Target) -> None:
+        """What a layer of a float model computes in where calibration sets its zero point to 0."""
+        conv = geometry(layer)
+        best = choose(conv, "8x8", on) if conv is not None and awaits_zero_point(layer) else None
+        if conv is not None and best is not None:
+            self.cycles.append(work(best, conv).cycles)
 
     def add_time(self, milliseconds: float, start: float) -> None:
         """A time, its set-up, and what is left without it."""
@@ -120,11 +132,20 @@ class Known:
     def add_fixes(self, session: Session, snapshot: Snapshot, layer: str) -> None:
         """The ledger with each fix of a layer made."""
         for fix in propose_edits(session, snapshot, layer):
+            for report in fix.layers:
+                self.add_calibrated(report.layer, session.target)
             made = outcome(session, snapshot, fix)
             if made is not None:
                 self.add_change(made.model_before, made.model)
                 self.ms.append(made.milliseconds)
                 self.cycles.append(made.cycles or 0)
+
+    def add_model_fixes(self, session: Session, snapshot: Snapshot) -> None:
+        """The model with each edit of all of it made."""
+        for edit in whole_model_edits(session):
+            made = session.edit(edit)
+            if not isinstance(made, Refusal):
+                self.add_change(snapshot.ledger.milliseconds, analyse(made, snapshot).ledger.milliseconds)
 
     def strange(self, text: str) -> Iterator[str]:
         """The figures in a text that are none of these, with their lines; of a kind of which none is known all may be."""

@@ -29,8 +29,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         yield Finding(
             "N901",
             Severity.ADVICE,
-            f"calibration sets the input's zero point: {thousands(after)} cycles ({lost}) with 0 or -128, {thousands(before)} with "
-            "any other",
+            f"calibration sets the input's zero point: {possible} compute cycles ({lost}) with 0 or -128, {taken} with any other",
             "Any other must be subtracted (FSUB), which widens features to 16 bits: 16x8 mode, one weight a cycle.",
             "quantize symmetrically (quantize --symmetric): every zero point is 0 then",
             None,

@@ -5,14 +5,19 @@ tests/test_one_truth.py holds those of layers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import onnx
 import pytest
 from builders import computed_once
 from builders.known_figures import DECIBELS, FIGURE, SHARE, Known
+from builders.models import SAMPLES
 from builders.networks.float_networks import NETWORKS
+from builders.networks.yolo_like import yolo_like
+from builders.tflite.mobile import thermal
 
 from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.edits.kinds.split_input import SplitInput
@@ -25,7 +30,7 @@ from npuscope.numbers.quantize import Settings, quantize
 from npuscope.numbers.verify_models import samples_for_both
 from npuscope.numbers.verify_regions import verify_local
 from npuscope.planning.history import opened
-from npuscope.tui.screens.measured import SAMPLES
+from npuscope.tui.screens.measured import SAMPLES as MEASURED
 from npuscope.widgets.text.figures import percent
 
 SCREENS: dict[str, tuple[str, ...]] = {
@@ -86,6 +91,60 @@ async def test_every_figure_on_every_screen_is_of_the_ledger(
     assert f"{percent(off)} % of the time" in texts["reasons"]
 
 
+def yolo() -> bytes:
+    with TemporaryDirectory() as folder:
+        return yolo_like(Path(folder) / "yolo.onnx").read_bytes()
+
+
+OTHERS: tuple[tuple[str, Callable[[], bytes]], ...] = (
+    ("attention.onnx", (SAMPLES / "attention_block_int8.onnx").read_bytes),
+    ("convnet.onnx", (SAMPLES / "convnet_qoperator.onnx").read_bytes),
+    ("mobilenet.onnx", (SAMPLES / "mobilenet_mini_int8.onnx").read_bytes),
+    ("as_int8.onnx", (SAMPLES / "denoiser_lstm_float.onnx").read_bytes),
+    ("float.onnx", lambda: NETWORKS["squeezed"]().SerializeToString()),
+    ("thermal.tflite", thermal),
+    ("yolo.onnx", yolo),
+)
+"""Small models of every kind: QDQ, QLinear, float, float as if quantized, TFLite; one has a tail for the CPU."""
+
+UNEDITED = tuple(name for name in SCREENS if name not in ("history", "before, after", "main"))
+
+
+@pytest.mark.parametrize("number", range(len(OTHERS)), ids=[name for name, _ in OTHERS])
+async def test_every_figure_of_other_models_is_of_their_ledger(
+    number: int, tmp_path: Path, explore: Any, settle: Any
+) -> None:
+    """Each on a few of the screens, so that together they are walked over all."""
+    name, made = OTHERS[number]
+    (tmp_path / name).write_bytes(made())
+    texts, known = dict[str, str](), Known()
+    async with explore(tmp_path / name, size=(120, 40)) as pilot:
+        app = pilot.app
+        if name.startswith("as_int8"):
+            await pilot.press("I")
+            await settle(pilot)
+        slowest = max(app.snapshot.layers, key=lambda report: (report.off_npu, report.line.milliseconds))
+        for which in ("main", "fixes", *UNEDITED[number % 3 :: 3]):
+            app.main.graph_tree.go_to_layer(slowest.name)
+            await settle(pilot)
+            for key in SCREENS[which]:
+                await pilot.press(key)
+                await settle(pilot)
+            texts[which] = shown(app.screen)
+            while app.screen is not app.main:
+                await pilot.press("escape")
+                await settle(pilot)
+        known.add_model(app.snapshot)
+        known.add_shares(app.snapshot)
+        known.add_fixes(app.session, app.snapshot, slowest.name)
+        if "model fixes" in texts:
+            known.add_model_fixes(app.session, app.snapshot)
+        if {"memory", "toolchain"} & texts.keys():
+            known.add_targets(app.session)
+    assert {which: found for which, text in texts.items() if (found := list(known.strange(text)))} == {}
+    assert FIGURE.search(texts["main"])
+
+
 async def test_every_ratio_on_every_screen_is_of_a_comparison(
     tmp_path: Path, explore: Any, settle: Any
 ) -> None:
@@ -102,7 +161,7 @@ async def test_every_ratio_on_every_screen_is_of_a_comparison(
         await settle(pilot)
         texts["accuracy"] = shown(app.screen)
         pair = load(places[0]), app.session.source
-        lossy = layer_accuracy(*pair, samples_for_both(*pair, SAMPLES))
+        lossy = layer_accuracy(*pair, samples_for_both(*pair, MEASURED))
         for layer in lossy.layers:
             known.decibels += [layer.sqnr_db or 0.0, layer.own_sqnr_db or 0.0]
         await pilot.press("escape")
