@@ -34,7 +34,7 @@ from npuscope.neural_art.schedule.step_graph import StepGraph, Stretch, ascendin
 from npuscope.npu.verdict import Placement
 
 BEGINNING = (-1, 0, 0)
-"""Of the stretch that begins with all that waits for nothing."""
+"""Of the stretch that begins with all that waits for nothing; -1 also begins one behind what was taken over."""
 
 PATIENCE = 48
 """Ready steps that are tried for an epoch before it is closed; a wide graph has thousands."""
@@ -87,13 +87,11 @@ class _Packing:
         """What each stretch so far depends on."""
         self.sorted = True
         """No step had to go before one that it reads: the whole is a sequence of stretches."""
-        self.followed = False
-        """Part of it was taken over from another state of the model."""
         self.replay: Replay | None = None
         number, change = len(graph.runs), graph.change
         graph.runs.append(self.run)
-        if change is not None and number < len(change.runs):
-            self.replay = Replay(change, change.runs[number], self.rank)
+        if change is not None:  # where nothing forked before, one run stands for all orders
+            self.replay = Replay(change, change.runs[min(number, len(change.runs) - 1)], self.rank)
 
     def pack(self) -> list[list[int]]:
         self.run.begun += [i for i in self.order if self.waiting[i] == 0]
@@ -126,7 +124,7 @@ class _Packing:
             for i in taken:
                 for reader in self.release(i):
                     self.enqueue(reader)
-        if self.sorted and not self.followed:
+        if self.sorted:
             last = self.passed[self.stretch[2] :] if self.stretch is not None else ()
             self.graph.packings.append(((*self.sequence, self.ranked(last)), self.run))
         if self.sorted and not self.apart and self.run.noted:
@@ -142,6 +140,7 @@ class _Packing:
         begin, end = run.moments[found[0]], run.moments[found[1]]
         passed = placed(run.passed[begin.passed : end.passed], place)
         begun = placed(run.begun[begin.begun : end.begun], place)
+        ready = [*placed(begin.key[0], place), *self.software]
         free = list[int]()
         for i in passed:
             for reader in self.readers[i]:
@@ -153,6 +152,9 @@ class _Packing:
                 for reader in self.readers[i]:
                     waiting[reader] += 1
             return False
+        if self.stretch is not None:  # it ends with several that can go on
+            self.sequence.append(self.ranked([*self.passed[self.stretch[2] :], *ready]))
+        self.sequence.append(self.ranked([*ready, *begun]))
         for i in passed:
             self.done[i] = True
         self.left -= len(passed)
@@ -162,7 +164,7 @@ class _Packing:
         self.run.took_over(run, *found, place)
         self.ready = sorted([self.rank[place[i]] for i in end.key[0]])
         self.software = placed(end.key[1], place)
-        self.stretch, self.followed = None, True
+        self.stretch = (BEGINNING[0], len(self.epochs), len(self.passed))
         return True
 
     def skip(self) -> bool:
