@@ -241,16 +241,18 @@ class Graph:
         written = list(chain.from_iterable([node.outputs for node in self.nodes]))
         if len(written) - written.count("") != len(self.producers):
             return False  # of several that write one tensor only the last one is live
-        needed = set(self.outputs)
+        needed, unnamed, others = set(self.outputs), "" in written, CONTROL_FLOW | SIZES
         for node in reversed(self.nodes):
             if needed.isdisjoint(node.outputs):
                 return False
-            if node.op in CONTROL_FLOW:
-                needed |= _outer_reads(node)
-            elif node.op in SIZES and node.standard and self.is_fixed(node):
-                continue
+            if node.op in others:
+                if node.op in CONTROL_FLOW:
+                    needed |= _outer_reads(node)
+                elif node.standard and self.is_fixed(node):
+                    continue
             needed.update(node.inputs)
-            needed.discard("")
+            if unnamed:
+                needed.discard("")
         return True
 
     def outer_reads(self, node: Node) -> frozenset[str]:

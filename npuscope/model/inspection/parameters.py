@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from npuscope.model.graph import Graph
+from npuscope.model.graph import CONTROL_FLOW, Graph
 from npuscope.model.layer import BORDER_OPS, is_qdq, quantization_inputs
 
 
@@ -16,5 +16,14 @@ def parameters(graph: Graph) -> int:
                 scales.update(node.inputs[1:])
         elif op[:1] == "Q":
             scales.update([node.input(i) for i in quantization_inputs(node)])
-    read = set().union(*[node.inputs for node in graph.nodes]) - scales | graph.output_set
-    return sum([constant.size for name, constant in graph.constants.items() if name in read])
+    # What only bodies of control flow read does not count: where there are none, all readers are known already.
+    plain = CONTROL_FLOW.isdisjoint([node.op for node in graph.nodes])
+    read = graph.consumers if plain else set().union(*[node.inputs for node in graph.nodes])
+    results = graph.output_set
+    return sum(
+        [
+            constant.size
+            for name, constant in graph.constants.items()
+            if (name in read and name not in scales) or name in results
+        ]
+    )

@@ -161,11 +161,12 @@ def lowered(
     known = before.entries if before is not None and holds else {}
     lowering, log, tables = _recording(layers, target)
     recorded = [table.recorded for table in tables]
+    answers = [values.get for values in recorded]
     made: list[Step] = []
     for item in order:
         name = item.layer.name
         entry = known.get(name)
-        if entry is not None and entry.item == item and _answered_alike(entry, recorded):
+        if entry is not None and entry.item == item and _answered_alike(entry, answers):
             for number, key, value in entry.noted:
                 recorded[number][key] = value  # type: ignore[index]
             list.extend(lowering.steps, entry.steps)
@@ -201,9 +202,9 @@ def _recording(layers: Layers, target: Target) -> tuple[Lowering, _Log, list[_Ta
     return lowering, log, [*tables, graph.writers, graph.readers, graph.by_name]
 
 
-def _answered_alike(entry: Entry, recorded: Sequence[Mapping[str, Any]]) -> bool:
+def _answered_alike(entry: Entry, answers: Sequence[Callable[[str, Any], Any]]) -> bool:
     for number, key, value in entry.asked:
-        now = recorded[number].get(key, _ABSENT)
+        now = answers[number](key, _ABSENT)
         if now is not value and now != value:
             return False
     return True

@@ -259,8 +259,19 @@ class Readers:
         """Layers that each one reads from."""
         self._readers: list[list[int]] = [[] for _ in placed]
         for i, item in enumerate(placed):
+            taken = _taken(item.layer)
+            if len(taken) == 1:  # as it mostly is
+                index = writer.get(taken[0][0])
+                if index is None:
+                    index = writer.get(taken[0][1])
+                if index is None or index == i:
+                    self._waiting.append(0)
+                else:
+                    self._readers[index].append(i)
+                    self._waiting.append(1)
+                continue
             sources: set[int] = set()
-            for tensor, seen in _taken(item.layer):
+            for tensor, seen in taken:
                 writer_index = writer.get(tensor)
                 if writer_index is None:
                     writer_index = writer.get(seen)

@@ -77,8 +77,7 @@ class _Dataflow:
     def run(self) -> Dataflow:
         self.size_inputs()
         flows = tuple(
-            (*(flow for move in epoch.moves for flow in self.flows(move)), *self.iterations(epoch))
-            for epoch in self.epochs
+            (*[self.flow(move) for move in epoch.moves], *self.iterations(epoch)) for epoch in self.epochs
         )
         return Dataflow(flows, tuple(self.buffers(flows)))
 
@@ -93,28 +92,25 @@ class _Dataflow:
                 continue
             self.size[name] = min(self.size.get(name, 0), operand_bytes(stored))
 
-    def flows(self, move: Move) -> Iterator[Flow]:
-        size = self.size.get(move.tensor, move.size)
-        self.size.setdefault(move.tensor, size)
+    def flow(self, move: Move) -> Flow:
+        size = self.size.setdefault(move.tensor, move.size)
         cost = self.costs.get(move.layer)
         tiling = cost.tiling if cost is not None else None
         layer = self.layers.by_name.get(move.layer)
         run = 1 if move.apart else 0
         if tiling is None or layer is None or move.op in ("Identity", "Reshape", "Sub"):
-            yield Flow(move.buffer, size, run, move.write)
-            return
+            return Flow(move.buffer, size, run, move.write)
         if move.layer not in self.geometry:
             self.geometry[move.layer] = convolution_with_pad(layer, self.layers, self.target)
         conv = self.geometry[move.layer]
         if conv is None:
-            yield Flow(move.buffer, size, run, move.write)
-        elif move.write:
-            yield Flow(move.buffer, size, run_out(tiling, conv), True)
-        elif move.lead and "#sum" not in move.tensor:
+            return Flow(move.buffer, size, run, move.write)
+        if move.write:
+            return Flow(move.buffer, size, run_out(tiling, conv), True)
+        if move.lead and "#sum" not in move.tensor:
             times = (1 if tiling.stationary else tiling.passes) * len(tiling.parts or (1,)) * move.share
-            yield Flow(move.buffer, round(size * times), run_in(tiling, conv), False)
-        else:
-            yield Flow(move.buffer, size, 0, False)
+            return Flow(move.buffer, round(size * times), run_in(tiling, conv), False)
+        return Flow(move.buffer, size, 0, False)
 
     def iterations(self, epoch: Epoch) -> Iterator[Flow]:
         """What convolutions leave in memory from one accumulation iteration to the next."""

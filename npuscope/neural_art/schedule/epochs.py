@@ -92,12 +92,7 @@ def _lowered(order: Iterable[Placed], layers: Layers, machine: Target) -> list[S
 def _epochs(graph: StepGraph, packing: Sequence[Sequence[int]]) -> tuple[Epoch, ...]:
     made = graph.steps
     packed = [[made[i] for i in taken] for taken in packing]
-    needed_by: dict[str, str] = {}
-    """Tensor -> the first layer that reads it: a copy of an input belongs to it."""
-    for step in made:
-        for read in step.reads:
-            if step.layer:
-                needed_by.setdefault(read.tensor, step.layer)
+    needed_by = {} if all(step.layer for step in made) else _needed_by(made)
     known = [graph.change.known(taken) if graph.change is not None else None for taken in packing]
     moved = moves(made, packed, [epoch.moves if epoch is not None else None for epoch in known])
     epochs = []
@@ -109,6 +104,16 @@ def _epochs(graph: StepGraph, packing: Sequence[Sequence[int]]) -> tuple[Epoch, 
         epochs.append(epoch)
     graph.described = {tuple(taken): epoch for taken, epoch in zip(packing, epochs, strict=True)}
     return tuple(epochs)
+
+
+def _needed_by(steps: Sequence[Step]) -> dict[str, str]:
+    """Tensor -> the first layer that reads it: a copy of an input belongs to it."""
+    needed_by: dict[str, str] = {}
+    for step in steps:
+        for read in step.reads:
+            if step.layer:
+                needed_by.setdefault(read.tensor, step.layer)
+    return needed_by
 
 
 def _epoch(index: int, taken: Sequence[Step], moved: tuple[Move, ...], needed_by: Mapping[str, str]) -> Epoch:

@@ -77,7 +77,7 @@ class Demand(NamedTuple):
     @property
     def leader(self) -> str:
         """The layer that uses most of it."""
-        return max(self.users, key=lambda name: self.users[name], default="")
+        return max(self.users, key=self.users.__getitem__, default="")
 
 
 _SECONDS = attrgetter("seconds")
@@ -230,8 +230,8 @@ class _Pricing:
         pool, width = load.pool, load.pool.byte_width
         mover: dict[str, str] = {}
         for move in epoch.moves:
-            if move.layer:
-                mover.setdefault(move.buffer, move.layer)
+            if move.layer and move.buffer not in mover:
+                mover[move.buffer] = move.layer
         access_rate, byte_rate = self.rates[pool.name]
         users: dict[str, float] = {}
         accesses = [0.0, 0.0]
@@ -330,13 +330,13 @@ class _Pricing:
 
 def _owner(epoch: Epoch) -> str:
     """The layer an epoch is named after, or that needs what is inserted."""
-    return next(iter((*epoch.layers, *(item.layer for item in epoch.inserted))), "")
+    return next(iter((*epoch.layers, *[item.layer for item in epoch.inserted])), "")
 
 
 def _parts(epoch: Epoch, binding: Demand, starts: Mapping[str, float], cycles: int) -> tuple[Part, ...]:
     """What each layer of an epoch is charged: shares of one whole, so that nothing is lost or counted twice."""
     total = sum(binding.users.values())
-    names = dict.fromkeys((*epoch.layers, *(item.layer for item in epoch.inserted), *binding.users, *starts))
+    names = dict.fromkeys((*epoch.layers, *[item.layer for item in epoch.inserted], *binding.users, *starts))
     parts = []
     for name in names:
         part = binding.users.get(name, 0.0) / total if total else float(name == binding.leader)

@@ -33,11 +33,15 @@ class _Moves:
         self.readers: dict[str, list[Step]] = {}
         self.part_of: dict[str, str] = {}
         """Tensor -> the one it is a part of."""
+        readers = self.readers
         for step in steps:
             for tensor in step.writes:
                 self.writer.setdefault(tensor, step)
-            for read in step.reads:
-                self.readers.setdefault(read.tensor, []).append(step)
+            for tensor, _, _ in step.reads:
+                if tensor in readers:
+                    readers[tensor].append(step)
+                else:
+                    readers[tensor] = [step]
         for step in steps:
             if step.renames:
                 self.parts(step)
@@ -80,10 +84,10 @@ class _Moves:
         if step.renames:
             return
         epoch = self.epoch
-        for read in step.reads:
-            writer = self.writer.get(read.tensor)
+        for tensor, _, _ in step.reads:
+            writer = self.writer.get(tensor)
             if writer is None or epoch.get(id(writer)) != k:
-                yield self.move(read.tensor, False, step, writer)
+                yield self.move(tensor, False, step, writer)
         for tensor in step.writes:
             for reader in self.readers.get(tensor, (None,)):
                 if reader is None or epoch.get(id(reader)) != k:

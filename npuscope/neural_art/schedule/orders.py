@@ -38,20 +38,23 @@ def orders(graph: StepGraph) -> Iterator[Sequence[int]]:
 def by_levels(graph: StepGraph, last_first: bool) -> list[int]:
     """Breadth first from the inputs. A convolution on several CAs is a chain of as many operators, each a level."""
     steps, readers, left = graph.steps, graph.readers, list(graph.waiting)
-    levels = [[i for i, count in enumerate(left) if count == 0]]
+    levels = {0: [i for i, count in enumerate(left) if count == 0]}
     order: list[int] = []
     depth = 0
-    while depth < len(levels):
-        for i in levels[depth]:
-            order.append(i)
-            later = depth + max(steps[i].conv, 1)
-            for reader in reversed(readers[i]) if last_first else readers[i]:
-                left[reader] -= 1
-                if left[reader] == 0:
-                    while len(levels) <= later:
-                        levels.append([])
-                    levels[later].append(reader)
+    while levels:
+        level = levels.pop(depth, ())
         depth += 1
+        order += level
+        for i in level:
+            behind = readers[i]
+            for reader in reversed(behind) if last_first and len(behind) > 1 else behind:
+                count = left[reader] = left[reader] - 1
+                if count == 0:
+                    later = depth if (conv := steps[i].conv) < 2 else depth + conv - 1
+                    if later in levels:
+                        levels[later].append(reader)
+                    else:
+                        levels[later] = [reader]
     if len(order) < len(steps):  # a cycle: what is left comes in the order given
         taken = set(order)
         order += [i for i in range(len(steps)) if i not in taken]

@@ -50,16 +50,17 @@ class StepGraph:
         """Step -> stream engines for operands that no step makes."""
         self.waiting: list[int] = []
         """Step -> number of operands whose writers have not run."""
+        writer, readers = self.writer, self.readers
         for i, step in enumerate(steps):
             sources = []
             outside = step.extra_streams
-            for read in step.reads:
-                index = self.writer.get(read.tensor)
+            for tensor, chained, streams in step.reads:
+                index = writer.get(tensor)
                 if index is None or index == i:
-                    outside += read.streams
+                    outside += streams
                     continue
-                sources.append((index, read.chained, read.streams))
-                self.readers[index].append(i)
+                sources.append((index, chained, streams))
+                readers[index].append(i)
             self.sources.append(sources)
             self.fetched.append(outside)
             self.waiting.append(len(sources))

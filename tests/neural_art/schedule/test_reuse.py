@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import onnx
 import pytest
 from builders.networks.drawn_networks import networks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.models import qdq_chain
 from npuscope.edits.edit import Edit
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.machine.build import Build
@@ -20,6 +23,7 @@ from npuscope.neural_art.lowering.journal import lowered
 from npuscope.neural_art.lowering.lower import Placed, in_order
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.epochs import steps
+from npuscope.neural_art.schedule.scheduler import _Packing
 from npuscope.planning.history import remade
 from npuscope.services.analyses import Analyses
 from npuscope.services.fix_hints import fix_hints
@@ -50,6 +54,12 @@ def alike(one: Snapshot, other: Snapshot) -> None:
         assert kept.layer is anew.layer
         assert (kept.placement, kept.causes, kept.findings) == (anew.placement, anew.causes, anew.findings)
         assert (kept.cost, kept.epoch, kept.line) == (anew.cost, anew.epoch, anew.line)
+
+
+def packings(snapshot: Snapshot) -> list[list[list[int]]]:
+    """Of all orders, whichever is the fastest."""
+    assert snapshot.reuse is not None and snapshot.reuse.graph is not None
+    return snapshot.reuse.graph.packed
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -85,7 +95,8 @@ def test_an_analysis_that_reuses_equals_one_that_does_not(
         known, previous = analyses.known(session, snapshot), snapshot
         snapshot = analyse(session, snapshot)
         assert snapshot.reuse is not None
-        alike(snapshot, analyse(session))
+        alike(snapshot, anew := analyse(session, keep=True))
+        assert packings(snapshot) == packings(anew)
         if known is not None:
             alike(known, snapshot)
             assert (known.changed, known.before) == (snapshot.changed, snapshot.before)
@@ -134,3 +145,24 @@ def test_a_layer_that_nothing_changed_for_is_not_lowered_again(
     assert [one is other for one, other in zip(again, first, strict=True) if id(other) in taken_over].count(
         False
     ) == 0
+
+
+def test_what_lies_before_a_split_is_packed_in_no_order_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing forks in the chain: one order was packed. The split forks, so that there are several."""
+    session = Session.open(load(qdq_chain(tmp_path / "chain.onnx", 90)), target_of(Build()))
+    before = analyse(session, keep=True)
+    assert len(before.reuse.graph.runs) == 1  # type: ignore[union-attr]
+    tried: list[int] = []
+    epoch = _Packing.epoch
+    monkeypatch.setattr(
+        _Packing, "epoch", lambda packing: tried.append(len(packing.passed)) or epoch(packing)
+    )
+    last = [report.name for report in before.layers if report.layer.kind == "Conv"][-2]
+    edited = session.edit(SplitOutput(last, (8, 8)))
+    assert isinstance(edited, Session)
+    after = analyse(edited, before)
+    assert len(after.reuse.graph.runs) > 1  # type: ignore[union-attr]
+    assert min(tried) > len(after.reuse.graph.steps) / 2  # type: ignore[union-attr]
+    assert packings(after) == packings(analyse(edited, keep=True))
