@@ -12,6 +12,7 @@ from jsonschema.exceptions import best_match
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 
+from npuscope import garbage
 from npuscope.cli import console
 from npuscope.model import budget
 from npuscope.planning import planner
@@ -39,7 +40,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     """Modules, cases and the tests themselves stay to the end: no garbage is looked for among them."""
-    gc.freeze()
+    garbage.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

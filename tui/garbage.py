@@ -10,6 +10,8 @@ from typing import Any
 
 from textual.app import App
 
+from npuscope.garbage import freeze
+
 PAUSE = 1.0
 """Seconds from the start until garbage is collected, and from one look whether a model is being opened to the next."""
 
@@ -71,5 +73,5 @@ def go_on_after(app: App[Any], opening: Callable[[], bool]) -> None:
 
 def go_on() -> None:
     """Collect from now on what is made from now on."""
-    gc.freeze()
+    freeze()
     gc.enable()
