@@ -80,3 +80,26 @@ def test_arguments_that_cannot_be_used(
 ) -> None:
     status, out, err = run(capsys, "channels", *arguments)
     assert (status, out, err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--kernel", "3x3x3", "--map", 14, "--out", 64], "3x3x3"),
+        (["--kernel", 3, "--map", 14, "--out", 64, "--pad", "1x1x1"], "is neither 'same' nor a number of rows and columns"),
+        (["--kernel", 3, "--map", 14, "--out", 64, "--pad", "all"], "all"),
+    ],
+)  # fmt: skip
+def test_sizes_that_are_none(capsys: pytest.CaptureFixture[str], arguments: list[object], words: str) -> None:
+    status, out, err = run(capsys, "channels", *arguments)
+    assert (status, out) == (2, "") and words in err
+
+
+def test_a_layer_is_named_with_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(
+        capsys, "channels", "--kernel", 3, "--map", 14, "--out", 64, "--stride", 2, "--dilation", 2, "--range", "1:9"
+    )  # fmt: skip
+    assert status == 0 and "3x3 Conv on 14x14, ? to 64 channels, stride 2x2, dilation 2x2" in out
+    assert "all 9 counts run on the NPU" in out or "counts do not run on the NPU" in out
+    status, out, _ = run(capsys, "channels", "--op", "gemm", "--map", 1, "--out", 64, "--range", "8:16:8")
+    assert status == 0 and "Gemm of 1 row," in out

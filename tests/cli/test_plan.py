@@ -11,8 +11,12 @@ import pytest
 from builders import models
 from builders.command_line import run
 
+from npuscope.edits.kinds.pad_channels import PadChannels
+from npuscope.files.recipe import save
+from npuscope.machine.machine import target
 from npuscope.model.load import load
 from npuscope.numbers.verify_models import verify
+from npuscope.session import Session
 
 
 def software(capsys: pytest.CaptureFixture[str], path: Path) -> list[str]:
@@ -66,6 +70,12 @@ def test_a_plan_as_markdown(capsys: pytest.CaptureFixture[str]) -> None:
         (["--apply", "-o", "/no/such/folder/x.onnx"], "there is no folder"),
         (["--recipe", "/no/such/folder/x.toml"], "there is no folder"),
         (["--report", str(models.SAMPLES.parent / "README.md")], "exists; give another name"),
+        (["--as-int8", "--loss", "30"], "--loss: needs a model that can be run"),
+        (["--as-int8", "--max-ms", "5"], "--max-ms: needs a model that can be run"),
+        (["--reference", "x.onnx"], "--reference: applies to --max-ms"),
+        (["--max-ms", "5", "--loss", "30"], "--max-ms looks for the most dB"),
+        (["--max-ms", "soon"], "'soon' is not a number of milliseconds above 0"),
+        (["--least-db", "many"], "'many' is not a number of dB from 0 to 200"),
     ],
 )
 def test_what_cannot_be_planned_says_why(
@@ -133,3 +143,23 @@ def test_samples_from_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Pat
         np.save(tmp_path / f"{number}.npy", np.zeros(shape, dtype))
     status, out, err = run(capsys, "verify", source.path, source.path, "--inputs", tmp_path, "--json")
     assert (status, err, json.loads(out)["samples"]) == (0, "", 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("r.json", "{"), ("r.csv", "name,op,"), ("r.md", "#"), ("r.html", "<!DOCTYPE html>")]
+)
+def test_a_recipe_is_applied_with_a_report(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, begins: str
+) -> None:
+    recipe, report = tmp_path / "recipe.toml", tmp_path / name
+    session = Session.open(load(models.DENOISER), target("2.1"))
+    outcome = session.edit(PadChannels("Gemm_28", 264))
+    assert isinstance(outcome, Session)
+    save(outcome, recipe)
+    out = tmp_path / "out.onnx"
+    status, _, err = run(
+        capsys, "apply", models.DENOISER, recipe, "-o", out, "--report", report, "--toolchain", "2.1"
+    )
+    assert (status, err) == (0, "") and out.exists()
+    text = report.read_text("utf-8")
+    assert text.startswith(begins) and "Gemm_28" in text

@@ -224,3 +224,23 @@ def test_weights_that_lie_in_another_file_are_taken_in(
     for model, name in ((inline, "inline.onnx"), (outside, "outside.onnx")):
         assert run(capsys, "quantize", model, "--random", "-o", folder / name)[0] == 0
     assert (folder / "outside.onnx").read_bytes() == (folder / "inline.onnx").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--random", "--image-mean", "1,1,1", "--image-std", "1,1,1"], "--image-mean: says how images are prepared; name their folder"),
+        (["--reader", "reader.py", "--inputs", "pictures"], "--reader: already provides the samples"),
+        (["--inputs", "pictures"], "holds images; say how they are prepared"),
+    ],
+)  # fmt: skip
+def test_samples_that_are_named_by_halves(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "one.png").write_bytes(b"\x89PNG")
+    (tmp_path / "reader.py").write_text("")
+    placed = [tmp_path / word if (tmp_path / word).exists() else word for word in arguments]
+    out = tmp_path / "out.onnx"
+    status, _, err = run(capsys, "quantize", small_float(tmp_path / "m.onnx"), "-o", out, *placed)
+    assert status == 2 and words in err and not out.exists()

@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from npuscope.model.errors import ModelError
+from npuscope.model.graph import Node
 from npuscope.model.inspection.attributes import LONGEST, attributes
 from npuscope.model.inspection.bodies import body, body_names
 from npuscope.model.inspection.contents import MOST_VALUES, Contents, contents
@@ -95,11 +96,42 @@ def test_attributes_and_the_defaults_left_out() -> None:
     assert not set(stated) & defaults
 
 
+def test_an_attribute_of_each_type_is_text() -> None:
+    values: dict[str, object] = {
+        "number": 3, "real": 0.25, "word": "é", "numbers": [1, 2], "reals": [0.5, 2.0], "words": ["a", "b"],
+        "tensor": numpy_helper.from_array(np.zeros((2, 3), np.int8)), "scalar": numpy_helper.from_array(np.float32(1)),
+        "graph": helper.make_graph([], "inner", [], []), "kind": helper.make_tensor_type_proto(TensorProto.FLOAT, [1]),
+    }  # fmt: skip
+    proto = helper.make_node("Own", ["x"], ["y"], domain="own", **values)
+    proto.attribute.add(name="taken", ref_attr_name="alpha")
+    shown = {one.name: one.value for one in attributes(Node("n", "Own", "own", ("x",), ("y",), proto), None)}
+    assert shown == {
+        "number": "3", "real": "0.25", "word": "é", "numbers": "1 2", "reals": "0.5 2", "words": "a b",
+        "tensor": "int8 2×3", "scalar": "float32 scalar", "graph": "body", "kind": "type_proto",
+        "taken": "the function's alpha",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("op", "stated", "wanted"),
+    [
+        ("MaxPool", {"kernel_shape": [3, 2]}, {"strides": "1 1", "dilations": "1 1", "pads": "0 0 0 0"}),
+        ("AveragePool", {"kernel_shape": [3], "auto_pad": "SAME_UPPER"}, {"strides": "1", "dilations": "1"}),
+        ("MaxPool", {}, {}),
+        ("Conv", {}, {}),
+        ("NoSuchOperator", {"kernel_shape": [3]}, {}),
+    ],
+)
+def test_windows_that_are_left_out(op: str, stated: dict[str, object], wanted: dict[str, str]) -> None:
+    node = Node("n", op, "", ("x", "w"), ("y",), helper.make_node(op, ["x", "w"], ["y"], **stated))
+    left_out = {one.name: one.value for one in attributes(node, None) if not one.stated}
+    windows = {"kernel_shape", "strides", "dilations", "pads"}
+    assert {name: value for name, value in left_out.items() if name in windows} == wanted
+
+
 def test_a_long_attribute_is_cut_and_a_reference_named() -> None:
     proto = helper.make_node("Conv", ["x"], ["y"], pads=list(range(1000)), auto_pad="x" * 10_000)
     graph = load(SAMPLES / "mobilenet_mini_int8.onnx").graph
-    from npuscope.model.graph import Node
-
     by_name = {e.name: e.value for e in attributes(Node("n", "Conv", "", ("x",), ("y",), proto), graph)}
     assert by_name["pads"].endswith("… (1000)")
     assert len(by_name["auto_pad"]) == LONGEST

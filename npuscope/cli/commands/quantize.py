@@ -126,11 +126,11 @@ def run(options: argparse.Namespace) -> int:
     source, target = open_model(options.model), target_of(build_of(options))
     if options.output:
         check_target(source, Path(options.output), options.force, embeds=True)
-    if options.random:
+    given = given_samples(options, source)
+    if given is None:
         samples, drawn = random_samples(source, options.samples, options.seed), f"random, seed {options.seed}"
     else:
-        samples = given_samples(options, source) or ()
-        drawn = "from a reader" if options.reader else "from files"
+        samples, drawn = given, "from a reader" if options.reader else "from files"
     words = f"{plural(len(samples), 'sample')}, {drawn}"
     nodes = tuple(node.name for node in source.graph.nodes)
     exclude = tuple(known_name("--exclude", name, nodes, "node") for name in options.exclude)
