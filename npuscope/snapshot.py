@@ -323,7 +323,7 @@ def _simulated(
 
     state, target = session.states[-1], session.target
     context = Context(state.graph, state.layers, target)
-    known = _untouched(state.graph, state.layers, previous, target)
+    known = _untouched(state.graph, state.layers, previous, target, worded)
     items: list[Placed] = []
     findings: list[tuple[Finding, ...]] = []
     for layer in state.layers.layers:
@@ -351,15 +351,17 @@ def _simulated(
 
 
 def _untouched(
-    graph: Graph, layers: Layers, previous: Snapshot | None, target: Target
+    graph: Graph, layers: Layers, previous: Snapshot | None, target: Target, worded: bool
 ) -> Mapping[str, LayerReport]:
     """The reports that still hold: those of layers that neither changed nor have a neighbour that did."""
-    from npuscope.neural_art.frontend.formats import style
-    from npuscope.neural_art.vicinity import FAR, touched
+    from npuscope.neural_art.vicinity import FAR, of_the_whole, touched
 
-    if previous is None or previous.target is not target or style(previous.graph) is not style(graph):
+    if previous is None or previous.target is not target:
         return {}
-    changed = touched(layers, previous.graph_order[0])
+    before = previous.graph_order[0]
+    if of_the_whole(previous.graph, before.values(), worded) != of_the_whole(graph, layers.layers, worded):
+        return {}
+    changed = touched(layers, before)
     return {
         name: report
         for name, report in previous.by_name.items()

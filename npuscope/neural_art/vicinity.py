@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
+from npuscope.model.validity.foreign import hindrance
+from npuscope.neural_art.frontend.formats import is_quantized, style
 
 HOPS = 5
 """Layers a rule looks past, at most: a Concat looks through four views for a Transpose."""
 
 FAR = frozenset({"Transpose", "Pad"})
 """Kinds whose kernel depends on where a stream begins, however far that is: they are judged again each time."""
+
+
+def of_the_whole(graph: Graph, layers: Iterable[Layer], worded: bool) -> tuple[object, ...]:
+    """What verdicts ask of the model as a whole, and with `worded` what their words do: all are others where it is."""
+    if not worded:
+        return (style(graph),)
+    quantized = is_quantized(layers)
+    return style(graph), quantized, None if quantized else hindrance(graph)
 
 
 def touched(layers: Layers, before: Mapping[str, Layer]) -> set[str]:

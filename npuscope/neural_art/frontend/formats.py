@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -33,6 +34,17 @@ def style(graph: Graph) -> Style:
     if known is None:
         known = _STYLES[graph] = _style(graph)
     return known
+
+
+def is_quantized(layers: Iterable[Layer]) -> bool:
+    """Some layers have quantized weights and data: the model is one that was quantized."""
+    return any(
+        layer.weight is not None
+        and layer.weight.quant is not None
+        and layer.inputs
+        and layer.inputs[0].quant is not None
+        for layer in layers
+    )
 
 
 def _style(graph: Graph) -> Style:

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from npuscope.model.layers import PASSES_SCALE_ON, Layer, Layers
 from npuscope.model.validity.foreign import hindrance
+from npuscope.neural_art.frontend.formats import is_quantized
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.neural_art.mapping.operators import ON_NPU
@@ -88,14 +89,7 @@ MOST_STEPS = 16
 
 @lru_cache(maxsize=4)
 def _is_quantized(layers: Layers) -> bool:
-    """Some layers have quantized weights and data: the model is one that was quantized."""
-    return any(
-        layer.weight is not None
-        and layer.weight.quant is not None
-        and layer.inputs
-        and layer.inputs[0].quant is not None
-        for layer in layers.layers
-    )
+    return is_quantized(layers.layers)
 
 
 def _hidden(context: Context) -> tuple[str, str] | None:

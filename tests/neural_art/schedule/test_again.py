@@ -7,9 +7,10 @@ from pathlib import Path
 
 import onnx
 import pytest
-from builders.models import SAMPLES
+from builders.models import SAMPLES, from_text
 from onnx import TensorProto, helper
 
+from npuscope.edits.kinds.quantize_layer import QuantizeLayer
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.machine.machine import target
 from npuscope.model.load import load
@@ -38,6 +39,25 @@ def test_a_changed_layer_costs_the_same_as_in_a_model_read_anew(name: str, versi
         assert again.summary == anew.summary
         assert {r.name: r.cost for r in again.layers} == {r.name: r.cost for r in anew.layers}
         return
+
+
+def test_what_is_said_of_a_far_layer_follows_the_whole_model(tmp_path: Path) -> None:
+    """Whether to quantize the model, or this layer as the rest of it, is another question after the first int8 layer."""
+    chain = " ".join(f"t{i + 1} = Tanh(t{i})" for i in range(12))
+    text = f"""<ir_version: 8, opset_import: ["" : 13]>
+    g (float[1,4,6,6] x) => (float[1,4,6,6] y) <float[4,4,1,1] w = {{{", ".join("7" * 16)}}},
+      float s = {{0.1}}, int8 z = {{0}}> {{
+      t0 = Conv(x, w) {chain} v = Softplus(t12)
+      q = QuantizeLinear(v, s, z) y = DequantizeLinear(q, s, z) }}"""
+    session = Session.open(from_text(text, tmp_path), target())
+    before = analyse(session)
+    first, far = before.layers[0].name, before.layers[8].name
+    edited = session.edit(QuantizeLayer(first, (("x", 0.1, 0), ("t0", 0.1, 0))))
+    assert isinstance(edited, Session)
+    again, anew = analyse(edited, before), analyse(edited)
+    assert [r.findings for r in again.layers] == [r.findings for r in anew.layers]
+    assert before.by_name[far].findings != again.by_name[far].findings
+    assert [r.findings for r in analyse(session, again).layers] == [r.findings for r in before.layers]
 
 
 @pytest.mark.parametrize("name", FOUND)
