@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from npuscope.model.brief import Names
 from npuscope.snapshot import Snapshot
-from npuscope.widgets.text.cells import cells, shown
+from npuscope.widgets.text.cells import cells, clip, shown
 
 _layers: WeakKeyDictionary[Snapshot, Names] = WeakKeyDictionary()
 
@@ -37,6 +37,14 @@ def listed(names: Iterable[str], width: int) -> list[str]:
     few = tuple(names)
     among = names_of_few(few)
     return [shown_of(among, name, width) for name in few]
+
+
+def kept_apart(cut: Sequence[str], otherwise: Sequence[str], width: int) -> list[str]:
+    """Texts of one list as they were cut; where some came out alike, the others for them, cut too."""
+    for texts in (cut, [clip(text, width) for text in otherwise]):
+        if len(set(texts)) == len(set(otherwise)):
+            return list(texts)
+    return listed(otherwise, width)
 
 
 @lru_cache(maxsize=64)

@@ -16,10 +16,12 @@ from npuscope.edits.kinds.recentre import Recentre
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.machine.machine import target
+from npuscope.model.brief import BriefNames, Names, brief_names
 from npuscope.model.load import load
 from npuscope.npu.verdict import Placement
 from npuscope.planning.cut import CutTimes, PricedCut, cut
 from npuscope.planning.outcome import Outcome
+from npuscope.planning.plan import Step
 from npuscope.planning.proposals import Preview
 from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.session import Session
@@ -27,6 +29,7 @@ from npuscope.snapshot import Snapshot, analyse
 from npuscope.tui.screens.fixes.screen import FixesScreen
 from npuscope.tui.screens.fixes.text import fix_line
 from npuscope.tui.screens.layers.screen import LayersScreen
+from npuscope.tui.screens.plan.text import step_lines
 from npuscope.tui.screens.split.screen import SplitScreen
 from npuscope.tui.screens.split.text import comparison, exactness_of
 from npuscope.widgets.bars.key_bar import KeyBar
@@ -323,3 +326,18 @@ def test_edits_in_a_list_differ_at_every_width(width: int) -> None:
     fixes = [Preview(edit, Placement.SW_INT, Placement.HW, none, none, none, none, (), ()) for edit in edits]
     seen = [plain(fix_line(fix, edit_names(fixes), width)).partition(" ●")[0] for fix in fixes]
     assert len(set(seen)) == len(edits), seen
+
+
+@pytest.mark.parametrize("width", [26, 30, 44, 60, 100])
+def test_steps_of_a_plan_differ_at_every_width(width: int) -> None:
+    """Cut alone, 'pad inputs of Gemm_28 to 258' and that of Conv2D_79 would both be 'pad inputs of …'."""
+    edits = [PadChannels(layer, 258) for layer in ("Gemm_28", "Conv2D_79", "Conv2D_23")]
+    steps = [
+        Step(edit, edit.layer, edit.exactness, (Placement.SW_INT, Placement.HW), (None, None), 0.1, "")
+        for edit in (*edits, SplitOutput("Conv2D_79", (129, 128)))
+    ]
+    brief = brief_names([step.layer for step in steps])
+    names = BriefNames(brief, Names(brief.values()))
+    rows = [plain(row).partition(" ●")[0] for row in step_lines(steps, (), width, names)]
+    assert len(set(rows)) == len(steps), rows
+    assert not any("~" in row for row in rows), "no number stands for a name"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import ClassVar
 
 from textual import on
@@ -11,7 +12,7 @@ from textual.widget import Widget
 
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.jobs import Job
-from npuscope.model.brief import Names, fitted_text
+from npuscope.model.brief import fitted_text
 from npuscope.npu.figures import plural
 from npuscope.npu.times import change_sign, places_that_add_up
 from npuscope.numbers.differences import OutputDifference
@@ -22,16 +23,28 @@ from npuscope.tui.jobs import run_each, run_job, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.fix_lines import without_layer
 from npuscope.widgets.lists.moves import moved, moves_room
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import clip, left, right, whole
 from npuscope.widgets.text.figures import THIN, added, became, decibels, time_cell
 from npuscope.widgets.text.keys import keyed
-from npuscope.widgets.text.layer_names import names_of_few
+from npuscope.widgets.text.layer_names import kept_apart, names_of_few
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, strong, wrap
 
 _TIME, _LOSS = 11, 8
+
+
+@lru_cache(maxsize=4)
+def _shown_edits(edits: tuple[Edit, ...], width: int) -> list[str]:
+    """What the edits of a list do, each unlike the others."""
+    among = names_of_few(tuple(edit.layer for edit in edits if edit.layer))
+    cut = [clip(fitted_text(edit.describe(), edit.layer, among, width), width) for edit in edits]
+    layer_first = [
+        f"{edit.layer}: {without_layer(edit)}" if edit.layer else edit.describe() for edit in edits
+    ]
+    return kept_apart(cut, layer_first, width)
 
 
 class HistoryScreen(Dialog[Session]):
@@ -129,16 +142,12 @@ class HistoryScreen(Dialog[Session]):
             Span(text + right("time", _TIME) + right("then", _total(width)) + right("at it", _LOSS), "title")
         )
 
-    @property
-    def _among(self) -> Names:
-        return names_of_few(tuple(edit.layer for edit, _ in self.edits if edit.layer))
-
     def _line(self, index: int, width: int) -> Line:
         edit, on_ = self.edits[index]
         room = self._room(width)
         role = "text" if on_ else "faint"
         mark = Span("● " if on_ else "○ ", "accent" if on_ else "faint")
-        name = left(clip(fitted_text(edit.describe(), edit.layer, self._among, room - 1), room - 1), room)
+        name = left(_shown_edits(tuple(one for one, _ in self.edits), room - 1)[index], room)
         start = line(quiet(right(str(index + 1), 2) if index < 99 else " "), mark, Span(name, role))
         step = self.steps.get(edit) if on_ else None
         if step is None:

@@ -13,9 +13,10 @@ from npuscope.planning.accuracy.within import LimitedSteps
 from npuscope.planning.plan import Allowed, Left, Plan, Step
 from npuscope.snapshot import Summary
 from npuscope.tui.screens.split.text import EXACTNESS
+from npuscope.widgets.lists.fix_lines import without_layer
 from npuscope.widgets.text.cells import clip, left, right, whole
 from npuscope.widgets.text.figures import added, became, decibels, time_change
-from npuscope.widgets.text.layer_names import shown_of
+from npuscope.widgets.text.layer_names import kept_apart, shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.text.words import where
 
@@ -55,7 +56,14 @@ def heading(width: int) -> Line:
 def step_lines(steps: Sequence[Step], taken: Collection[int], width: int, names: BriefNames) -> list[Line]:
     """The steps; the times of those taken add up to what they give together, as they are written."""
     places = places_taken(steps, taken)
-    return [_step_line(step, index in taken, places, width, names) for index, step in enumerate(steps)]
+    room = _edit_width(width)
+    cut = [clip(names.text(step.edit.describe(), step.layer, room - 1), room - 1) for step in steps]
+    layer_first = [f"{names.fit(step.layer, room - 1)}: {without_layer(step.edit)}" for step in steps]
+    edits = kept_apart(cut, layer_first, room - 1)
+    return [
+        _step_line(step, edit, index in taken, places, width)
+        for index, (step, edit) in enumerate(zip(steps, edits, strict=True))
+    ]
 
 
 def places_taken(steps: Sequence[Step], taken: Collection[int]) -> int:
@@ -63,20 +71,17 @@ def places_taken(steps: Sequence[Step], taken: Collection[int]) -> int:
     return places_that_add_up([-step.saved_milliseconds for i, step in enumerate(steps) if i in taken])
 
 
-def _step_line(step: Step, taken: bool, places: int, width: int, names: BriefNames) -> Line:
+def _step_line(step: Step, edit: str, taken: bool, places: int, width: int) -> Line:
     """A step: ticked or not, the edit, where its layer runs before and after, what it does to the time."""
     before, after = step.placement
     exact = step.exactness is Exactness.BIT_EXACT
     moved: Line = (where(after), Span(" " * (_where(width) - 5)))
     if before is not after and width >= _WIDE:
         moved = (where(before), quiet(" → "), where(after), Span(" "))
-    room, about = _edit_width(width), "≈" if step.approximate else ""
+    about = "≈" if step.approximate else ""
     return (
         Span("[x] " if taken else "[ ] ", "accent" if taken else "quiet"),
-        Span(
-            left(_words(step.edit, step.layer, names, room - 1), room),
-            "text" if taken else "quiet",
-        ),
+        Span(left(edit, _edit_width(width)), "text" if taken else "quiet"),
         *moved,
         quiet(right(f"{about}{added(-step.saved_milliseconds, places)}", _TIME)),
         Span(

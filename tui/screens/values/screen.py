@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from npuscope.numbers.tensor_values import OnGrid
 
 
+SHORT = 20
+"""Rows of a terminal below which the picture gives way to the list of channels."""
+
+
 class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
     """A tensor at a time: its histogram over the grid, below it every channel."""
 
@@ -35,6 +39,9 @@ class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
     ValuesScreen TabBar { margin: 0 0 1 0; }
     ValuesScreen Page { height: 9; margin: 0 1; }
     ValuesScreen Choices { height: 1fr; min-height: 3; margin: 1 0 0 1; }
+    ValuesScreen.-short TabBar { margin: 0; }
+    ValuesScreen.-short Page { height: 5; }
+    ValuesScreen.-short Choices { margin: 0 0 0 1; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -58,6 +65,7 @@ class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
         self, session: Session, snapshot: Snapshot, report: LayerReport, inputs: str | None = None
     ) -> None:
         super().__init__()
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (SHORT, "-tall")]
         self.session, self.inputs, self._snapshot, self._report = session, inputs, snapshot, report
         self.tensors: tuple[OnGrid, ...] = ()
         self.at = 0
@@ -151,7 +159,9 @@ class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
             lines += [*wrap(line(Span("✗ ", "sw"), self.failed), width, 2), BLANK]
         if self.tensors:
             cursor = self.query_one(Choices).cursor
-            lines += picture(self.tensors[self.at], cursor - 1 if cursor > 0 else None, self.inputs, width)
+            height = 4 if self.size.height >= SHORT else 1
+            chosen = cursor - 1 if cursor > 0 else None
+            lines += picture(self.tensors[self.at], chosen, self.inputs, width, height)
         elif not self.failed:
             lines += wrap(line(quiet("No tensor of this layer is quantized to 8 bits or less.")), width)
         return lines
