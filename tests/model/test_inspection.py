@@ -174,3 +174,35 @@ def test_a_function_can_be_entered(tmp_path: Path) -> None:
     inner = body(call, graph, 0).graph
     assert [node.op for node in inner.nodes] == ["Add"]
     assert inner.type("p").dims == (2, 3), "its parameters have the types it is called with"
+
+
+def test_a_body_can_be_entered(tmp_path: Path) -> None:
+    """It knows its own constants, and the tensors around it by their types."""
+    constant = helper.make_node(
+        "Constant", [], ["one"], value=numpy_helper.from_array(np.ones(3, np.float32))
+    )
+    listed = helper.make_node("Constant", [], ["two"], value_floats=[2.0])
+    then = helper.make_graph(
+        [constant, listed, helper.make_node("Sum", ["a", "one", "two", "w"], ["t"])], "then", [],
+        [helper.make_tensor_value_info("t", TensorProto.FLOAT, [3])],
+        [numpy_helper.from_array(np.zeros(3, np.float32), "w")],
+    )  # fmt: skip
+    other = helper.make_graph(
+        [helper.make_node("Neg", ["a"], ["e"])], "other", [],
+        [helper.make_tensor_value_info("e", TensorProto.FLOAT, [3])],
+    )  # fmt: skip
+    graph = helper.make_graph(
+        [helper.make_node("If", ["c"], ["b"], then_branch=then, else_branch=other)], "g",
+        [helper.make_tensor_value_info("a", TensorProto.FLOAT, [3]), helper.make_tensor_value_info("c", TensorProto.BOOL, [])],
+        [helper.make_tensor_value_info("b", TensorProto.FLOAT, [3])],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), tmp_path / "m.onnx")
+    outer = load(tmp_path / "m.onnx").graph
+    (node,) = outer.nodes
+    assert set(body_names(node, outer)) == {("then", "subgraph", 3), ("other", "subgraph", 1)}
+    insides = {made.name: made for made in (body(node, outer, index) for index in range(2))}
+    inner = insides["then"].graph
+    assert insides["then"].kind == "subgraph" and inner.outputs == ("t",)
+    assert {name for name in ("one", "w") if inner.constant(name) is not None} == {"one", "w"}
+    assert inner.type("a").dims == (3,) and [one.op for one in inner.nodes] == ["Constant", "Constant", "Sum"]
+    assert [one.op for one in insides["other"].graph.nodes] == ["Neg"]

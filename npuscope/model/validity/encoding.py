@@ -9,9 +9,14 @@ from onnx import AttributeProto, GraphProto, ModelProto
 
 
 def has_undecodable_names(model: ModelProto) -> bool:
-    """Any name, operator, domain or metadata in the model, its bodies and functions is not UTF-8."""
+    """Any name, operator, domain or metadata in the model, its bodies and functions is not UTF-8.
+
+    The name of the model's own graph is nowhere shown, and is left as it is.
+    """
     outer = [model.producer_name, model.producer_version, *_metadata(model)]
     outer += [entry.domain for entry in model.opset_import]
+    for function in model.functions:
+        outer += [function.name, function.domain, *function.input, *function.output, *function.attribute]
     if any(isinstance(text, bytes) for text in outer):
         return True
     nodes = [model.graph.node, *(function.node for function in model.functions)]
@@ -28,7 +33,7 @@ def has_undecodable_names(model: ModelProto) -> bool:
                 if isinstance(attribute.name, bytes):
                     return True
                 bodies = _bodies(attribute)
-                if any(isinstance(text, bytes) for body in bodies for text in _of_graph(body)):
+                if any(isinstance(text, bytes) for body in bodies for text in (body.name, *_of_graph(body))):
                     return True
                 nodes += [body.node for body in bodies]
     return False
