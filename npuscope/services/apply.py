@@ -56,9 +56,9 @@ def apply_edits(
     """
     chosen = calibration or Calibration()
     own = chosen.inputs is not None
+    samples: Sequence[Sample] = chosen.read(session) if own else ()  # if only to say that they do not fit
     if session.graph.as_int8 or not any(takes_scales(edit, own) for edit in edits):
         return Applied(apply_all(session, edits, job.reporting(applying)))
-    samples: Sequence[Sample] = chosen.read(session) if own else ()
     try:
         samples = samples or chosen.read(session)
         return Applied(calibrate_all(session, edits, samples, job, own, applying))

@@ -13,7 +13,7 @@ from builders.models import DENOISER, SAMPLES, gemm_qdq
 from onnx import helper
 
 from npuscope.cli.main import main
-from npuscope.edits.edit import Refusal
+from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.machine.machine import target
@@ -66,10 +66,15 @@ def test_scales_are_measured_where_it_runs() -> None:
     assert isinstance(edit, SplitInput) and len(edit.scales) == 2
 
 
-def test_samples_that_were_named_must_be_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "edit",
+    [SplitInput("Gemm_28", (144, 113)), SplitOutput("Gemm_28", (512, 512))],
+    ids=["lossy", "bit-exact"],
+)
+def test_samples_that_were_named_must_be_there(edit: Edit, tmp_path: Path) -> None:
     session = Session.open(load(DENOISER), target())
     with pytest.raises(ModelError, match="no such"):
-        apply_edits(session, [SplitInput("Gemm_28", (144, 113))], Calibration(tmp_path / "none.npz"))
+        apply_edits(session, [edit], Calibration(tmp_path / "none.npz"))
 
 
 def test_a_refusal_comes_back() -> None:
