@@ -101,13 +101,14 @@ class _Room:
     """Address ranges taken so far, and when."""
 
     def __init__(self, count: int) -> None:
-        self.count = 0
         self.overflows: str | None = None
         """The pool that holds what fits nowhere."""
         self.looked = 0
         """Buffers looked at so far, to find room for others: those placed weigh less than those alive at once."""
-        # rows: first epoch, last epoch, first address, address behind the last
-        self.taken = np.zeros((4, count), np.int64)
+        self.rows: list[tuple[int, int, int, int]] = []
+        """Of each: first epoch, last epoch, first address, address behind the last."""
+        self.columns, self.written = np.zeros((4, count), np.int64), 0
+        """The same as an array, as far as it was asked for."""
         self.short: dict[int, Ranges] = {}
         """Epoch -> what buffers of a short life take in it."""
         self.long: list[tuple[Buffer, tuple[int, int]]] = []
@@ -117,7 +118,7 @@ class _Room:
         """Take room for a buffer; its shares of the pools."""
         few = self.few_beside(buffer)
         beside = self.beside(buffer) if few is None else few
-        self.looked += self.count // 16 + (len(beside) if isinstance(beside, list) else beside.shape[1])
+        self.looked += len(self.rows) // 16 + (len(beside) if isinstance(beside, list) else beside.shape[1])
         for space in spaces:
             begin, end = space[0].address, space[-1].address + space[-1].size
             gap = _gap(beside, begin, end, buffer.size)
@@ -129,9 +130,17 @@ class _Room:
         ends = [end for _, end in beside] if isinstance(beside, list) else beside[1].tolist()
         return self.take(buffer, max([last.address + last.size, *ends]), (last,))
 
+    def taken(self) -> Rows:
+        """All that is taken so far, a column for each buffer."""
+        count = len(self.rows)
+        if self.written < count:
+            self.columns[:, self.written : count] = np.array(self.rows[self.written :], np.int64).T
+            self.written = count
+        return self.columns[:, :count]
+
     def beside(self, buffer: Buffer) -> Rows:
         """The ranges taken while a buffer lives, sorted."""
-        taken = self.taken[:, : self.count]
+        taken = self.taken()
         rows = taken[2:, (taken[0] <= buffer.last) & (taken[1] >= buffer.first)]
         return rows[:, rows[0].argsort()]
 
@@ -154,8 +163,7 @@ class _Room:
 
     def take(self, buffer: Buffer, begin: int, space: tuple[PoolSpec, ...]) -> tuple[Share, ...]:
         end = begin + -(-buffer.size // ALIGNMENT) * ALIGNMENT
-        self.taken[:, self.count] = (buffer.first, buffer.last, begin, end)
-        self.count += 1
+        self.rows.append((buffer.first, buffer.last, begin, end))
         taken = (begin, end)
         if buffer.last - buffer.first > SHORT_LIFE:
             self.long.append((buffer, taken))
@@ -169,11 +177,11 @@ class _Room:
 
     def used(self, pool: PoolSpec) -> int:
         """Bytes of a pool that any buffer lies in at any time."""
-        begins, ends = self.taken[2:, : self.count]
+        begins, ends = self.taken()[2:]
         limit = pool.address + pool.size if pool.name != self.overflows else 1 << 62
         inside = (begins < limit) & (ends > pool.address)
         total, covered = 0, pool.address
-        for begin, end in sorted(zip(begins[inside].tolist(), ends[inside].tolist(), strict=True)):
+        for begin, end in sorted(set(zip(begins[inside].tolist(), ends[inside].tolist(), strict=True))):
             begin, end = max(begin, covered), min(end, limit)
             if end > begin:
                 total += end - begin

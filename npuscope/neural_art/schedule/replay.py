@@ -7,7 +7,9 @@ some moment in another state, the epochs are the same up to where a step is anot
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -71,6 +73,16 @@ class Run:
         return other
 
 
+class TakenOver(NamedTuple):
+    """What lies between two moments of a run, as steps of this state."""
+
+    passed: list[int]
+    begun: list[int]
+    epochs: list[list[int]]
+    read: Mapping[int, int]
+    """Step -> operands that it reads from `passed`."""
+
+
 class Change:
     """What another state of a model has in common with this one: the steps that are the same objects."""
 
@@ -87,6 +99,23 @@ class Change:
         self.other = self._other(before, now)
         """Steps before that are gone, or read or are read by others now."""
         self._described, self._steps = before.described, before.steps
+        self._taken_over: dict[tuple[int, int, int], TakenOver] = {}
+        """Several orders mostly follow one run from and to the same moments."""
+
+    def taken_over(self, run: Run, number: int, last: int, readers: Sequence[Sequence[int]]) -> TakenOver:
+        """What a run of the state before did from one of its moments to another; `readers` are those of this state."""
+        key = id(run), number, last
+        known = self._taken_over.get(key)
+        if known is None:
+            begin, end, place = run.moments[number], run.moments[last], self.place
+            passed = placed(run.passed[begin.passed : end.passed], place)
+            known = self._taken_over[key] = TakenOver(
+                passed,
+                placed(run.begun[begin.begun : end.begun], place),
+                [placed(taken, place) for taken in run.epochs[begin.epochs : end.epochs]],
+                Counter(chain.from_iterable([readers[i] for i in passed])),
+            )
+        return known
 
     def known(self, taken: Sequence[int]) -> Epoch | None:
         """The epoch that the same steps had, all of which read and are read by the same ones as then.

@@ -138,20 +138,13 @@ class _Packing:
             return False
         run, place, waiting = replay.run, replay.change.place, self.waiting
         begin, end = run.moments[found[0]], run.moments[found[1]]
-        passed = placed(run.passed[begin.passed : end.passed], place)
-        begun = placed(run.begun[begin.begun : end.begun], place)
+        passed, begun, epochs, read = replay.change.taken_over(run, *found, self.readers)
         ready = [*placed(begin.key[0], place), *self.software]
-        free = list[int]()
-        for i in passed:
-            for reader in self.readers[i]:
-                waiting[reader] -= 1
-                if waiting[reader] == 0:
-                    free.append(reader)
-        if any(self.done[i] for i in passed) or set(free) != set(begun):
-            for i in passed:
-                for reader in self.readers[i]:
-                    waiting[reader] += 1
+        free = {reader for reader, count in read.items() if waiting[reader] == count}
+        if any(map(self.done.__getitem__, passed)) or free != set(begun):
             return False
+        for reader, count in read.items():
+            waiting[reader] -= count
         if self.stretch is not None:  # it ends with several that can go on
             self.sequence.append(self.ranked([*self.passed[self.stretch[2] :], *ready]))
         self.sequence.append(self.ranked([*ready, *begun]))
@@ -159,7 +152,7 @@ class _Packing:
             self.done[i] = True
         self.left -= len(passed)
         self.passed += passed
-        self.epochs += [placed(taken, place) for taken in run.epochs[begin.epochs : end.epochs]]
+        self.epochs += epochs
         self.run.begun += begun
         self.run.took_over(run, *found, place)
         self.ready = sorted([self.rank[place[i]] for i in end.key[0]])
