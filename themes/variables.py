@@ -51,6 +51,9 @@ def variables(
         "block-cursor-background": cursor,
         "block-cursor-foreground": cursor_text,
         "block-cursor-text-style": cursor_style,
+        "block-cursor-blurred-background": cursor,  # the command palette's: its keys go to the line above
+        "block-cursor-blurred-foreground": cursor_text,
+        "block-cursor-blurred-text-style": cursor_style,
     }
 
 

@@ -56,7 +56,7 @@ def by_worth(
         change = made.change if made is not None else -(fix.saved_milliseconds or 0.0)
         kind = worth(fix, made, fix.edit in lose_too_much)
         exact = fix.exactness is Exactness.BIT_EXACT and not fix.after.on_cpu
-        return kind, not exact, 0.0 if kind is Worth.NOTHING else round(change, 6)
+        return kind, not exact, 0.0 if kind is Worth.NOTHING else round(change, 3)
 
     return tuple(sorted(fixes, key=place))
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
+from textual.color import Color
+from textual.command import CommandList
 from textual.theme import BUILTIN_THEMES, Theme
 
 from npuscope.themes import THEMES
@@ -30,3 +35,20 @@ def test_secondary_text_of_another_theme_is_weaker_than_its_text() -> None:
 def test_a_role_that_does_not_exist() -> None:
     with pytest.raises(KeyError):
         style_of("loud", for_other(BUILTIN_THEMES["nord"]))
+
+
+@pytest.mark.parametrize("theme", [theme.name for theme in THEMES])
+async def test_the_palette_has_the_colors_of_the_theme(
+    theme: str, denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        pilot.app.theme = theme
+        await pilot.press("ctrl+p")
+        await settle(pilot)
+        variables = pilot.app.theme_variables
+        found = pilot.app.screen.query_one(CommandList)
+        chosen = found.get_component_styles("option-list--option-highlighted")
+        assert chosen.background == Color.parse(variables["cursor"])
+        assert pilot.app.screen.query_one("#--container").styles.background == Color.parse(
+            variables["surface"]
+        )
