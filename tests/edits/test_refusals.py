@@ -8,10 +8,12 @@ import pytest
 from builders.edit_checks import opened, refused
 from builders.models import from_text
 
-from npuscope.edits.edit import Edit
+from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.kinds.bias_to_add import BiasToAdd
+from npuscope.edits.kinds.clip_range import ClipRange
 from npuscope.edits.kinds.compiler_form import CompilerForm
 from npuscope.edits.kinds.conv_to_gemm import ConvToGemm
+from npuscope.edits.kinds.correct_bias import CorrectBias
 from npuscope.edits.kinds.drop_pair import DropPair
 from npuscope.edits.kinds.equalize import Equalize
 from npuscope.edits.kinds.fix_dimensions import FixDimensions
@@ -21,6 +23,7 @@ from npuscope.edits.kinds.int8_borders import Int8Borders
 from npuscope.edits.kinds.move_quantize import MoveQuantize
 from npuscope.edits.kinds.pool_chain import PoolChain
 from npuscope.edits.kinds.pool_to_conv import PoolToConv
+from npuscope.edits.kinds.recentre import Recentre
 from npuscope.edits.kinds.resize_nearest import ResizeFloor, ResizeNearest
 from npuscope.edits.kinds.same_operator import SameOperator
 from npuscope.edits.kinds.split_output import SplitOutput
@@ -28,6 +31,7 @@ from npuscope.edits.kinds.sub_to_add import SubToAdd
 from npuscope.edits.kinds.swish_to_mul import SwishToMul
 from npuscope.edits.kinds.to_qdq import ToQdq
 from npuscope.edits.kinds.transposed_to_conv import TransposedToConv
+from npuscope.edits.toolkit.sizes import MOST_MADE, bounded, equal_parts
 
 
 def ones(*shape: int, dtype: str = "float", name: str = "w") -> str:
@@ -186,6 +190,35 @@ CASES: dict[str, tuple[int, str, Edit, str]] = {
         17, net(f"{ones(4, 4, 1, 1, dtype='int8')}, float[2] ws = {{1, 2}}, int8[2] wz = {{0, 0}}", "[op] y = QLinearConv(x, s, z, w, ws, wz, s, z)", source="int8[1,4,8,8]", result="int8"),
         SplitOutput("op", (2, 2)), "the scales of the weights of op are computed by the model, or do not fit",
     ),
+    "a tensor that is read on two scales": (
+        17, net(ones(4, 4, 1, 1), "q = QuantizeLinear(x, s, z) f = DequantizeLinear(q, s, z) h = DequantizeLinear(q, t, z) [op] r = Conv(f, w) y = Add(r, h)"),
+        ClipRange("op", -1.0, 1.0), "reads q on another scale",
+    ),
+    "integers that are read": (
+        17, net(ones(4, 4, 1, 1), "q = QuantizeLinear(x, s, z) f = DequantizeLinear(q, s, z) h = Cast <to = 1> (q) [op] r = Conv(f, w) y = Add(r, h)"),
+        ClipRange("op", -1.0, 1.0), "reads the integers of q",
+    ),
+    "a range of nothing": (
+        17, net(ones(4, 4, 1, 1), f"{QDQ} [op] y = Conv(f, w)"), ClipRange("op", 0.0, 0.0), "0 to 0 is not a range for the input of op",
+    ),
+    "a range that is wider": (
+        17, net(ones(4, 4, 1, 1), f"{QDQ} [op] y = Conv(f, w)"), ClipRange("op", -99.0, 99.0), "is not narrower than the present range",
+    ),
+    "a zero point that is slow": (
+        17, net(ones(4, 4, 1, 1), "q = QuantizeLinear(x, s, z5) f = DequantizeLinear(q, s, z5) [op] y = Conv(f, w)"),
+        Recentre("op", 5), "zero point 5 rules out the fast modes as well",
+    ),
+    "values below 0": (
+        17, net(ones(4, 4, 1, 1), "q = QuantizeLinear(x, s, z5) f = DequantizeLinear(q, s, z5) [op] y = Conv(f, w)"),
+        Recentre("op", -128), "zero point -128 cannot represent values below 0",
+    ),
+    "biases for other channels": (
+        17, net(f"{ones(4, 4, 1, 1, dtype='int8')}, {ones(4, dtype='int32', name='b')}, int32 z32 = {{0}}", f"{QDQ} {WEIGHTS} c = DequantizeLinear(b, s, z32) [op] y = Conv(f, v, c)"),
+        CorrectBias("op", (1, 2)), "op has 4 biases, 2 shifts are given",
+    ),
+    "no integer bias": (
+        17, net(f"{ones(4, 4, 1, 1)}, {ones(4, name='b')}", "[op] y = Conv(x, w, b)"), CorrectBias("op", (1, 2)), "op has no constant int32 bias",
+    ),
     "channels last": (
         17, net(ones(4, 4, 1, 1, dtype="int8"), "[op] y = com.microsoft.QLinearConv <channels_last = 1> (x, s, z, w, s, z, s, z)", source="int8[1,8,8,4]", result="int8"),
         SplitOutput("op", (2, 2)), "op has its channels last",
@@ -198,3 +231,23 @@ def test_the_reason_is_given(name: str, tmp_path: Path) -> None:
     opset, body, edit, words = CASES[name]
     source = from_text(f'<ir_version: 8, opset_import: ["" : {opset}, "com.microsoft" : 1]> {body}', tmp_path)
     assert words in refused(opened(source), edit)
+
+
+@pytest.mark.parametrize(
+    ("channels", "parts", "multiple", "words"),
+    [
+        (8, 2, 0, "8 channels cannot be cut"),
+        (8, 9, 1, "8 channels cannot be cut in 9 parts"),
+        (8, 1, 1, "8 channels cannot be cut in 1 parts"),
+        (8, 3, 4, "8 channels cannot be cut in 3 parts"),
+    ],
+)
+def test_parts_that_cannot_be_equal(channels: int, parts: int, multiple: int, words: str) -> None:
+    outcome = equal_parts(channels, parts, multiple)
+    assert isinstance(outcome, Refusal) and words in str(outcome)
+
+
+def test_a_constant_has_a_largest_size() -> None:
+    bounded(MOST_MADE)
+    with pytest.raises(ValueError, match="it would make a constant of"):
+        bounded(2, MOST_MADE)
