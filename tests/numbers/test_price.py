@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from builders import models
 from builders.edit_checks import opened
@@ -14,9 +16,10 @@ from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.jobs import Job, StoppedError
 from npuscope.model.load import load
 from npuscope.numbers.calibrate_all import calibrate_all
+from npuscope.numbers.differences import OutputDifference
 from npuscope.numbers.inputs import random_samples
-from npuscope.numbers.price import SAMPLES, Price, price
-from npuscope.numbers.verify_models import verify
+from npuscope.numbers.price import SAMPLES, Price, price, prices
+from npuscope.numbers.verify_models import Verification, verify
 from npuscope.numbers.verify_regions import verify_local
 from npuscope.services.apply import apply_edits
 from npuscope.session import Session
@@ -88,3 +91,48 @@ def test_a_price_is_what_verifying_the_made_edit_says(denoiser: Session) -> None
     assert promised.outputs is not None and verified.whole_model is not None
     assert promised.outputs.sqnr_db_min == verified.whole_model.sqnr_db_min
     assert promised.samples == verified.samples == SAMPLES
+
+
+def test_prices_are_those_of_edits_that_are_not_exact_and_can_be_made(denoiser: Session) -> None:
+    edits: list[Edit] = [
+        PadChannels("Gemm_28", 264), SplitInput("Gemm_28", (144, 113)), SplitInput("nope", (1, 2)), Recentre("Gemm_30", 0),
+    ]  # fmt: skip
+    priced_edits = dict(prices(denoiser, edits, None))
+    assert list(priced_edits) == [edits[1], edits[3]]
+    assert priced_edits[edits[3]].decibels == priced(denoiser, edits[3]).decibels
+
+
+def test_a_model_that_does_not_run_has_no_prices(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 17, "own" : 1]> g (float[1,4] x) => (int8[1,4] y)
+    <float s = {0.1}, int8 z = {5}, float[4,4] w = {1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8}>
+    { o = own.Strange(x) q = QuantizeLinear(o, s, z) f = DequantizeLinear(q, s, z) [op] r = MatMul(f, w) y = QuantizeLinear(r, s, z) }"""
+    session = opened(models.from_text(text, tmp_path))
+    assert isinstance(session.edit(Recentre("op", 0)), Session)
+    assert list(prices(session, [Recentre("op", 0)], None)) == []
+
+
+@pytest.mark.parametrize(
+    ("here", "outputs", "decibels", "worst", "exact", "too_much"),
+    [
+        (None, None, None, None, False, False),
+        (12.0, None, 12.0, 12.0, False, True),
+        (12.0, 40.0, 12.0, 40.0, False, False),
+        (None, 24.0, 24.0, 24.0, False, True),
+    ],
+)
+def test_what_a_price_says(
+    here: float | None,
+    outputs: float | None,
+    decibels: float | None,
+    worst: float | None,
+    exact: bool,
+    too_much: bool,
+) -> None:
+    def difference(sqnr: float) -> OutputDifference:
+        return OutputDifference("y", False, 1.0, 1.0, sqnr, 1.0, 0.1, "quantization", 1, 1)
+
+    whole = None if outputs is None else Verification(False, outputs, (difference(outputs),), 1, 0)
+    found = Price(None if here is None else difference(here), whole, 1)
+    assert (found.decibels, found.worst) == (decibels, worst)
+    assert (found.bit_exact, found.loses_too_much) == (exact, too_much)
+    assert found.compared is (here is not None or outputs is not None)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from dataclasses import replace
 from math import inf
 
 import pytest
+from builders.command_line import run
+from builders.models import DENOISER
 
 from npuscope.edits.edit import Edit
 from npuscope.edits.gain import Gain, bound_words, moot_words
 from npuscope.edits.kinds.pad_channels import PadChannels
+from npuscope.machine.machine import target
+from npuscope.model.load import load
 from npuscope.npu.verdict import Finding, Severity
 from npuscope.numbers.blame import Culprit, Parting
 from npuscope.numbers.differences import OutputDifference
@@ -22,6 +28,8 @@ from npuscope.reports.cut_report import times_text
 from npuscope.reports.plan_report import within_text
 from npuscope.reports.several.verify_report import PLACES, blame_text, loss_text, places_text
 from npuscope.services.loss import Loss
+from npuscope.session import Session
+from npuscope.snapshot import analyse
 
 SAME = OutputDifference("y", True, 0.0, 0.0, None, 1.0, 0.1, "quantization", 0, 8)
 OTHER = replace(SAME, bit_exact=False, max_steps=3.0, mean_steps=0.5, sqnr_db=31.25, differing=4)
@@ -120,3 +128,21 @@ def test_times_of_a_cut() -> None:
     text = times_text(CutTimes(23.39, 17.97, 5.14))
     assert text.startswith("17.97 ms + 5.14 ms on the Cortex-M55 (estimated) = 23.11 ms instead of 23.39 ms")
     assert "saves 0.28 ms" in text
+
+
+def test_findings_are_sorted_as_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is sorted changes its place, and nothing else; the layers that take longest stand first by time."""
+    texts = {
+        order: run(capsys, "check", DENOISER, "--order", order)[1] for order in ("gain", "time", "graph")
+    }
+    codes = {order: re.findall(r"^ *(N\d{3})\b", text, re.MULTILINE) for order, text in texts.items()}
+    assert sorted(codes["gain"]) == sorted(codes["time"]) == sorted(codes["graph"]) != []
+    snapshot = analyse(Session.open(load(DENOISER), target("4.0")))
+    share, severity = defaultdict[str, float](float), {}
+    for report in snapshot.layers:
+        for found in {one.code: one for one in report.findings}.values():
+            share[found.code] += snapshot.share(report)
+            severity[found.code] = found.severity
+    for level in set(severity.values()):  # each has a section of its own
+        shares = [share[code] for code in codes["time"] if severity[code] is level]
+        assert shares == sorted(shares, reverse=True)
