@@ -13,6 +13,7 @@ from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.quantize import Settings, quantize
+from npuscope.numbers.user_supplied.images import Preparation, image_samples
 from npuscope.numbers.user_supplied.metric import Metric, read_labels, scores
 from npuscope.planning.channels import channel_table, gemm_shape
 
@@ -130,3 +131,32 @@ def test_nodes_without_a_name_get_one_of_their_own(tmp_path: Path) -> None:
 def test_counts_that_are_none(counts: list[int]) -> None:
     with pytest.raises(ModelError, match="channels must be from 1 to"):
         channel_table(gemm_shape(1, None, 64, 0), counts, target("2.1"))
+
+
+IMAGES = "float[1,3,4,4] x"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "mean", "std", "words"),
+    [
+        (f"{IMAGES}, float[1,3,4,4] z", (0.5,), (1.0,), "the model has 2 inputs; save a .npz for each"),
+        (IMAGES, (0.5,), (0.0,), "--image-std: pixels are divided by it"),
+        (IMAGES, (0.5, 0.5), (1.0,), "--image-mean: gives 2 values, the input has 3 channels"),
+        (IMAGES, (0.5,), (1.0,), "holds no images"),
+        ("int8[1,3,4,4] x", (0.5,), (1.0,), "takes int8; images are made for float32 inputs"),
+        ("float[1,5,4,4] x", (0.5,), (1.0,), "takes 1×5×4×4, which is not an image of 1 or 3 channels"),
+    ],
+)
+def test_images_that_no_input_takes(
+    inputs: str, mean: tuple[float, ...], std: tuple[float, ...], words: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("PIL")
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    source = from_text(
+        f'<ir_version: 8, opset_import: ["" : 17]> g ({inputs}) => (float[a,b,c,d] y) {{ f = Cast <to = 1> (x) y = Relu(f) }}',
+        tmp_path,
+    )
+    with pytest.raises(ModelError) as raised:
+        image_samples(pictures, source, Preparation(mean, std))
+    assert words in str(raised.value)

@@ -124,14 +124,15 @@ def _wait(process: subprocess.Popen[bytes], log: Path, limit: float, began: floa
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End it and what it began: it may have left processes behind even where it ended by itself."""
-    if os.name == "posix":
-        _signal_group(process.pid, signal.SIGTERM)
-        if process.poll() is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_GRACE)
-        _signal_group(process.pid, signal.SIGKILL)
-    elif process.poll() is None:
-        process.kill()
+    if os.name != "posix":
+        process.kill()  # nothing comes of it where it has ended
+        process.wait()
+        return
+    _signal_group(process.pid, signal.SIGTERM)
+    if process.poll() is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
+    _signal_group(process.pid, signal.SIGKILL)
     process.wait()
 
 
