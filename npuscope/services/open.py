@@ -203,8 +203,8 @@ def compare_files(
     if files.refused:
         raise ModelError(files.refused[0])
     if not files.artefacts:
-        if files.model is not None:
-            load(files.model)  # what is wrong with the file itself comes first
+        assert files.model is not None, "of files that are neither, the first has been refused"
+        load(files.model)  # what is wrong with the file itself comes first
         raise ModelError(f"{os.fspath(paths[0])}: nothing to compare it with; name {READABLE}")
     judged_for = target_for(files.artefacts, asked)
     session = snapshot = None

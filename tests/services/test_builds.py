@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from builders.artefacts.as_json import c_info
+from builders.artefacts.listed import csv
 from builders.models import DENOISER
 
 from npuscope.machine.build import COMPILERS_OWN, Build
@@ -39,6 +41,19 @@ def test_a_file_that_says_nothing_of_a_build(name: str, words: str, tmp_path: Pa
     with pytest.raises(ModelError) as raised:
         as_built(name.format(profiles=path, folder=tmp_path))
     assert words in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_file_of_epochs_states_no_build(tmp_path: Path) -> None:
+    path = tmp_path / "network.csv"
+    path.write_text(csv())
+    with pytest.raises(ModelError, match="states no version, no option and no memory pool"):
+        as_built(str(path))
+
+
+def test_a_c_info_states_its_version(tmp_path: Path) -> None:
+    path = tmp_path / "c_info.json"
+    path.write_text(json.dumps(c_info("2.2.0-20266 2adc00962")))
+    assert as_built(str(path)).toolchain == "2.2"
 
 
 def test_the_only_profile_needs_no_name(tmp_path: Path) -> None:
