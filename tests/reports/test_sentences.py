@@ -16,15 +16,17 @@ from npuscope.edits.gain import Gain, bound_words, moot_words
 from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.machine.machine import target
 from npuscope.model.load import load
-from npuscope.npu.verdict import Finding, Severity
+from npuscope.npu.verdict import Finding, Placement, Severity
 from npuscope.numbers.blame import Culprit, Parting
 from npuscope.numbers.differences import OutputDifference
 from npuscope.numbers.verify_models import Verification
 from npuscope.numbers.verify_regions import LocalVerification, RegionDifference
 from npuscope.planning.accuracy.most_exact import Repair
 from npuscope.planning.accuracy.time_budget import TimeBudgetResult
-from npuscope.planning.cut import CutTimes
-from npuscope.reports.cut_report import times_text
+from npuscope.planning.cut import CutOffer, CutTimes
+from npuscope.planning.outcome import Outcome, slower_words
+from npuscope.planning.proposals import Preview
+from npuscope.reports.cut_report import offer_text, times_text
 from npuscope.reports.plan_report import within_text
 from npuscope.reports.several.verify_report import PLACES, blame_text, loss_text, places_text
 from npuscope.services.loss import Loss
@@ -128,6 +130,38 @@ def test_times_of_a_cut() -> None:
     text = times_text(CutTimes(23.39, 17.97, 5.14))
     assert text.startswith("17.97 ms + 5.14 ms on the Cortex-M55 (estimated) = 23.11 ms instead of 23.39 ms")
     assert "saves 0.28 ms" in text
+
+
+TIMES = CutTimes(23.39, 17.97, 5.14)
+OFFERS: list[tuple[CutOffer, tuple[Edit, ...], list[str]]] = [
+    (CutOffer(("t",), TIMES), (), ["end the model at t and leave", "'npuscope cut MODEL -o HEAD.onnx"]),
+    (CutOffer(("t", "u"), TIMES), (EDIT,), ["at 2 tensors", "after 'plan --apply -o OUT', 'npuscope cut OUT"]),
+    (CutOffer(("t",), TIMES, (0,)), (EDIT,), ["without step 1, which helps only", "'npuscope cut MODEL"]),
+    (CutOffer(("t",), TIMES, (0, 2)), (EDIT, EDIT, EDIT), ["without steps 1 and 3, which help only", "'npuscope fix MODEL pad-in layer=Gemm_28 channels=264 -o OUT'", "'npuscope cut OUT"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("offer", "edits", "words"), OFFERS)
+def test_a_cut_is_offered_with_its_commands(
+    offer: CutOffer, edits: tuple[Edit, ...], words: list[str]
+) -> None:
+    text = offer_text(offer, edits)
+    assert all(word in text for word in words)
+
+
+PREVIEW = Preview(EDIT, Placement.SW_INT, Placement.HW, (1, 1), (1, 1), (1.0, 1.0), (1.0, 1.0), (), ())
+
+
+def test_why_an_edit_slows_the_model() -> None:
+    report = analyse(Session.open(load(DENOISER), target("2.1"))).by_name["Gemm_28"]
+    own = report.line.milliseconds
+    assert slower_words(PREVIEW, report, Outcome(own, 1, 4.0, 3.5)) == ""
+    alone = slower_words(PREVIEW, report, Outcome(own + 0.5, 1, 4.0, 4.5))
+    assert alone.startswith("slows the model by 0.5 ms: the layer itself +0.5 ms") and "around" not in alone
+    around = slower_words(replace(PREVIEW, after=Placement.HYBRID), report, Outcome(own, 1, 4.0, 4.5))
+    assert "what lies around it +0.5 ms" in around and around.endswith("the CPU drives a part of it")
+    unknown = slower_words(PREVIEW, replace(report, cost=None), Outcome(own, 1, 4.0, 4.5))
+    assert unknown == "slows the model by 0.5 ms"
 
 
 def test_findings_are_sorted_as_asked(capsys: pytest.CaptureFixture[str]) -> None:
