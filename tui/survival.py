@@ -40,7 +40,8 @@ MOST_FAULTS, FAULT_SECONDS = 40, 10.0
 class SurvivingApp(Guarded, App[int]):
     """The base of the application.
 
-    1. Keys, pastes and the mouse wait until the top screen can be queried.
+    1. Keys, pastes and the mouse wait until the top screen can be queried, a key until the one before has done its work:
+       of a burst such as "/Gemm" the letters belong to the line that the slash opens.
     2. An error in a handler, an action, a timer or a worker is shown, logged and survived.
     3. What comes too late, for a screen that is left, is dropped without a word.
     """
@@ -51,6 +52,11 @@ class SurvivingApp(Guarded, App[int]):
         """When what went wrong, newest last."""
         self._up = False
         self._warned_until = 0.0
+        self._held: deque[events.Event] = deque()
+        """Keys and pastes that wait for the one at work."""
+        self._at_work = False
+        self._let_go: events.Event | None = None
+        """The one of them that is on its way again."""
 
     # -- what the user sees of it
 
@@ -87,10 +93,51 @@ class SurvivingApp(Guarded, App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         """Let what the user does wait for the screen it is meant for."""
-        if isinstance(event, (events.InputEvent, events.Paste)) and not event.is_forwarded:
-            key_priority.key_pressed()
+        if not isinstance(event, (events.InputEvent, events.Paste)) or event.is_forwarded:
+            await super().on_event(event)
+            return
+        key_priority.key_pressed()
+        in_turn = isinstance(event, (events.Key, events.Paste))
+        if in_turn and self._at_work and event is not self._let_go:
+            self._held.append(event)
+            return
+        await self.screen_ready()
+        goes_to = self.focused or (self.screen_stack[-1] if self.screen_stack else None)
+        if not in_turn:
+            await super().on_event(event)
+            return
+        self._at_work, self._let_go = True, None
+        try:
+            await super().on_event(event)
+        finally:
+            self._turn = asyncio.create_task(self._until_done(goes_to))
+
+    async def _until_done(self, pump: MessagePump | None) -> None:
+        """Wait until what got a key, and all it was passed on to, has dealt with it; then the next one has its turn."""
+        until = monotonic() + READY_WITHIN
+        try:
+            while pump is not None and pump is not self:
+                await self._passed(pump, until)
+                pump = pump._parent
+            await self._passed(self, until)  # what the key stands for is done
             await self.screen_ready()
-        await super().on_event(event)
+            if self.screen_stack:
+                await self._passed(self.screen_stack[-1], until)
+            await self._passed(self, until)  # the focus that was asked for is given
+        finally:
+            self._let_go = self._held.popleft() if self._held else None
+            self._at_work = self._let_go is not None and self.post_message(self._let_go)
+
+    async def _passed(self, pump: MessagePump, until: float) -> None:
+        """Wait until a queue has come to where it ends now."""
+        reached = asyncio.Event()
+
+        async def reach() -> None:
+            reached.set()
+
+        if pump.is_running and pump.call_later(reach):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(reached.wait(), max(0.0, until - monotonic()))
 
     async def screen_ready(self) -> None:
         """Wait until the screen on top can be queried."""

@@ -113,13 +113,16 @@ class _Channels:
         return int(np.argmax(self.noise / np.maximum(self.signal, np.finfo(np.float64).tiny)))
 
 
-def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = QUIET) -> Accuracy:
+def layer_accuracy(
+    a: Source, b: Source, samples: Sequence[Sample], job: Job = QUIET, inputs_apart: bool = True
+) -> Accuracy:
     """Every layer of `b` whose output tensor `a`, the reference, has under the same name and shape.
 
     1. A layer's own error is found by feeding it the values of `a`, so that errors before it do not count.
-    2. Raises ModelError where a model does not run or they share no layer, StoppedError where the job is stopped.
+    2. Unless `inputs_apart`, what an input loses on its grid counts as its readers' own: their biases can make up for it.
+    3. Raises ModelError where a model does not run or they share no layer, StoppedError where the job is stopped.
     """
-    places = _places(a.graph, b.graph)
+    places = _places(a.graph, b.graph, inputs_apart)
     if not any(place.layer for place in places):
         raise ModelError(
             f"{b.path}: no layer writes a tensor that {a.path} has; they cannot be compared layer by layer"
@@ -185,10 +188,10 @@ def _used(ends: tuple[float, float] | None, span: tuple[float, float]) -> float 
     return max(0.0, min(span[1], ends[1]) - max(span[0], ends[0])) / (ends[1] - ends[0])
 
 
-def _places(a: Graph, b: Graph) -> list[_Place]:
+def _places(a: Graph, b: Graph, inputs: bool) -> list[_Place]:
     """One a layer and output, in the order of `b`."""
     layers = fold(b)
-    places = [place for name in b.inputs for place in _input_places(a, b, layers, name)]
+    places = [place for name in b.inputs if inputs for place in _input_places(a, b, layers, name)]
     seen = {place.read for place in places}
     for layer in layers.layers:
         for operand in layer.outputs:

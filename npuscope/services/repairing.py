@@ -13,7 +13,7 @@ from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, source_of
 from npuscope.model.serialize import to_model
-from npuscope.numbers.layer_accuracy import layer_accuracy
+from npuscope.numbers.layer_accuracy import LayerAccuracy, layer_accuracy
 from npuscope.numbers.quantize import METADATA, Settings
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_models import verify
@@ -105,17 +105,25 @@ def _changes(
     if count:
         pairs = "1 pair of layers" if count == 1 else f"{count} pairs of layers"
         yield f"equalize the channels between {pairs}", equal, settings
-    nodes = {node.name for node in floats.graph.nodes}
     known = {name for name, *_ in settings.ranges}
     for layer in worst(layer_accuracy(floats, best.session.source, samples, job)):
-        if layer.name in nodes and layer.name not in settings.exclude:
-            exclude = (*settings.exclude, layer.name)
-            yield f"leave {layer.name} in float", floats, replace(settings, exclude=exclude)
+        names = [name for name in _computing(floats, layer) if name not in settings.exclude]
+        if names:
+            exclude = (*settings.exclude, *names)
+            yield f"leave {' and '.join(names)} in float", floats, replace(settings, exclude=exclude)
         if layer.tensor not in known:
             for low, high, percent in narrower(floats, layer.tensor, samples, job):
                 words = f"clip the output of {layer.name} to {low:.4g} to {high:.4g} ({percent:g} % of its values)"
                 ranges = (*settings.ranges, (layer.tensor, low, high))
                 yield words, floats, replace(settings, ranges=ranges)
+
+
+def _computing(floats: Source, layer: LayerAccuracy) -> list[str]:
+    """What to leave in float: the layer, or what reads the input that loses on its grid, which then needs none."""
+    if any(node.name == layer.name for node in floats.graph.nodes):
+        return [layer.name]
+    readers = [floats.graph.nodes[i] for i in floats.graph.consumers.get(layer.tensor, ())]
+    return [node.name for node in readers if node.name]
 
 
 def _equalized(floats: Source, best: Quantized) -> tuple[Source, int]:
@@ -135,7 +143,7 @@ def _with_biases(
 ) -> Quantized | None:
     """The model with each int32 bias corrected by the mean error of its layer's channels; None where none is."""
     session = best.session
-    edits = bias_edits(session, layer_accuracy(floats, session.source, samples, job))
+    edits = bias_edits(session, layer_accuracy(floats, session.source, samples, job, inputs_apart=False))
     changed = apply_all(session, edits)
     if not edits or isinstance(changed, Refusal):
         return None

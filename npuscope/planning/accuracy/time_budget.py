@@ -117,7 +117,7 @@ class _Making:
         known = {words for words, _ in now.repairs}
         model = source_of(now.session.source.path, to_model(now.session.source, now.session.graph))
         try:
-            accuracy = layer_accuracy(reference, model, self.samples, self.job)
+            accuracy = layer_accuracy(reference, model, self.samples, self.job, inputs_apart=False)
         except ModelError:  # no layer is in both under one name, or the inputs are others
             return
         for layer in worst(accuracy):

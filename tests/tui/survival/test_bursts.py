@@ -15,6 +15,7 @@ from builders.artefacts.texts import DOT
 from builders.models import gemm_qdq
 from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from npuscope import tui
 from npuscope.edits.kinds.split_input import SplitInput
@@ -217,3 +218,28 @@ def test_bytes_that_are_not_utf_8_are_skipped() -> None:
     ]
     assert keys[:3] == ["a", "b", "é"]
     assert [event.key for event in keyboard.feed(b"q") if isinstance(event, events.Key)][-1:] == ["q"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        (("slash", *"op", "equals_sign", *"Gemm"), "op=Gemm"),
+        (("full_stop", "s", *"144", "plus", *"119"), "144+119"),
+        (("o", *"eq"), "eq"),
+    ],
+    ids=["search", "split", "open"],
+)
+async def test_keys_that_come_at_once_go_where_the_first_one_leads(
+    keys: tuple[str, ...], text: str, tmp_path: Path, explore: Any, settle: Any
+) -> None:
+    """As over a slow line: what is typed behind a slash is no command."""
+    path = tmp_path / "model.onnx"
+    onnx.save(gemm_qdq(263, 16), path)
+    async with explore(path, (80, 24)) as pilot:
+        for key in keys:
+            pilot.app.post_message(_event(key))
+        for _ in range(6):
+            await settle(pilot)
+        entry = pilot.app.focused
+        assert isinstance(entry, Input)
+        assert entry.value.endswith(text)
