@@ -90,6 +90,8 @@ class Twin(Builder):
         operands = [part for source in sources for part in self.stored(source)]
         if op in MOVERS:
             inputs = [*(f"{source}_q" for source in sources), *parameters]
+            if op == "Pad":  # with what stands for zero, as onnxruntime's quantizer does
+                inputs.append(self.stored(sources[0])[2])
             self.node(op, name, inputs, f"{name}_q", **attributes)
         elif op == "Concat":
             inputs = [*self.stored(name)[1:], *operands]
