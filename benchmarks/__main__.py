@@ -156,7 +156,7 @@ def large_graph(folder: Path) -> list[Figure]:
     def placed_again() -> None:
         after = session.edit(SplitOutput(name, (8, 8)))
         assert isinstance(after, Session)
-        known = _untouched(after.graph, after.layers, before, after.target)
+        known = _untouched(after.graph, after.layers, before, after.target, worded=True)
         around = Context(after.graph, after.layers, after.target)
         fresh = [layer for layer in after.layers.layers if layer.name not in known]
         assert 0 < len(fresh) < 50
