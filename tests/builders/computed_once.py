@@ -96,8 +96,8 @@ def _file(key: object) -> Path | None:
     names = [f"{one.__module__}.{one.__qualname__}" for one in candidates.SOURCES]
     if any("<locals>" in name for name in names):
         return None
-    digest, suffix, judged_for, (asked, _) = key  # type: ignore[misc]
-    text = repr((digest, suffix, judged_for, asked, names))
+    digest, form, judged_for, (asked, _) = key  # type: ignore[misc]
+    text = repr((digest, form, judged_for, asked, names))
     return Path(os.environ[FOLDER], hashlib.sha256(text.encode()).hexdigest())
 
 
@@ -149,7 +149,9 @@ def _key(session: Session, snapshot: Snapshot, asked: object) -> object:
         or any(one.data_location == TensorProto.EXTERNAL for one in source.proto.graph.initializer)
     ):
         return None
-    return source.sha256, source.path.suffix, session.target, asked
+    # A float model judged as if quantized comes from the same file.
+    form = f"{source.path.suffix}{' as int8' * session.graph.as_int8}"
+    return source.sha256, form, session.target, asked
 
 
 def use(patch: pytest.MonkeyPatch) -> None:
