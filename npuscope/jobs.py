@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
+
+from npuscope.record import dataclass
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
 from npuscope.edits.edit import Edit, Refusal, patched
@@ -10,6 +10,7 @@ from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers, fold
 from npuscope.model.load import Source
+from npuscope.record import dataclass
 
 
 @dataclass(frozen=True, eq=False)

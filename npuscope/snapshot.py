@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +21,7 @@ from npuscope.npu.cost import Cost, Epoch, Memory
 from npuscope.npu.ledger import Ledger, Line, ledger_lines, line_alone
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Finding, Placement, Severity
-from npuscope.record import record
+from npuscope.record import dataclass, record
 from npuscope.session import Session
 
 if TYPE_CHECKING:

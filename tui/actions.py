@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from textual.binding import Binding
 from textual.keys import key_to_character
 
 from npuscope.files.keys import chosen, written
+from npuscope.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

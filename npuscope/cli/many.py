@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from npuscope.cli import console
 from npuscope.cli.baseline import annotated, known_of, outcome_status
 from npuscope.cli.common import DONE, FOUND, UNUSABLE, build_options, fails, open_model
 from npuscope.cli.console import print_json, print_text
+from npuscope.record import dataclass
 
 if TYPE_CHECKING:
     from npuscope.machine.build import Build

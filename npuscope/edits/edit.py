@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import Any, ClassVar, Protocol
 
@@ -12,6 +12,7 @@ from npuscope.model.errors import ModelError, one_line
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.tensors import Constant, TensorType
+from npuscope.record import dataclass
 
 DAMAGED = (
     ModelError, LookupError, ValueError, TypeError, ArithmeticError, AssertionError, AttributeError, MemoryError,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from npuscope.edits.edit import Edit
 from npuscope.npu.cost import NOTHING
 from npuscope.npu.ledger import START, bound_name
 from npuscope.npu.times import SAME, in_ms, saving_words
 from npuscope.npu.verdict import Finding
+from npuscope.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

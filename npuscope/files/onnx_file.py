@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from onnx import TensorProto
@@ -19,6 +18,7 @@ from npuscope.model.load import STDIN, Source, load
 from npuscope.model.serialize import referring, stream, to_model
 from npuscope.model.tensors import resolved
 from npuscope.numbers.runtime.sessions import RuntimeSession, refused_by
+from npuscope.record import dataclass
 from npuscope.session import Session
 
 EDITS_KEY = "npuscope.edits"

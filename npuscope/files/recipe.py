@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from npuscope.model.load import Source
 from npuscope.model.load import load as load_model
 from npuscope.model.names import printable
 from npuscope.model.tensors import READ_AT_ONCE, file_bytes
+from npuscope.record import dataclass
 from npuscope.session import Session
 
 SCHEMA = "npuscope.recipe/1"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from npuscope.machine.toml_text import loads
 from npuscope.model.errors import one_line
+from npuscope.record import dataclass
 
 MOST_BYTES = 1 << 16
 

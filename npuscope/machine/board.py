@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +15,7 @@ from npuscope.machine.catalogue import known_profile
 from npuscope.machine.pools import PoolSpec
 from npuscope.machine.toml_text import loads
 from npuscope.model.errors import ModelError
+from npuscope.record import dataclass
 
 BOARDS = ("STM32N6570-DK", "NUCLEO-N657X0-Q")
 SLOWEST, FASTEST = 1e6, 1e10

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from npuscope.machine.board import Board
 from npuscope.machine.catalogue import DEFAULT_PROFILE, DEFAULT_TOOLCHAIN
 from npuscope.machine.pools import PoolSpec
 from npuscope.model.errors import ModelError
+from npuscope.record import dataclass
 
 INT8, UINT8, FLOAT32 = "int8", "uint8", "float32"
 DATA_TYPES = (INT8, UINT8, FLOAT32)

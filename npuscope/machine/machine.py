@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache, cached_property
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from npuscope.machine.catalogue import (
     ordinal,
 )
 from npuscope.machine.pools import PoolSpec, for_activations, for_weights
+from npuscope.record import dataclass
 
 NOC_RATIO = 2.0
 """ST's pools have a freq_ratio of 1.25 in the NPU's RAM and of 2.5 behind the interconnect."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from npuscope.machine.machine import Target, target
 from npuscope.machine.variants import (
     with_epoch_controller,
@@ -13,6 +11,7 @@ from npuscope.machine.variants import (
     with_profile,
     without_external_memory,
 )
+from npuscope.record import dataclass
 
 SLOW_FLASH_HZ = 50_000_000
 """What boards boot at where nobody sets the clock of the external memories."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 
 from npuscope.model.names import printable, shortened
+from npuscope.record import dataclass
 
 KEPT = 2
 """Parts at the end of a name that are always kept: the operator, and what it belongs to."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -12,7 +12,7 @@ import onnx
 from onnx import AttributeProto, FunctionProto, NodeProto
 
 from npuscope.model.tensors import UNKNOWN, Array, Constant, TensorType
-from npuscope.record import record
+from npuscope.record import dataclass, record
 
 ONNX_DOMAINS = frozenset({"", "ai.onnx"})
 

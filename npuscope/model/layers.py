@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from npuscope.garbage import without_collections
@@ -32,6 +31,7 @@ from npuscope.model.layer import (
     quantization_inputs,
 )
 from npuscope.model.refolding import refold
+from npuscope.record import dataclass
 
 __all__ = [
     "ACTIVATIONS",

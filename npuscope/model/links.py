@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from heapq import heappop, heappush
 
 from npuscope.model.layer import Layer, Operand
+from npuscope.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -48,6 +48,7 @@ from npuscope.model.validity.notes import (
 from npuscope.model.validity.stated import contradictions, stale_shapes
 from npuscope.model.validity.wiring import miswired, unmade_outputs
 from npuscope.model.wire import FileBytes, Span, UnusualEncodingError, set_aside
+from npuscope.record import dataclass
 from npuscope.tflite import read as read_tflite
 
 SET_ASIDE_ABOVE = 4 << 20

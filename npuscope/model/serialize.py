@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from npuscope.model.inspection.extent import dtype_bits
 from npuscope.model.load import Source
 from npuscope.model.tensors import Constant, TensorType, dtype_number, resolved
 from npuscope.model.wire import length_prefixed
+from npuscope.record import dataclass
 
 INITIALIZERS_ARE_INPUTS_BELOW = 4
 """IR version up to which each initializer must be a graph input as well."""

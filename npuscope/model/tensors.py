@@ -6,7 +6,7 @@ import math
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from onnx import SparseTensorProto, TensorProto, numpy_helper
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.inspection.extent import dtype_bits, elements
 from npuscope.model.wire import Span
-from npuscope.record import record
+from npuscope.record import dataclass, record
 
 Dim = int | str | None
 """A known size, the name of a free one, or nothing known."""

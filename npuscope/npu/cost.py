@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from npuscope.npu.verdict import Placement
-from npuscope.record import record
+from npuscope.record import dataclass, record
 
 
 @record()

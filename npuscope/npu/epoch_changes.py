@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from npuscope.npu.cost import Epoch
 from npuscope.npu.times import change_sign
+from npuscope.record import dataclass
 
 MOST = 4_000
 """Epochs of a schedule above which only what lies between common ends is put beside each other."""

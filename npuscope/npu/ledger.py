@@ -6,7 +6,6 @@ A line is the sum of what its layer is charged in each epoch (`Epoch.parts`), so
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from math import fsum
 from operator import is_
@@ -14,7 +13,7 @@ from types import MappingProxyType
 
 from npuscope.npu.cost import NOTHING, Cost, Epoch, Part
 from npuscope.npu.verdict import Placement
-from npuscope.record import record
+from npuscope.record import dataclass, record
 
 START = "start"
 """Bound of what takes longer to set up than to run."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from npuscope.machine.catalogue import TOOLCHAINS, ordinal
 from npuscope.machine.machine import Target
 from npuscope.npu.cause import Cause
 from npuscope.npu.verdict import Confidence, Finding
+from npuscope.record import dataclass
 
 if TYPE_CHECKING:
     from npuscope.model.graph import Graph

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from npuscope.edits.edit import Edit
@@ -19,6 +19,7 @@ from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.runner import Edited, Runner, Sample, model_of
 from npuscope.numbers.verify_models import Verification, output_quant, verify
+from npuscope.record import dataclass
 from npuscope.session import Session
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar, cast
 
 import numpy as np
@@ -18,6 +18,7 @@ from npuscope.model.load import Source
 from npuscope.model.tensors import Array
 from npuscope.numbers.adapt_inputs import adapt_inputs
 from npuscope.numbers.runner import Runner, Sample
+from npuscope.record import dataclass
 
 Kind = TypeVar("Kind", bound=Edit)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from npuscope.model.errors import ModelError
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array
+from npuscope.record import dataclass
 
 SQNR_LIMIT_DB = 200.0
 """Ratios are kept within this many dB, so that they stay numbers where signal or difference is zero."""

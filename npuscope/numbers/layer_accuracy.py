@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import inf
 
 import numpy as np
@@ -22,6 +21,7 @@ from npuscope.numbers.adapt_inputs import adapt_inputs
 from npuscope.numbers.differences import DifferenceMeter
 from npuscope.numbers.runner import Sample, serialized
 from npuscope.numbers.runtime.sessions import RuntimeSession
+from npuscope.record import dataclass
 
 FED = "npuscope reference "
 """Begins the name of a tensor that the reference model's value is fed to."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.jobs import QUIET, Job
@@ -15,6 +15,7 @@ from npuscope.numbers.runner import Sample
 from npuscope.numbers.sample_sources import samples_or_random
 from npuscope.numbers.verify_models import Verification
 from npuscope.numbers.verify_regions import verify_local
+from npuscope.record import dataclass
 from npuscope.session import Session
 
 SAMPLES = 8

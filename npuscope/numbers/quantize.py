@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from npuscope.model.serialize import INITIALIZERS_ARE_INPUTS_BELOW, to_model
 from npuscope.numbers.adapt_inputs import adapt_inputs
 from npuscope.numbers.runner import Runner, Sample
 from npuscope.numbers.sample_sources import SampleReader
+from npuscope.record import dataclass
 
 METHODS = ("minmax", "entropy", "percentile")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, is_qdq, is_transparent
 from npuscope.model.quant import of_node
+from npuscope.record import dataclass
 
 MOST_BEHIND = 16
 """Nodes that a region takes in up to the Qs that end it, at most; and as many before a tensor that it reads."""

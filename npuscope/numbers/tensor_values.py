@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import inf
 
 import numpy as np
@@ -16,6 +16,7 @@ from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array
 from npuscope.numbers.adapt_inputs import adapt_inputs
 from npuscope.numbers.runner import Edited, Runner, Sample
+from npuscope.record import dataclass
 
 BINS = 64
 """Equal parts of a grid that values are counted in: of 256 levels, four each."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -20,6 +19,7 @@ from npuscope.numbers.differences import DifferenceMeter, OutputDifference
 from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import input_quant, input_shape, kept_range, random_samples, read_samples
 from npuscope.numbers.runner import Edited, Runner, Sample, model_of
+from npuscope.record import dataclass
 
 SCHEMA = "npuscope.verify/1"
 

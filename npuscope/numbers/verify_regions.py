@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from npuscope.jobs import QUIET, Job
@@ -20,6 +20,7 @@ from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.region import Region, regions
 from npuscope.numbers.runner import Runner, Sample
 from npuscope.numbers.verify_models import Verification, output_quant, verify
+from npuscope.record import dataclass
 from npuscope.session import Session
 
 SMALL = 3_000

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Iterator, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from npuscope.model.errors import ModelError
 from npuscope.model.tensors import dtype_number
+from npuscope.record import dataclass
 
 TypeOf = Callable[[str], str]
 """Name of a tensor -> its element type, 'unknown' where nobody knows it."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ from npuscope.neural_art.price.traffic import Streams, convolved_bytes
 from npuscope.npu.cause import Cause, worst
 from npuscope.npu.cost import Cost
 from npuscope.npu.verdict import Placement
-from npuscope.record import record
+from npuscope.record import dataclass, record
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from npuscope.edits.edit import Refusal
 from npuscope.jobs import QUIET, Job
@@ -19,6 +19,7 @@ from npuscope.numbers.differences import DifferenceMeter
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.runner import Runner, Sample
 from npuscope.numbers.verify_models import Verification, output_quant
+from npuscope.record import dataclass
 from npuscope.session import Session, State
 from npuscope.snapshot import Snapshot, analyse
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from npuscope.edits.apply_all import apply_all
 from npuscope.edits.edit import Edit, Refusal
@@ -14,6 +14,7 @@ from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.price import SAMPLES
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_regions import verify_local
+from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, Summary, analyse
 

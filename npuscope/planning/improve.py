@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.model.names import printable
@@ -15,6 +15,7 @@ from npuscope.planning.outcome import standing, step_of, worst_placement
 from npuscope.planning.plan import Allowed, Budget, Step, loss
 from npuscope.planning.proposals import Preview
 from npuscope.planning.repeats import EditsOfWindow, signature
+from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 
 from npuscope.edits.edit import Exactness, Patch, Refusal
@@ -31,6 +31,7 @@ from npuscope.planning.plan import (
 )
 from npuscope.planning.streams import stream_edits
 from npuscope.planning.window import window
+from npuscope.record import dataclass
 from npuscope.session import Session, State
 from npuscope.snapshot import LayerReport, Snapshot, Summary, analyse
 

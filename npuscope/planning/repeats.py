@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from npuscope.edits.edit import Edit
 from npuscope.model.graph import Graph
 from npuscope.model.tensors import Constant
+from npuscope.record import dataclass
 from npuscope.session import Session
 
 

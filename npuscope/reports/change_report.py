@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from npuscope.edits.edit import Edit
@@ -15,6 +14,7 @@ from npuscope.model.names import printable
 from npuscope.npu.figures import plural, thousands
 from npuscope.npu.times import in_ms
 from npuscope.numbers.verify_models import Verification
+from npuscope.record import dataclass
 from npuscope.reports.json_report import finite, summary_json
 from npuscope.reports.plan_report import summary_line
 from npuscope.reports.tables import plain, spreadsheet_safe

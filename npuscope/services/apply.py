@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from npuscope.edits.apply_all import apply_all
 from npuscope.edits.edit import Edit, Refusal
@@ -13,6 +12,7 @@ from npuscope.model.errors import ModelError
 from npuscope.numbers.calibrate_all import calibrate_all, takes_scales
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.sample_sources import samples_or_random
+from npuscope.record import dataclass
 from npuscope.session import Session
 
 SAMPLES = 8

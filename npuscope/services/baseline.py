@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from npuscope.files.atomic import write_text
 from npuscope.model.errors import ModelError
 from npuscope.model.tensors import file_bytes
 from npuscope.npu.verdict import Placement, Severity
+from npuscope.record import dataclass
 from npuscope.snapshot import LayerReport, Snapshot
 
 SCHEMA = "npuscope.baseline/1"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from npuscope.machine.board import BOARDS, board
 from npuscope.machine.build import CHANNEL_POSITIONS, DATA_TYPES, Build
 from npuscope.machine.catalogue import PROFILES, TOOLCHAINS
+from npuscope.record import dataclass
 from npuscope.services.builds import on_board
 
 UNSAID = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from npuscope.machine.board import Board, board
@@ -12,6 +12,7 @@ from npuscope.machine.catalogue import known_profile, known_toolchain
 from npuscope.machine.pools import read_mpool
 from npuscope.model.brief import fitted
 from npuscope.model.errors import ModelError
+from npuscope.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

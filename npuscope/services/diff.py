@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
@@ -12,6 +11,7 @@ from npuscope.model.layers import Layer, Operand
 from npuscope.model.quant import Quant
 from npuscope.npu.times import in_ms
 from npuscope.npu.verdict import Placement
+from npuscope.record import dataclass
 from npuscope.services.pairing import RELATED, Pairing, pair_layers, weights_digest
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse

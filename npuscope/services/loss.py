@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from npuscope.edits.edit import Exactness
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.numbers.differences import LEAST_DECIBELS
 from npuscope.numbers.verify_models import Verification
 from npuscope.numbers.verify_regions import LocalVerification, verify_local
+from npuscope.record import dataclass
 from npuscope.services.apply import Calibration
 from npuscope.session import Session
 

@@ -7,13 +7,14 @@ import os
 import re
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from npuscope.files.temporary import sweep
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
+from npuscope.record import dataclass
 from npuscope.tflite import is_tflite
 
 if TYPE_CHECKING:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from npuscope.model.errors import ModelError
 from npuscope.model.layers import Layer
 from npuscope.model.links import Link, Links
+from npuscope.record import dataclass
 
 RELATED = 0.3
 """Part of the smaller model's layers that must be alike in the other, below which the two have nothing in common."""

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
@@ -18,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from npuscope.jobs import QUIET, Job
 from npuscope.model.budget import Budget, limited, limits
 from npuscope.model.errors import ModelError, one_line
+from npuscope.record import dataclass
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from npuscope.planning.accuracy.most_exact import Repair
 from npuscope.planning.assess import assess
 from npuscope.planning.plan import TOLERANCE, Allowed, Budget, apply
 from npuscope.planning.planner import plan
+from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
 

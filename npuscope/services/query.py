@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 import onnx
@@ -15,6 +14,7 @@ from npuscope.model.graph import Graph
 from npuscope.model.inspection.attributes import attributes
 from npuscope.model.layer import Layer, Operand
 from npuscope.npu.verdict import Placement
+from npuscope.record import dataclass
 from npuscope.snapshot import LayerReport, Snapshot
 
 Figure = Callable[[LayerReport, Snapshot], float | None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 
 from npuscope.edits.apply_all import apply_all
@@ -19,6 +19,7 @@ from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_models import verify
 from npuscope.planning.accuracy.most_exact import LEAST_GAIN_DB, Trial, gain, most_exact, priced
 from npuscope.planning.accuracy.repair_edits import bias_edits, narrower, worst
+from npuscope.record import dataclass
 from npuscope.services.quantizing import Quantized, quantize_for
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from npuscope.machine.board import BOARDS, board
 from npuscope.machine.build import Build
 from npuscope.machine.catalogue import PROFILES, TOOLCHAINS
 from npuscope.machine.machine import Target, target_of
 from npuscope.machine.variants import without_external_memory
+from npuscope.record import dataclass
 from npuscope.services.builds import BuildOptions, on_board
 
 ALL_POOLS, ON_CHIP = "all", "on-chip"

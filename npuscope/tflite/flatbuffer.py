@@ -6,13 +6,13 @@ Layout: https://flatbuffers.dev/internals (a table points back to its vtable, wh
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from npuscope.model.errors import ModelError
+from npuscope.record import dataclass
 
 Array = NDArray[Any]
 

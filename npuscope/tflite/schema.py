@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
+from npuscope.record import dataclass
 from npuscope.tflite.flatbuffer import Array, Bytes, DamagedError, Table
 from npuscope.tflite.operators import CUSTOM, OPERATORS, TENSOR_TYPES
 from npuscope.tflite.sparse import Sparsity, dense, sparsity

@@ -7,10 +7,10 @@ DimensionMetadata of schema.fbs.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
+from npuscope.record import dataclass
 from npuscope.tflite.flatbuffer import Array, DamagedError, Table
 
 MOST_DENSE = 1 << 26

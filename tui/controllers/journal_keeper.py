@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from npuscope.jobs import Job
 from npuscope.npu.figures import plural
+from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.tui.jobs import run_job
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 
+from npuscope.record import dataclass
 from npuscope.widgets.text.drawing import Bar
 from npuscope.widgets.text.spans import Line, Span, quiet
 

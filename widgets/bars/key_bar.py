@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 
+from npuscope.record import dataclass
 from npuscope.widgets.text.drawing import Bar
 from npuscope.widgets.text.spans import Line, Span
 

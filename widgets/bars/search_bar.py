@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events, on
@@ -13,6 +12,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input
 
+from npuscope.record import dataclass
 from npuscope.widgets.text.drawing import Bar
 from npuscope.widgets.text.spans import Line, Span, length, quiet
 

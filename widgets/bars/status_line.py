@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from textual import events
 from textual.reactive import reactive
 
 from npuscope.npu.figures import plural
 from npuscope.npu.times import change_sign
+from npuscope.record import dataclass
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.panes.empty import EMPTY

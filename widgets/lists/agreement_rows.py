@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from npuscope.model.brief import Names
 from npuscope.neural_art.comparison.values import Comparison, Figures, LayerComparison, OffNpu, Tally
 from npuscope.npu.figures import plural
+from npuscope.record import dataclass
 from npuscope.widgets.panes.eligibility import place_span, sentence
 from npuscope.widgets.text.cells import clip, left, right, shown, whole
 from npuscope.widgets.text.figures import bytes_, grouped, milliseconds, short, three

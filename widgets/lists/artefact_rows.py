@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from npuscope.model.brief import Names
 from npuscope.neural_art.artefacts.values import LayerRow, Lowering, Node
 from npuscope.neural_art.comparison.statements import Statement, sizes
 from npuscope.neural_art.comparison.values import Comparison
+from npuscope.record import dataclass
 from npuscope.widgets.lists.agreement_rows import place_or_blank
 from npuscope.widgets.text.cells import left, right, shown, whole
 from npuscope.widgets.text.figures import grouped, short, three

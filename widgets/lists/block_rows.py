@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import cached_property
 
 from npuscope.model.brief import Names
@@ -12,6 +11,7 @@ from npuscope.model.links import LaneRow, lanes
 from npuscope.model.names import printable
 from npuscope.npu.figures import plural
 from npuscope.npu.verdict import Placement
+from npuscope.record import dataclass
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.bars.figure_bars import bar
 from npuscope.widgets.lists.rail import lane_line

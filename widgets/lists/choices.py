@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -11,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 
+from npuscope.record import dataclass
 from npuscope.widgets.lists.narrowed import Narrowed
 from npuscope.widgets.text.spans import BLANK, Line
 

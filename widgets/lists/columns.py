@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 from npuscope.model.convolution import channels_text
 from npuscope.model.names import printable
 from npuscope.npu.figures import plural
 from npuscope.npu.verdict import Placement
+from npuscope.record import dataclass
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.outline import Kind, Row, Scope
 from npuscope.widgets.text.cells import cells, clip, left, right, shown

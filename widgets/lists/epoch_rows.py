@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from npuscope.model.brief import Names
@@ -14,6 +13,7 @@ from npuscope.neural_art.schedule.handovers import excursion, handovers, saved
 from npuscope.npu.figures import plural
 from npuscope.npu.ledger import bound_name
 from npuscope.npu.verdict import Placement
+from npuscope.record import dataclass
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import bytes_, grouped, milliseconds, percent, short, time_cell

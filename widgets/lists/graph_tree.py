@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -11,6 +10,7 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from npuscope.model.links import LaneRow
+from npuscope.record import dataclass
 from npuscope.services.query import parsed
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.bars.key_bar import KeyBar

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from weakref import WeakKeyDictionary
 
 from npuscope.model.convolution import channels_text
 from npuscope.npu.ledger import bound_name
+from npuscope.record import dataclass
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import bytes_, percent, ratio, short, time_cell

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from npuscope.record import dataclass
 from npuscope.services.query import parsed
 from npuscope.widgets.text.words import WORDS
 

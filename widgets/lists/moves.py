@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from npuscope.npu.figures import plural
 from npuscope.npu.verdict import Placement
+from npuscope.record import dataclass
 from npuscope.snapshot import Snapshot, Summary
 from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import before_after, short

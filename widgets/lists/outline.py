@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 from npuscope.model.graph import Node
 from npuscope.model.scopes import steps
+from npuscope.record import dataclass
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.layer_filter import LayerFilter
 from npuscope.widgets.lists.node_rows import Bodies, node_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from itertools import islice
 
@@ -13,6 +13,7 @@ from npuscope.model.names import printable
 from npuscope.neural_art.rules import BY_CODE
 from npuscope.npu.figures import plural
 from npuscope.npu.verdict import Finding, Severity
+from npuscope.record import dataclass
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.layer_filter import FilterBy, LayerFilter, pattern
 from npuscope.widgets.panes.eligibility import gain_lines, sentence

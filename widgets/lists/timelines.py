@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from npuscope.model.brief import Names
@@ -13,6 +12,7 @@ from npuscope.npu.epoch_changes import Stretch, stretches
 from npuscope.npu.figures import plural
 from npuscope.npu.times import change_sign
 from npuscope.npu.verdict import Placement
+from npuscope.record import dataclass
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import milliseconds, time_cell, time_change

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from npuscope.model.layer import Operand
+from npuscope.record import dataclass
 from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import column, three
 from npuscope.widgets.text.spans import Line, Span, line, quiet

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from npuscope.record import dataclass
 from npuscope.widgets.panes.empty import EMPTY
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from npuscope.edits.toolkit.shared_grids import moved, moves
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layers, is_qdq
 from npuscope.model.tensors import Array, TensorType, dtype_number
+from npuscope.record import dataclass
 
 SHIFT = 128
 """int8 data and zero points lie this much below the uint8 ones that stand for the same numbers."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from npuscope.edits.toolkit.rewiring import AXIS_SINCE, on_axis, weight_scales
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, is_qdq
 from npuscope.model.tensors import Dim, TensorType
+from npuscope.record import dataclass
 
 EXAMPLE = quantized(
     "BatchNormalization(f, g, h, m, v)",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -19,6 +18,7 @@ from npuscope.model.layers import DEQUANTIZE, Layer, Layers, Operand, is_qdq
 from npuscope.model.names import with_article
 from npuscope.model.quant import of_node
 from npuscope.model.tensors import TensorType
+from npuscope.record import dataclass
 
 BIAS = 2
 """Where these operators have their bias."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +14,7 @@ from npuscope.edits.toolkit.ranges import quantization
 from npuscope.edits.toolkit.shared_grids import shared_grid
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
+from npuscope.record import dataclass
 
 EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
 g (float[1,4,4,4] x) => (float[1,4,4,4] y) <float s = {0.1}, int8 z = {5}>

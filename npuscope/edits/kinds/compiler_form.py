@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +14,7 @@ from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, Layers, Operand, is_qdq
 from npuscope.model.quant import of_node
+from npuscope.record import dataclass
 
 TO_THE_END = 2**31 - 1
 """Bounds from here on stand for the end of an axis."""

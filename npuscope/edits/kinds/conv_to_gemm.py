@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from npuscope.model.convolution import convolution
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 from npuscope.model.names import with_article
+from npuscope.record import dataclass
 
 EXAMPLE = quantized("Conv(f, w)", "1,4,1,1", "1,3,1,1", "3,4,1,1")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from npuscope.edits.toolkit.rewiring import substituted
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 from npuscope.model.moved import dequantize_of
+from npuscope.record import dataclass
 
 EXAMPLE = quantized(
     "Conv(f, w, b)",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, Layers, is_qdq
 from npuscope.model.tensors import Array
+from npuscope.record import dataclass
 
 MOST_STEPS = 6
 """Nodes between the Conv and the DepthToSpace: an activation, a Q and a DQ, with room for a second pair."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from npuscope.edits.toolkit.rewiring import QDQ_SINCE, quantized_constant
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 from npuscope.model.names import with_article
+from npuscope.record import dataclass
 
 EXAMPLE = quantized("Div(f, c)", "1,4,4,4", "1,4,4,4", constants="float c = {3}")
 

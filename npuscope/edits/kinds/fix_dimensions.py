@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Edit, Exactness, Patch, Refusal
@@ -13,6 +12,7 @@ from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.tensors import Dim, TensorType
+from npuscope.record import dataclass
 
 EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
 g (float[1,N,4] x) => (float[1,N,4] y) <float s = {0.1}>

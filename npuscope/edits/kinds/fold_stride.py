@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
@@ -16,6 +15,7 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, Layers, is_qdq
 from npuscope.model.names import with_article
 from npuscope.model.tensors import Dim, TensorType
+from npuscope.record import dataclass
 
 EXAMPLE = quantized(
     "Conv <group = 2, strides = [2, 2], pads = [1, 1, 1, 1]> (f, w)", "1,2,4,4", "1,2,2,2", "2,1,3,3"

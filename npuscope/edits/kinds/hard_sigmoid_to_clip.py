@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from npuscope.edits.toolkit.rewiring import QDQ_SINCE, new_grid, quantized_const
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import with_article
+from npuscope.record import dataclass
 
 EXAMPLE = quantized("HardSigmoid <alpha = 0.2, beta = 0.5> (f)", "1,4,4,4", "1,4,4,4")
 

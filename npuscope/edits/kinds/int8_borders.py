@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
@@ -13,6 +12,7 @@ from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layers, is_qdq
 from npuscope.model.names import with_article
 from npuscope.model.quant import Quant, of_node
 from npuscope.model.tensors import TensorType
+from npuscope.record import dataclass
 
 HALVES = frozenset({"float16", "bfloat16"})
 """Floats that do not hold scale x integer exactly enough for the same numbers to come out."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from npuscope.model.convolution import constant_first
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 from npuscope.model.names import with_article
+from npuscope.record import dataclass
 
 EXAMPLE = quantized("MatMul(f, w)", "3,4", "3,5", "4,5")
 

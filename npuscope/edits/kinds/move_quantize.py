@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, QUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.names import with_article
+from npuscope.record import dataclass
 
 EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,4,4,4] x) => (int8[4,16] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}, int64[2] t = {4, 16}>

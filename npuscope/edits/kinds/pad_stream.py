@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
@@ -16,6 +15,7 @@ from npuscope.edits.toolkit.stream_region import Stream, stream
 from npuscope.edits.toolkit.weighted import weighted_layer
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layers, is_qdq
+from npuscope.record import dataclass
 
 LEAST_LAYERS = 2
 """Layers that must gain input channels; for one, `PadChannels` does."""

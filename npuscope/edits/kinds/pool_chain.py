@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
@@ -14,6 +13,7 @@ from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.model.graph import Graph
 from npuscope.model.layers import DEQUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.tensors import TensorType
+from npuscope.record import dataclass
 
 Stage = tuple[tuple[int, ...], tuple[int, ...]]
 """(window, strides) along the spatial axes."""

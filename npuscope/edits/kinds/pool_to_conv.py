@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from npuscope.edits.toolkit.rewiring import QDQ_SINCE, behind_dequantize
 from npuscope.edits.toolkit.sizes import bounded, machine_limits
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
+from npuscope.record import dataclass
 
 MOST_TAPS = 4096
 """Weights of one kernel; above that the Conv would cost more than the average in software."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -41,6 +41,7 @@ from npuscope.model.names import with_article
 from npuscope.model.tensors import Array
 from npuscope.neural_art.mapping.operators import LATER_IN_INTEGERS, ON_NPU, SOFTWARE
 from npuscope.npu.verdict import Placement
+from npuscope.record import dataclass
 
 Scale = tuple[str, float, int]
 """(tensor, scale, zero point)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers
 from npuscope.model.names import with_article
 from npuscope.model.quant import Quant, of_node
 from npuscope.model.tensors import TensorType
+from npuscope.record import dataclass
 
 FAST = (0, -128)
 """Int8 zero points with which features need no subtraction (FACTS 3.3)."""

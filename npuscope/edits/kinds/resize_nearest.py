@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import with_article
 from npuscope.model.tensors import Array
+from npuscope.record import dataclass
 
 SINCE = 11
 """Opset from which Resize says which coordinates it means."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import ClassVar
 
@@ -20,6 +20,7 @@ from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import QLINEAR
 from npuscope.model.layers import QUANTIZE, Layers, fold
+from npuscope.record import dataclass
 
 GEMM_WITHOUT_C = 11
 """Opset from which a Gemm may leave out its C."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import ClassVar
 
@@ -19,6 +18,7 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layers
 from npuscope.model.names import with_article
 from npuscope.model.tensors import TensorType
+from npuscope.record import dataclass
 
 ROWS = 2
 """The axis that is cut: rows of a map, or the positions of a 1-D Conv."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from npuscope.edits.toolkit.rewiring import behind_dequantize, new_grid
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers, Operand, is_qdq
 from npuscope.model.names import with_article
+from npuscope.record import dataclass
 
 MIRRORED = {"int8": -1, "uint8": 255}
 """What an integer and its mirror image sum to: q -> -1 - q, or 255 - q, reaches every integer of the type once."""

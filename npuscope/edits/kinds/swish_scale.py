@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from npuscope.model.layers import Layers
 from npuscope.model.names import with_article
 from npuscope.model.quant import of_node
 from npuscope.neural_art.mapping.swish import SCALE, fills_its_range, gated_by
+from npuscope.record import dataclass
 
 EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,4,4,4] x) => (int8[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float t = {0.003}, int8 low = {-128}>

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from npuscope.edits.toolkit.rewiring import ACTIVATION_TYPE, QDQ_SINCE, new_grid
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import with_article
+from npuscope.record import dataclass
 
 KINDS = ("Gelu", "QuickGelu", "Swish")
 """Operators without a unit that are x times a function between 0 and 1."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from npuscope.edits.toolkit.rewiring import QDQ_SINCE, new_grid
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.tensors import Array
+from npuscope.record import dataclass
 
 HARD_SWISH_SINCE = 14
 """Opset from which ONNX has HardSwish."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from npuscope.model.layer import QLINEAR
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.names import with_article
 from npuscope.model.tensors import Array, TensorType
+from npuscope.record import dataclass
 
 AXES_ARE_INPUT = 18
 """Opset from which ReduceMean takes its axes as an input."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 from npuscope.model.tensors import Array, TensorType
+from npuscope.record import dataclass
 
 MODES_SINCE = 11
 """Opset from which a DepthToSpace says its mode; DCR is the one the runtime has a routine for (FACTS 4)."""

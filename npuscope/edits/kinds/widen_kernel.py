@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
@@ -16,6 +15,7 @@ from npuscope.model.convolution import convolution
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 from npuscope.model.names import with_article
+from npuscope.record import dataclass
 
 EXAMPLE = quantized("Conv <group = 2, pads = [0, 3, 0, 3]> (f, w)", "1,2,3,9", "1,2,3,9", "2,1,1,7")
 

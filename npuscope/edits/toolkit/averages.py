@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from npuscope.edits.edit import Refusal
 from npuscope.edits.toolkit.drafting import layer_named
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import with_article
+from npuscope.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

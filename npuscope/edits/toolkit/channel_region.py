@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import RESHAPES
 from npuscope.model.layers import Layers, is_qdq
+from npuscope.record import dataclass
 
 UNARY = frozenset(
     [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, Operand, is_qdq
 from npuscope.model.quant import of_node
 from npuscope.model.tensors import Array
+from npuscope.record import dataclass
 
 MOST_NODES = 8
 """Operators a function is looked for in, Q and DQ not counted."""

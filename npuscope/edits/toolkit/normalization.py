@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from npuscope.edits.edit import Refusal
 from npuscope.model.graph import Graph, Node
 from npuscope.model.names import with_article
 from npuscope.model.tensors import Array
+from npuscope.record import dataclass
 
 PARAMETERS = ("scale", "bias", "mean", "variance")
 

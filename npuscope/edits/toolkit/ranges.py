@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from npuscope.edits.toolkit.weighted import Weighted
 from npuscope.model.layers import Operand
 from npuscope.model.tensors import Array
+from npuscope.record import dataclass
 
 INTEGERS = frozenset({"int8", "uint8", "int16", "uint16"})
 """Element types activations are quantized to."""

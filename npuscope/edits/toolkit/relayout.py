@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Operand, is_qdq
 from npuscope.model.moved import dequantize_of
 from npuscope.model.quant import Quant, of_node
 from npuscope.model.tensors import Array, TensorType
+from npuscope.record import dataclass
 
 REORDERING = RESHAPES | {"Transpose"}
 """Operators that write all values they read, in another order or shape."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, is_qdq, is_transparent
 from npuscope.model.quant import Quant, of_node
+from npuscope.record import dataclass
 
 KEEPS_GRID = frozenset(
     {"MaxPool", "GlobalMaxPool", "Concat", "DepthToSpace", "SpaceToDepth", "Expand", "Tile"}

@@ -6,11 +6,10 @@ the first channels are cut out for it. Both happen where a grid is at hand: at t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from npuscope.edits.toolkit.channel_region import AddedChannels, Growth, NotClosedError, Region
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, Layers, is_qdq
+from npuscope.record import dataclass
 
 TRIES = 40
 """How often a region is grown again with a border moved to the output of a DQ."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +17,7 @@ from npuscope.model.moved import dequantize_of
 from npuscope.model.names import with_article
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array, TensorType
+from npuscope.record import dataclass
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,12 @@ quantizer by tests/model/test_as_int8.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from npuscope.model.graph import Graph, Node
+from npuscope.record import dataclass
 
 FLOATS = frozenset({"float32", "float16"})
 

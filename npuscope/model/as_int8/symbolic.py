@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import DEQUANTIZE, QUANTIZE, is_qdq
 from npuscope.model.load import Source
 from npuscope.model.tensors import Constant, TensorType
+from npuscope.record import dataclass
 
 LOW = -128
 """The zero point of a tensor without negative values."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
 from npuscope.model.graph import Node
 from npuscope.model.inference.types import Shape
 from npuscope.model.tensors import UNKNOWN, Array, Dim, TensorType
+from npuscope.record import dataclass
 
 LARGEST_DIM = (1 << 63) - 1
 """Largest size that ONNX can write down."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from npuscope.model.inference.values import MOST_ELEMENTS
 from npuscope.model.inspection.extent import elements
 from npuscope.model.tensors import UNKNOWN, Array, Constant, TensorType
 from npuscope.model.validity.foreign import foreign_quantizer
+from npuscope.record import dataclass
 
 SMALL = 1024
 """Elements up to which a value is computed at once and shown to shape rules; larger ones when asked for."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from npuscope.model.graph import Node
 from npuscope.model.tensors import Array
+from npuscope.record import dataclass
 
 MOST_ELEMENTS = 1 << 27
 """A folded constant has at most this many elements; larger ones are left to the model."""

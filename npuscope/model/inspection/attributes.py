@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 import onnx
@@ -11,6 +10,7 @@ from onnx import AttributeProto, TensorProto
 
 from npuscope.model.graph import Graph, Node
 from npuscope.model.tensors import dtype_name
+from npuscope.record import dataclass
 
 MOST_ITEMS = 16
 """Items of a list that are written out."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import pairwise
 
 from npuscope.model.layer import Layer
 from npuscope.model.links import Links
 from npuscope.model.scopes import scope_parts
+from npuscope.record import dataclass
 
 FEW = 8
 """A block that holds less than this part of the layers (one eighth) is not divided for lack of detail."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from onnx import FunctionProto, GraphProto, NodeProto
 
 from npuscope.model.graph import Graph, Node, unique_names
 from npuscope.model.inference.types import declared_types
 from npuscope.model.tensors import Constant, TensorType, dtype_name
+from npuscope.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

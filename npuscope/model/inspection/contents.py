@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from npuscope.model.errors import ModelError
 from npuscope.model.inspection.extent import dtype_bits
 from npuscope.model.tensors import Array, Constant, SparseConstant, numpy_type
+from npuscope.record import dataclass
 
 MOST_VALUES = 1 << 18
 """Values that are looked at; of a larger constant, as many in pieces spread evenly over it."""

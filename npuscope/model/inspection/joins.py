@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from npuscope.model.layer import Layer
 from npuscope.model.links import Links
+from npuscope.record import dataclass
 
 FURTHEST = 4_000
 """Layers between the ends of a shortcut that are looked through."""

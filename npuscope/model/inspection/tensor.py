@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from npuscope.model.graph import Graph, Node
 from npuscope.model.inspection.extent import dtype_bits, elements
 from npuscope.model.layer import DEQUANTIZE, QUANTIZE, Layer, is_qdq
 from npuscope.model.quant import Quant, of_node
 from npuscope.model.tensors import Constant, TensorType
+from npuscope.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

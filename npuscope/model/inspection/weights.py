@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,6 +11,7 @@ from npuscope.model.errors import ModelError
 from npuscope.model.layer import Layer
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array, Constant
+from npuscope.record import dataclass
 
 OUTLIER = 4
 """One weight so many times larger than all others on its scale costs them two bits."""

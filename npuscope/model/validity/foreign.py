@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 
 import onnx
 
 from npuscope.model.graph import Graph, Node
 from npuscope.model.validity.functions import function_of, way_out
+from npuscope.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

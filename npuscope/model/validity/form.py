@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
@@ -15,6 +14,7 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import is_qdq
 from npuscope.model.names import quoted, with_article
 from npuscope.model.tensors import UNKNOWN, dtype_name
+from npuscope.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from npuscope.neural_art.artefacts.text.documents import mapping, parse
 from npuscope.neural_art.artefacts.text.lines import decode, is_text, lines, read_bytes
 from npuscope.neural_art.artefacts.text.paste import parts
 from npuscope.neural_art.artefacts.values import HYBRID, SW, Content, ReportedEpoch, Totals
+from npuscope.record import dataclass
 from npuscope.tflite import is_tflite
 
 MODEL = "model"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +22,7 @@ from npuscope.model.graph import Graph
 from npuscope.model.layers import WEIGHTED, Layer
 from npuscope.neural_art.artefacts.text.names import Name, parse
 from npuscope.neural_art.artefacts.values import Node
+from npuscope.record import dataclass
 
 CERTAIN, NAMED, SCALED, ALIGNED, LEFT_OVER, GUESSED = 1.0, 0.98, 0.95, 0.8, 0.6, 0.4
 """Confidence of a match by each way; LEFT_OVER where branches are numbered in another order, GUESSED where not even

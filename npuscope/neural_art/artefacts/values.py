@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from npuscope.record import dataclass
 
 HW, HYBRID, SW, SW_INT, SW_FLOAT = "hw", "hybrid", "sw", "sw_int", "sw_float"
 

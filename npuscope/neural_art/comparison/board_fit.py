@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import median
 
 from npuscope.machine.board import FASTEST, SLOWEST, Board
@@ -12,6 +12,7 @@ from npuscope.machine.build import Build
 from npuscope.machine.machine import target_of
 from npuscope.neural_art.comparison.values import Comparison
 from npuscope.npu.verdict import Placement
+from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from npuscope.neural_art.artefacts.matching import same_kind
 from npuscope.neural_art.artefacts.values import HW, ReportedEpoch
 from npuscope.npu.verdict import Placement
+from npuscope.record import dataclass
 from npuscope.snapshot import Snapshot
 
 IN_STEP, UNANCHORED = 0.6, 0.4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from npuscope.neural_art.artefacts.matching import same_kind
 from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, ReportedEpoch, Totals
 from npuscope.neural_art.schedule.epochs import lowered_name
 from npuscope.npu.verdict import Placement
+from npuscope.record import dataclass
 from npuscope.snapshot import LayerReport, Snapshot
 
 ASSIGNED, GUESSED = 0.8, 0.4

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from npuscope.neural_art.artefacts.artefact import Artefact
 from npuscope.neural_art.artefacts.values import Buffer, Pool, Tensor
 from npuscope.npu.figures import thousands
+from npuscope.record import dataclass
 
 MOST = 20_000
 """Statements of one artefact."""

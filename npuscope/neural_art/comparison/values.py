@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from npuscope.machine.build import Build
 from npuscope.machine.machine import Clocks
 from npuscope.neural_art.artefacts.artefact import Artefact
 from npuscope.neural_art.artefacts.values import Pool, ReportedEpoch, Totals
+from npuscope.record import dataclass
 
 TOLERANCE = 0.01
 """Relative difference of cycles that counts as none: graphs print four digits."""

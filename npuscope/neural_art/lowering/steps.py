@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from npuscope.npu.verdict import Placement
+from npuscope.record import dataclass
 
 
 class Read(NamedTuple):

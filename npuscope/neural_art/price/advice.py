@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from npuscope.machine.machine import Target
@@ -11,6 +11,7 @@ from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
 from npuscope.npu.cost import Cost, Tiling
 from npuscope.npu.figures import thousands
 from npuscope.npu.ledger import Line
+from npuscope.record import dataclass
 
 SEARCHED = 32
 """So many channel counts above the present one are tried, and as many in larger steps up to half as many more."""

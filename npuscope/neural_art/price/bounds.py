@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from npuscope.npu.cost import NOTHING, Cost, Epoch
+from npuscope.record import dataclass
 
 START = "start"
 """The set-up of epochs."""

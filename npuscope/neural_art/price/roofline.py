@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from npuscope.machine.machine import Target
 from npuscope.neural_art.mapping.sizes import operand_bytes
 from npuscope.npu.cost import Cost
 from npuscope.npu.ledger import Line
+from npuscope.record import dataclass
 
 if TYPE_CHECKING:
     from npuscope.model.layers import Layer

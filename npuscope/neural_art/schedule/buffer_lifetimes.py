@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 from npuscope.neural_art.schedule.dataflow import Buffer, dataflow
 from npuscope.npu.cost import Cost, Epoch
+from npuscope.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

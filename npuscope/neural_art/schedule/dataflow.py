@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.mapping.sizes import operand_bytes, stored_bytes
 from npuscope.neural_art.price.traffic import PARTIAL_BYTES, Flow, partial_sums, run_in, run_out
 from npuscope.npu.cost import Cost, Epoch, Move
+from npuscope.record import dataclass
 
 
 class Buffer(NamedTuple):

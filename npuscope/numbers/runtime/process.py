@@ -11,13 +11,13 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from npuscope.model.errors import ModelError
 from npuscope.model.inference.child import own_module
 from npuscope.model.tensors import Array
 from npuscope.numbers.runtime.frames import BrokenFrameError, read_frame, write_frame
+from npuscope.record import dataclass
 
 START_SECONDS = 120.0
 """What the process may take to be there, on a machine that is busy with other things."""

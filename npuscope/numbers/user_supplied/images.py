@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -16,6 +15,7 @@ from npuscope.model.load import Source
 from npuscope.model.tensors import Array
 from npuscope.numbers.inputs import input_shape
 from npuscope.numbers.runner import Sample
+from npuscope.record import dataclass
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
 

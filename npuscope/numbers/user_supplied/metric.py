@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from npuscope.numbers.runner import Runner, Sample
 from npuscope.numbers.user_supplied.arrays import read_array
 from npuscope.numbers.user_supplied.modules import blaming, function, user_module, user_samples
 from npuscope.numbers.verify_models import output_quant
+from npuscope.record import dataclass
 
 LABEL = "label"
 """Key of a label in a dict that `samples()` of the user's file gives."""

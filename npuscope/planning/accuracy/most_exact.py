@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from math import inf
 from typing import Generic, Protocol, TypeVar
 
 from npuscope.jobs import QUIET, Job
+from npuscope.record import dataclass
 from npuscope.snapshot import Snapshot
 
 LEAST_GAIN_DB = 0.2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.kinds.clip_range import ClipRange
@@ -21,6 +21,7 @@ from npuscope.planning.accuracy.loss_budget import without
 from npuscope.planning.accuracy.most_exact import Repair, Trial, most_exact
 from npuscope.planning.accuracy.repair_edits import bias_edits, narrower, worst
 from npuscope.planning.plan import Plan, Step, left_off, loss
+from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 

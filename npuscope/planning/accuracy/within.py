@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from npuscope.edits.edit import Refusal
 from npuscope.jobs import QUIET, Job
@@ -12,6 +11,7 @@ from npuscope.numbers.runner import Sample
 from npuscope.planning.accuracy.loss_budget import kept_within, measured
 from npuscope.planning.accuracy.time_budget import within_time
 from npuscope.planning.plan import Plan, apply
+from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from npuscope.edits.gain import Gain, Gains, bound_words, moot_words
@@ -13,6 +12,7 @@ from npuscope.neural_art.rules import BY_CODE
 from npuscope.npu.ledger import bound_name
 from npuscope.npu.times import saving_words
 from npuscope.npu.verdict import Finding, Placement, Severity
+from npuscope.record import dataclass
 from npuscope.reports.short_names import short_names
 from npuscope.reports.text_report import percent
 from npuscope.snapshot import LayerReport, Snapshot

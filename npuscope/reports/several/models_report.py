@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from npuscope.model.names import printable
 from npuscope.npu.figures import thousands
 from npuscope.npu.times import in_ms
+from npuscope.record import dataclass
 from npuscope.reports.short_names import short_names
 from npuscope.reports.tables import plain, spreadsheet_safe
 from npuscope.snapshot import Snapshot, Summary

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from npuscope.model.load import Source
 from npuscope.model.names import printable
 from npuscope.npu.times import in_ms
+from npuscope.record import dataclass
 from npuscope.reports.json_report import build_json, summary_json
 from npuscope.reports.tables import plain, spreadsheet_safe
 from npuscope.services.sweep import Variant

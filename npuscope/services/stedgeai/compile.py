@@ -7,7 +7,7 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from npuscope.files.onnx_file import write
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.tensors import resolved
+from npuscope.record import dataclass
 from npuscope.services.open import compare_files
 from npuscope.services.stedgeai.files import texts, write_files
 from npuscope.services.stedgeai.options import OUTPUT, WORKSPACE, Compilation

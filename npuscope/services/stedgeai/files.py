@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from npuscope.files.atomic import write_text
 from npuscope.machine.mpool_file import mpool_text
 from npuscope.model.errors import ModelError
+from npuscope.record import dataclass
 from npuscope.services.stedgeai.options import POOLS_FILE, PROFILE, PROFILE_FILE, Compilation
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from npuscope.machine.build import ALT, AUTO, COMPILERS_OWN, DATA_TYPES, FLOAT32, Build
@@ -12,6 +12,7 @@ from npuscope.machine.pools import PoolSpec
 from npuscope.machine.variants import without_external_memory
 from npuscope.model.graph import Graph, Node
 from npuscope.npu.times import in_ms
+from npuscope.record import dataclass
 from npuscope.services.builds import BuildOptions
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse

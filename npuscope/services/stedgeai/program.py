@@ -10,12 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from npuscope.jobs import QUIET, Job, StoppedError
 from npuscope.model.errors import ModelError
 from npuscope.model.names import printable
+from npuscope.record import dataclass
 
 HOME = "STEDGEAI_CORE_DIR"
 """The environment variable that ST's tools use for the folder of ST Edge AI Core."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,6 +14,7 @@ from textual.widgets import Input
 
 from npuscope.jobs import Job
 from npuscope.npu.figures import plural
+from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.tui.jobs import run_job
 from npuscope.tui.screens.dialog import Dialog

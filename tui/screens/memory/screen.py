@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -15,6 +15,7 @@ from npuscope.jobs import Job
 from npuscope.machine.machine import Target
 from npuscope.machine.what_if import Options, options_of, with_options
 from npuscope.neural_art.schedule.buffer_lifetimes import Lifetimes, buffer_lifetimes
+from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.tui.jobs import run_job, stop_jobs

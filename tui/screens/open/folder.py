@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from npuscope.record import dataclass
 
 MODELS = (".onnx", ".tflite")
 """Endings of models; files of other endings are looked into."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -16,6 +16,7 @@ from npuscope.model.names import printable
 from npuscope.planning.accuracy.loss_budget import part
 from npuscope.planning.accuracy.within import LimitedSteps, limit_of, steps_within
 from npuscope.planning.plan import Allowed, Left, Plan, Step, left_off
+from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, Summary
 from npuscope.tui.jobs import run_job

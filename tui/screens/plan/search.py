@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from textual.dom import DOMNode
 
 from npuscope.jobs import Job
 from npuscope.planning.plan import Allowed, Budget, Plan
 from npuscope.planning.planner import plan as find_plan
+from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 from npuscope.tui.jobs import handing_over, run_job, stop_jobs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -22,6 +21,7 @@ from npuscope.model.errors import ModelError
 from npuscope.planning.outcome import Outcome, outcome
 from npuscope.planning.proposals import Preview, preview, propose_splits
 from npuscope.planning.ranked_fixes import by_worth
+from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.tui.jobs import run_each, run_job, silently

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -13,6 +12,7 @@ from textual.widget import Widget
 
 from npuscope.jobs import Job
 from npuscope.npu.figures import plural
+from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.tui.jobs import run_job, stop_jobs
 from npuscope.tui.screens.dialog import Dialog

@@ -6,7 +6,7 @@ Two variants are read: the one the compiler writes and the one merged into the t
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from npuscope.neural_art.artefacts.readers.c_info_graph import (
@@ -46,6 +46,7 @@ from npuscope.neural_art.artefacts.values import (
     Totals,
     Traffic,
 )
+from npuscope.record import dataclass
 
 KIND = "c_info"
 MAX_NODES = 500_000
@@ -53,12 +54,7 @@ MAX_NODES = 500_000
 PLACEMENTS = {"NODE_HW": HW, "NODE_EC": HW, "NODE_SW": SW, "NODE_SW_HW": HYBRID, "NODE_HYBRID": HYBRID}
 """`mapping` -> where it runs. Up to 2.2 hybrid nodes are NODE_SW; NODE_NO_X is not executed."""
 
-NODE_PLACEMENTS = {
-    **PLACEMENTS,
-    "NODE_SW_INTEGER": SW_INT,
-    "NODE_SW_FLOAT": SW_FLOAT,
-    "NODE_SW_LL_HW": HYBRID,
-}
+NODE_PLACEMENTS = PLACEMENTS | {"NODE_SW_INTEGER": SW_INT, "NODE_SW_FLOAT": SW_FLOAT, "NODE_SW_LL_HW": HYBRID}
 """The same for a lowered node, which may tell the two apart."""
 
 OLD = ("2.0", "2.1", "2.2")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from npuscope.neural_art.artefacts.values import Structure, Traffic
+from npuscope.record import dataclass
 
 MAX_STRUCTURES = 200_000
 MAX_FIELDS = 200

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, NamedTuple
 
 from npuscope.neural_art.artefacts.text.figures import dimensions, integer, real, scaled
 from npuscope.neural_art.artefacts.text.lines import MAX_LINE
 from npuscope.neural_art.artefacts.values import HW, SW, Buffer, Content, Flow, Node, ReportedEpoch, Structure
+from npuscope.record import dataclass
 
 KIND = "dot"
 MAX_NODES = 100_000

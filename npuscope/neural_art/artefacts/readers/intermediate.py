@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from npuscope.neural_art.artefacts.readers.c_info_graph import printed
 from npuscope.neural_art.artefacts.text.documents import listing, mapping, number_of, parse, text_of
 from npuscope.neural_art.artefacts.text.lines import decode, read_bytes
 from npuscope.neural_art.artefacts.values import Buffer, Content, Property
+from npuscope.record import dataclass
 
 MAX_TENSORS = 200_000
 MOST = float(1 << 31)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from npuscope.neural_art.artefacts.readers.c_structures import Structures
 from npuscope.neural_art.artefacts.readers.options import of_header
@@ -24,6 +24,7 @@ from npuscope.neural_art.artefacts.values import (
     ReportedEpoch,
     Structure,
 )
+from npuscope.record import dataclass
 
 KIND = "network_c"
 MAX_NODES = 100_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from npuscope.neural_art.artefacts.text.figures import byte_count, integer
 from npuscope.neural_art.artefacts.text.versions import build, in_banner
@@ -23,6 +23,7 @@ from npuscope.neural_art.artefacts.values import (
     ReportedEpoch,
     Totals,
 )
+from npuscope.record import dataclass
 
 KIND = "report"
 MAX_EPOCHS = 200_000

@@ -6,7 +6,8 @@ A front end name is '<Kind>_<number>' (`Conv2D_23`); lowering appends words and 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from npuscope.record import dataclass
 
 _NAME = re.compile(r"([A-Z][A-Za-z0-9]{0,40}?)_(\d{1,9})(?!\d)(.{0,300})", re.DOTALL)
 _INSERTED = re.compile(r"([A-Za-z][A-Za-z0-9]{0,60})_inserted_id(\d{1,9})")
