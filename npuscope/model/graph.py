@@ -118,6 +118,8 @@ class Graph:
     """Values that follow from the sizes of the inputs, and real numbers behind the DequantizeLinear of a constant."""
     stated_otherwise: Mapping[str, str] = field(default_factory=dict)
     """Tensors that cannot be as the file has them, in type or in who makes them: what is wrong, in a clause."""
+    disallowed: Mapping[str, str] = field(default_factory=dict)
+    """Of a model brought to a newer opset: tensors whose nodes its own opset does not allow, and why, in a clause."""
     is_part: bool = False
     """A stretch of a graph: what its nodes write is read outside it."""
     imported: bool = False

@@ -36,6 +36,7 @@ from npuscope.model.tensors import (
     open_for_reading,
     sparse_constant,
 )
+from npuscope.model.upgrade.upgrade import upgraded
 from npuscope.model.validity.encoding import has_undecodable_names
 from npuscope.model.validity.notes import (
     branch_note,
@@ -56,8 +57,6 @@ SET_ASIDE_ABOVE = 4 << 20
 
 MOST_WHOLE = 512 << 20
 """Files above this many bytes are read only where their weights can be set aside."""
-
-OLDEST_OPSET = 7
 
 STDIN = "-"
 """The path that stands for standard input."""
@@ -169,9 +168,15 @@ def source_of(
 ) -> Source:
     """A model that was parsed, or converted from another format, as a Source. Raises ModelError.
 
-    An If whose condition is known is the branch it takes.
+    1. A model of an opset before 7 is brought to it.
+    2. An If whose condition is known is the branch it takes.
     """
-    source = _as_it_is(path, proto, spans, file, digest, budget)
+
+    def understood(model: ModelProto) -> Graph:
+        return _as_it_is(path, model, spans, file, digest, budget).graph
+
+    newer = upgraded(proto, understood)
+    source = _as_it_is(path, proto if newer is None else newer.proto, spans, file, digest, budget)
     names: list[str] = []
     for _ in range(MOST_LEVELS):
         taken = branches_taken(source.proto, source.graph)
@@ -179,7 +184,12 @@ def source_of(
             break
         names += taken[1]
         source = _as_it_is(path, taken[0], spans, file, digest, budget)
-    return replace(source, notes=(branch_note(names), *source.notes)) if names else source
+    if names:
+        source = replace(source, notes=(branch_note(names), *source.notes))
+    if newer is None:
+        return source
+    graph = replace(source.graph, disallowed=newer.faults(source.graph))
+    return replace(source, graph=graph, notes=(*newer.notes, *source.notes))
 
 
 def _as_it_is(
@@ -197,11 +207,8 @@ def _as_it_is(
         raise ModelError(f"{path}: holds a name that is not UTF-8; the file is damaged, export it again")
     opsets = {entry.domain: entry.version for entry in proto.opset_import}
     version = opsets.get("", opsets.get("ai.onnx"))
-    if version is not None and not OLDEST_OPSET <= version < 1 << 31:
-        raise ModelError(
-            f"{path}: opset {version} is not supported (opsets from {OLDEST_OPSET} on are); "
-            "convert it with onnx.version_converter"
-        )
+    if version is not None and not 1 <= version < 1 << 31:
+        raise ModelError(f"{path}: states opset {version}, which there is none of; export the model again")
     constants = _constants(proto.graph, file or ModelFile(path), spans or {})
     stated = declared_types(proto.graph)
     declared, free_batch = with_batch_of_one(proto, stated)

@@ -19,11 +19,9 @@ from npuscope.model.graph import Graph
 from npuscope.model.inspection.extent import dtype_bits
 from npuscope.model.load import Source
 from npuscope.model.tensors import Constant, TensorType, dtype_number, resolved
+from npuscope.model.upgrade.upgrade import INITIALIZERS_ARE_INPUTS_BELOW
 from npuscope.model.wire import length_prefixed
 from npuscope.record import dataclass
-
-INITIALIZERS_ARE_INPUTS_BELOW = 4
-"""IR version up to which each initializer must be a graph input as well."""
 
 COPY_BYTES = 1 << 20
 """Weights are copied from file to file in pieces of this many bytes."""

@@ -20,7 +20,8 @@ from npuscope.jobs import QUIET, Job, StoppedError
 from npuscope.model.as_int8.pairs import LAST_AXIS, NOT_QUANTIZED
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.load import Source, source_of
-from npuscope.model.serialize import INITIALIZERS_ARE_INPUTS_BELOW, to_model
+from npuscope.model.serialize import to_model
+from npuscope.model.upgrade.upgrade import INITIALIZERS_ARE_INPUTS_BELOW
 from npuscope.numbers.adapt_inputs import adapt_inputs
 from npuscope.numbers.runner import Runner, Sample
 from npuscope.numbers.sample_sources import SampleReader

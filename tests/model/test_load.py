@@ -90,7 +90,7 @@ def test_a_model_without_a_graph(tmp_path: Path) -> None:
     assert "no graph" in refused(path)
 
 
-@pytest.mark.parametrize("opset", [1, 6])
+@pytest.mark.parametrize("opset", [0, -1])
 def test_opsets_before_the_range(tmp_path: Path, opset: int) -> None:
     model = gemm_qdq(8, 8)
     model.opset_import[0].version = opset

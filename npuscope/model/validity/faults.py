@@ -32,6 +32,8 @@ def fault(graph: Graph, node: Node) -> str:
         for name in (*node.outputs, *node.inputs):
             if name in graph.stated_otherwise:
                 return graph.stated_otherwise[name]
+    if graph.disallowed and node.output(0) in graph.disallowed:
+        return graph.disallowed[node.output(0)]
     if graph.functions and (endless := recursion(graph, node)):
         return endless
     # Nodes alike are many: what types and attributes say of one holds for all.

@@ -198,6 +198,7 @@ def _type_fault(graph: Graph, node: Node, form: _Form, opset: int) -> str:
         other = bound.setdefault(variable, dtype)
         if other != dtype:
             return f"{node.op} reads {other} and {dtype}, which must have the same type"
-    if node.op == "Cast" and dtype_name(node.integer("to", 0)) == "unknown":
+    by_number = not isinstance(node.attribute("to"), bytes)  # it is a name before opset 6
+    if node.op == "Cast" and by_number and dtype_name(node.integer("to", 0)) == "unknown":
         return f"Cast has element type {node.integer('to', 0)}, which ONNX does not define"
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.graph import Graph, Node
 from npuscope.model.inference.call import axis_at
-from npuscope.model.validity.operands import as_text, differ, shape_at, spreads
+from npuscope.model.validity.operands import as_text, differ, shape_at, spreads, unequal
 
 
 def channel_norm(graph: Graph, node: Node) -> str:
@@ -14,11 +14,21 @@ def channel_norm(graph: Graph, node: Node) -> str:
         return ""
     if node.op == "InstanceNormalization" and len(data) < 3:
         return f"{node.op} reads data of {as_text(data)}; it needs at least rank 3"
+    # Up to opset 8 a BatchNormalization may have parameters of each place of the map.
+    each = data[1:2] if node.integer("spatial", 1) or graph.opset >= SPATIAL_ALWAYS_SINCE else data[1:]
     for i in range(1, len(node.inputs)):
         shape = shape_at(graph, node, i)
-        if shape is not None and (len(shape) != 1 or differ(shape[0], data[1])):
+        if shape is not None and unequal(shape, each):
+            if len(each) > 1:
+                return (
+                    f"{node.op} has parameters of {as_text(shape)} for data of {as_text(data)} (spatial = 0)"
+                )
             return f"{node.op} has parameters of {as_text(shape)} for {data[1]} channels"
     return ""
+
+
+SPATIAL_ALWAYS_SINCE = 9
+"""Opset from which the parameters of a BatchNormalization are those of channels."""
 
 
 def last_axes_norm(graph: Graph, node: Node) -> str:

@@ -24,6 +24,11 @@ def differ(a: Dim, b: Dim) -> bool:
     return isinstance(a, int) and isinstance(b, int) and a != b
 
 
+def unequal(a: Shape, b: Shape) -> bool:
+    """Ranks differ, or sizes that are known."""
+    return len(a) != len(b) or any(map(differ, a, b))
+
+
 def as_text(shape: Shape) -> str:
     """'1x3x?x8'."""
     return "x".join("?" if not isinstance(d, int) else str(d) for d in shape) or "a single number"
@@ -45,3 +50,6 @@ NEVER_CONTRADICTED = frozenset(
      "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu"}
 )  # fmt: skip
 """Operators which no shape contradicts, also by onnx's own inference, but for those of parameters."""
+
+SPREADING_SINCE_8 = frozenset({"Max", "Mean", "Min", "Sum"})
+"""Operators whose operands must be of one shape before opset 8."""

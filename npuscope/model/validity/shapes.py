@@ -13,11 +13,13 @@ from npuscope.model.validity.norms import channel_norm, group_norm, last_axes_no
 from npuscope.model.validity.operands import (
     NEVER_CONTRADICTED,
     SMALL,
+    SPREADING_SINCE_8,
     Check,
     as_text,
     differ,
     shape_at,
     spreads,
+    unequal,
 )
 from npuscope.model.validity.picks import (
     gather_elements,
@@ -70,6 +72,10 @@ def _elementwise(graph: Graph, node: Node) -> str:
         other = shape_at(graph, node, i)
         if shape is None or other is None:
             return ""
+        if node.op in SPREADING_SINCE_8 and graph.opset < 8 and unequal(shape, other):
+            return (
+                f"{node.op} reads {as_text(shape)} and {as_text(other)}, which must be equal before opset 8"
+            )
         both = broadcast(shape, other)
         if both is None:
             return f"{node.op} reads {as_text(shape)} and {as_text(other)}, which do not broadcast"
