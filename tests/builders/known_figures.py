@@ -19,8 +19,11 @@ from npuscope.neural_art.mapping.facts import awaits_zero_point, geometry, input
 from npuscope.neural_art.mapping.tiling import choose, work
 from npuscope.neural_art.price.advice import advice
 from npuscope.neural_art.price.bounds import bounds
+from npuscope.planning.channels import channel_table, shape_of
+from npuscope.planning.cut import better_cuts, cpu_milliseconds
 from npuscope.planning.outcome import outcome
 from npuscope.planning.plan import Plan
+from npuscope.planning.proposals import propose_splits
 from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.planning.whole_model import whole_model_edits
 from npuscope.session import Session
@@ -125,9 +128,9 @@ class Known:
             self.ms.append(analyse(session.with_target(other)).ledger.milliseconds)
 
     def add_plan(self, plan: Plan) -> None:
-        """What its steps save, and all of them."""
+        """What its steps save, all of them, and what it leaves to the user."""
         self.add_change(plan.before.milliseconds, plan.after.milliseconds)
-        self.ms += [step.saved_milliseconds for step in plan.steps]
+        self.ms += [one.saved_milliseconds for one in (*plan.steps, *plan.set_aside)]
 
     def add_fixes(self, session: Session, snapshot: Snapshot, layer: str) -> None:
         """The ledger with each fix of a layer made."""
@@ -146,6 +149,47 @@ class Known:
             made = session.edit(edit)
             if not isinstance(made, Refusal):
                 self.add_change(snapshot.ledger.milliseconds, analyse(made, snapshot).ledger.milliseconds)
+
+    def add_splits(self, session: Session, snapshot: Snapshot, layer: str) -> None:
+        """The ledger with each split made that is proposed for a layer."""
+        for split in propose_splits(session, snapshot, layer):
+            made = outcome(session, snapshot, split)
+            if made is not None:
+                self.add_change(made.model_before, made.model)
+                self.ms += [made.milliseconds, made.milliseconds - snapshot.by_name[layer].line.milliseconds]
+                self.cycles += [made.cycles or 0, *(one or 0 for one in split.compute_cycles)]
+
+    def add_channels(self, snapshot: Snapshot, layer: str) -> None:
+        """A layer alone with other counts of channels: that of its own count is the layer's price."""
+        for vary_inputs in (True, False):
+            shape, other = (
+                shape_of(snapshot.by_name[layer].layer, vary) for vary in (vary_inputs, not vary_inputs)
+            )
+            own = (other.inputs if vary_inputs else other.outputs) if other is not None else None
+            if shape is None or own is None:
+                continue
+            for row in channel_table(shape, range(max(1, own - 128), own + 129), snapshot.target).rows:
+                self.ms.append(row.milliseconds)
+                self.cycles += [row.cost.cycles, row.cost.compute_cycles] if row.cost is not None else []
+
+    def add_cuts(self, session: Session, snapshot: Snapshot) -> None:
+        """Every cut that is the best until a better one is found: its parts analysed as models of their own."""
+        for priced in better_cuts(session, snapshot):
+            head, tail = priced.cut.head, priced.cut.tail
+            alone = [cpu_milliseconds(layer, tail.target) or 0.0 for layer in tail.layers.layers]
+            self.add_change(snapshot.ledger.milliseconds, analyse(head).ledger.milliseconds + fsum(alone))
+            self.ms += [analyse(head).ledger.milliseconds, fsum(alone), *alone]
+
+    def add_all(self, session: Session, snapshot: Snapshot, layer: str) -> None:
+        """What the screens show of a model, and of one of its layers."""
+        self.add_model(snapshot)
+        self.add_shares(snapshot)
+        self.add_fixes(session, snapshot, layer)
+        self.add_splits(session, snapshot, layer)
+        self.add_channels(snapshot, layer)
+        self.add_model_fixes(session, snapshot)
+        self.add_targets(session)
+        self.add_cuts(session, snapshot)
 
     def strange(self, text: str) -> Iterator[str]:
         """The figures in a text that are none of these, with their lines; of a kind of which none is known all may be."""
