@@ -1,6 +1,6 @@
 """Times as text: a time, what a change does to it, and from where on it is a change. Without a unit they are milliseconds.
 
-A sign is that of the change: -0.37 is faster, +0.12 slower. In words a saving is positive: 'saves 0.37 ms'.
+A sign is that of the change: -0.370 is faster, +0.120 slower. In words a saving is positive: 'saves 0.370 ms'.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ LEAST_GAIN = 1e-4
 
 
 def in_ms(milliseconds: float) -> str:
-    """Three places, and never an exponent: 1.92, 0.0844, 1 200."""
+    """Three places with their zeros, and never an exponent: 4.10, 0.0844, 1 200. In a sentence; columns have `table_ms`."""
     if milliseconds >= 999.5:
         return thousands(round(milliseconds))
     if abs(milliseconds) < 1e-3:
         return f"{milliseconds:.6f}".rstrip("0").rstrip(".")
-    return f"{milliseconds:.3g}"
+    return f"{milliseconds:#.3g}".rstrip(".")
 
 
 def table_ms(milliseconds: float, places: int = 3) -> str:
@@ -34,6 +34,12 @@ def table_ms(milliseconds: float, places: int = 3) -> str:
     if milliseconds >= 999.5:
         return thousands(round(milliseconds))
     return f"{milliseconds:.{places if milliseconds < 99.9995 else 1}f}" if milliseconds else "0"
+
+
+def table_change(change: float) -> str:
+    """What a change does to a time, in a column: -0.367, +0.012; 0 for what is no change."""
+    sign = change_sign(change)
+    return f"{sign}{table_ms(abs(change))}" if sign else "0"
 
 
 def shown_sum(before: float, *parts: float) -> tuple[tuple[str, ...], str, str, float]:
@@ -85,16 +91,17 @@ def change_sign(change: float) -> str:
 
 
 def change_in_ms(change: float) -> str:
-    """-0.37, +0.12; 0 for what is no change."""
+    """-0.370, +0.120; 0 for what is no change."""
     sign = change_sign(change)
     return f"{sign}{in_ms(abs(change))}" if sign else "0"
 
 
-def saving_words(saved: float) -> str:
-    """'saves 0.37 ms', 'costs 0.12 ms', 'saves nothing'."""
+def saving_words(saved: float, places: int | None = None) -> str:
+    """'saves 0.370 ms', 'costs 0.120 ms', 'saves nothing'; with as many places as the times that it is between."""
     if not change_sign(saved):
         return "saves nothing"
-    return f"{'saves' if saved > 0 else 'costs'} {in_ms(abs(saved))} ms"
+    size = in_ms(abs(saved)) if places is None else f"{abs(saved):.{places}f}"
+    return f"{'saves' if saved > 0 else 'costs'} {size} ms"
 
 
 def is_gain(saved: float, milliseconds: float) -> bool:

@@ -93,7 +93,7 @@ def times_text(times: CutTimes) -> str:
     (head, tail), after, before, saved = shown_sum(times.before, times.head, times.tail)
     return (
         f"{head} ms + {tail} ms on the Cortex-M55 (estimated) = {after} ms instead of {before} ms, "
-        f"{saving_words(saved)}"
+        f"{saving_words(saved, len(after.partition('.')[2]))}"
     )
 
 

@@ -9,7 +9,7 @@ from npuscope.edits.edit import Edit
 from npuscope.edits.registry import to_data, words_of
 from npuscope.model.names import printable
 from npuscope.npu.figures import thousands
-from npuscope.npu.times import change_in_ms, in_ms
+from npuscope.npu.times import in_ms, table_change, table_ms
 from npuscope.planning.outcome import Outcome
 from npuscope.planning.proposals import Preview
 from npuscope.planning.ranked_fixes import Worth, worth
@@ -51,7 +51,7 @@ def layer_text(
 
 def _cells(made: Outcome) -> tuple[str, str, str]:
     cycles = "" if not made.cycles else thousands(made.cycles)
-    return in_ms(made.milliseconds), change_in_ms(made.change), cycles
+    return table_ms(made.milliseconds), table_change(made.change), cycles
 
 
 def layer_json(one: Preview, made: Outcome | None, report: LayerReport) -> dict[str, Any]:

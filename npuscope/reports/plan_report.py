@@ -11,7 +11,7 @@ from npuscope.edits.registry import to_data
 from npuscope.model.brief import BriefNames
 from npuscope.model.names import printable
 from npuscope.npu.figures import plural
-from npuscope.npu.times import change_in_ms, in_ms, places_that_add_up, saving_words, signed
+from npuscope.npu.times import in_ms, places_that_add_up, saving_words, signed, table_change
 from npuscope.planning.accuracy.time_budget import TimeBudgetResult
 from npuscope.planning.plan import Plan, Step
 from npuscope.reports.cut_report import offer_json, offer_text
@@ -98,7 +98,7 @@ def within_text(within: TimeBudgetResult) -> str:
         lines[0] += "; no plan found is as fast"
     for change in within.changes:
         gain = "exact" if change.decibels == inf else f"{change.decibels:+.1f} dB"
-        lines.append(f"  {gain:>9}  {change_in_ms(change.milliseconds):>8} ms  {printable(change.words)}")
+        lines.append(f"  {gain:>9}  {table_change(change.milliseconds):>8} ms  {printable(change.words)}")
     return "\n".join(lines) + "\n"
 
 

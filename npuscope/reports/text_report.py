@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from npuscope.model.convolution import channels_text
 from npuscope.model.names import printable
-from npuscope.npu.figures import plural, thousands
-from npuscope.npu.times import in_ms
+from npuscope.npu.figures import plural, size_words, thousands
+from npuscope.npu.times import in_ms, table_ms
 from npuscope.npu.verdict import Placement
 from npuscope.reports.short_names import short_names
 
@@ -38,7 +38,7 @@ def verdict_line(snapshot: Snapshot) -> str:
     return (
         f"{placement_words(summary)}{share} · {in_ms(summary.milliseconds)} ms estimated · "
         f"{plural(summary.epochs, 'epoch')}, {off or 'none'} need{'s' * (off <= 1)} the CPU · "
-        f"weights {_bytes(summary.weights_bytes)} · activations {_bytes(summary.activations_bytes)}{_left_out(snapshot)}"
+        f"weights {size_words(summary.weights_bytes)} · activations {size_words(summary.activations_bytes)}{_left_out(snapshot)}"
     )
 
 
@@ -52,7 +52,7 @@ def room_lines(snapshot: Snapshot) -> list[str]:
     """A line for each memory that is too small, and on a board one that says so where all is well."""
     board = snapshot.target.build.board
     lines = [
-        f"does not fit: {printable(pool.name)} has {_bytes(pool.size)}, the model needs {_bytes(pool.used)} there"
+        f"does not fit: {printable(pool.name)} has {size_words(pool.size)}, the model needs {size_words(pool.used)} there"
         for pool in snapshot.memory.too_full
     ]
     return lines or ([f"fits on {printable(board.name)}"] if board is not None else [])
@@ -72,13 +72,6 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %" if share >= 0.005 or not share else "<1 %"
 
 
-def _bytes(count: int) -> str:
-    for unit, size in (("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count} B"
-
-
 def edit_text(edit: Edit, layer: str, before: Snapshot, after: Snapshot) -> str:
     """What an edit does to a layer: before, the layers that replace it, and the model's verdict."""
     old = before.by_name[layer]
@@ -88,7 +81,7 @@ def edit_text(edit: Edit, layer: str, before: Snapshot, after: Snapshot) -> str:
     width = max(len(_short(report, names)) for _, report in rows)
     for when, report in rows:
         entry = report.line
-        price = "" if report.cost is None else f"{in_ms(entry.milliseconds)} ms"
+        price = "" if report.cost is None else f"{table_ms(entry.milliseconds)} ms"
         if entry.cycles is not None:
             price = f"{thousands(entry.cycles)} cycles, {price}"
         lines.append(

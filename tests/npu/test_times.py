@@ -32,6 +32,7 @@ TIMES = st.floats(1e-7, 1e6, allow_nan=False)
         (3.56e-5, "0.000036", "<0.001"),
         (0.00777, "0.00777", "0.008"),
         (0.367, "0.367", "0.367"),
+        (4.0997, "4.10", "4.100"),
         (27.497, "27.5", "27.497"),
         (1234.5, "1 234", "1 234"),
     ],
@@ -46,7 +47,7 @@ def test_a_time_in_words_and_in_a_column(value: float, words: str, cell: str) ->
     ("change", "report", "screen", "saving"),
     [
         (-0.3671, "-0.367", "-0.367 ms", "saves 0.367 ms"),
-        (0.12, "+0.12", "+0.120 ms", "costs 0.12 ms"),
+        (0.12, "+0.120", "+0.120 ms", "costs 0.120 ms"),
         (3.56e-5, "0", "·", "saves nothing"),
         (-0.0004, "0", "·", "saves nothing"),
     ],

@@ -115,7 +115,7 @@ def test_a_stop_ends_it(denoiser: tuple[Session, Snapshot]) -> None:
 @pytest.mark.parametrize(
     ("gain", "words"),
     [
-        (Gain("a", "N901", Recentre("a"), 0.37, "feat", True), "saves 0.37 ms"),
+        (Gain("a", "N901", Recentre("a"), 0.37, "feat", True), "saves 0.370 ms"),
         (
             Gain("a", "N901", Recentre("a"), 0.37, "feat", True, stated_by=("a", "N201")),
             "the same fix as N201",
@@ -127,7 +127,7 @@ def test_a_stop_ends_it(denoiser: tuple[Session, Snapshot]) -> None:
         (Gain("a", "N901", Recentre("a"), 0.0, "octoFlash"), "no gain: bound by octoFlash"),
         (Gain("a", "N901", Recentre("a"), 0.0, "cpu"), "no gain alone"),
         (Gain("a", "N901", Recentre("a"), 0.0, "start"), "no gain: the set-up takes the time"),
-        (Gain("a", "N901", Recentre("a"), -0.5, "cpu"), "no gain alone: the model takes 0.5 ms longer"),
+        (Gain("a", "N901", Recentre("a"), -0.5, "cpu"), "no gain alone: the model takes 0.500 ms longer"),
         (Gain("a", "N107", asks="sizes"), "unknown until sizes are given"),
         (Gain("a", "N303"), "no known single edit addresses it"),
     ],

@@ -86,13 +86,13 @@ EDIT: Edit = PadChannels("Gemm_28", 264)
 GAINS: list[tuple[Gain, str]] = [
     (Gain("a", "N1"), "no known single edit addresses it"),
     (Gain("a", "N1", asks="sizes"), "unknown until sizes are given"),
-    (Gain("a", "N1", EDIT, 0.37, worth=True), "saves 0.37 ms"),
+    (Gain("a", "N1", EDIT, 0.37, worth=True), "saves 0.370 ms"),
     (Gain("a", "N1", EDIT, 0.37, worth=True, stated_by=("b", "N9")), "the same fix as N9 of b"),
     (Gain("a", "N1", EDIT, 0.37, worth=True, stated_by=("a", "N9")), "the same fix as N9"),
     (Gain("a", "N1", EDIT, 0.0), "no gain alone"),
     (Gain("a", "N1", EDIT, 0.0, "octoFlash"), "no gain: bound by octoFlash"),
-    (Gain("a", "N1", EDIT, -0.5), "no gain alone: the model takes 0.5 ms longer"),
-    (Gain("a", "N1", EDIT, -0.5, "octoFlash"), "no gain alone: the model takes 0.5 ms longer, bound by octoFlash"),
+    (Gain("a", "N1", EDIT, -0.5), "no gain alone: the model takes 0.500 ms longer"),
+    (Gain("a", "N1", EDIT, -0.5, "octoFlash"), "no gain alone: the model takes 0.500 ms longer, bound by octoFlash"),
 ]  # fmt: skip
 
 
@@ -114,9 +114,9 @@ def test_what_bounds_nothing_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("sqnr", "most", "reference", "words"),
     [
-        (None, 5.0, "", "bit-exact against the model before, 4 ms of 5"),
-        (31.25, 5.0, "float.onnx", "31.2 dB against float.onnx, 4 ms of 5"),
-        (31.25, 3.0, "", "4 ms of 3; no plan found is as fast"),
+        (None, 5.0, "", "bit-exact against the model before, 4.00 ms of 5"),
+        (31.25, 5.0, "float.onnx", "31.2 dB against float.onnx, 4.00 ms of 5"),
+        (31.25, 3.0, "", "4.00 ms of 3; no plan found is as fast"),
     ],
 )
 def test_the_most_within_a_time(sqnr: float | None, most: float, reference: str, words: str) -> None:
@@ -126,7 +126,7 @@ def test_the_most_within_a_time(sqnr: float | None, most: float, reference: str,
 
 
 def test_times_of_a_cut() -> None:
-    assert times_text(CutTimes(2.0, 1.0, None)) == "1 ms instead of 2 ms, and a tail of unknown sizes"
+    assert times_text(CutTimes(2.0, 1.0, None)) == "1.00 ms instead of 2.00 ms, and a tail of unknown sizes"
     text = times_text(CutTimes(23.39, 17.97, 5.14))
     assert text.startswith("17.97 ms + 5.14 ms on the Cortex-M55 (estimated) = 23.11 ms instead of 23.39 ms")
     assert "saves 0.28 ms" in text
@@ -157,11 +157,13 @@ def test_why_an_edit_slows_the_model() -> None:
     own = report.line.milliseconds
     assert slower_words(PREVIEW, report, Outcome(own, 1, 4.0, 3.5)) == ""
     alone = slower_words(PREVIEW, report, Outcome(own + 0.5, 1, 4.0, 4.5))
-    assert alone.startswith("slows the model by 0.5 ms: the layer itself +0.5 ms") and "around" not in alone
+    assert (
+        alone.startswith("slows the model by 0.500 ms: the layer itself +0.500 ms") and "around" not in alone
+    )
     around = slower_words(replace(PREVIEW, after=Placement.HYBRID), report, Outcome(own, 1, 4.0, 4.5))
-    assert "what lies around it +0.5 ms" in around and around.endswith("the CPU drives a part of it")
+    assert "what lies around it +0.500 ms" in around and around.endswith("the CPU drives a part of it")
     unknown = slower_words(PREVIEW, replace(report, cost=None), Outcome(own, 1, 4.0, 4.5))
-    assert unknown == "slows the model by 0.5 ms"
+    assert unknown == "slows the model by 0.500 ms"
 
 
 def test_findings_are_sorted_as_asked(capsys: pytest.CaptureFixture[str]) -> None:

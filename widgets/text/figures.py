@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from npuscope.npu.figures import thousands
-from npuscope.npu.times import change_sign, in_ms, signed, table_ms
+from npuscope.npu.figures import size_words, thousands
+from npuscope.npu.times import change_sign, in_ms, signed, table_change, table_ms
 
 THIN = "\N{NO-BREAK SPACE}"
 """Between thousands, and between a number and its prefix. Kept together by `spans.wrap`."""
@@ -56,10 +56,7 @@ def short(value: float) -> str:
 
 def milliseconds(value: float) -> str:
     """A time in words: 1.92 ms, 0.0844 ms, 1 200 ms. One unit, so that times can be compared at sight."""
-    if value >= 999.5:
-        return f"{grouped(round(value))}{THIN}ms"
-    text = in_ms(value) if value < 0.1 else f"{value:.3f}" if value < 0.9995 else _padded(value)
-    return f"{text}{THIN}ms"
+    return f"{in_ms(value).replace(' ', THIN)}{THIN}ms"
 
 
 def before_after(before: float, after: float) -> tuple[str, str]:
@@ -96,8 +93,7 @@ def time_cell(value: float, places: int = 3) -> str:
 
 def time_change(change: float) -> str:
     """What a change does to a time, in a column: -0.373 ms, +0.012 ms, '·' for nothing."""
-    sign = change_sign(change)
-    return f"{sign}{time_cell(abs(change))}" if sign else "·"
+    return f"{table_change(change).replace(' ', THIN)}{THIN}ms" if change_sign(change) else "·"
 
 
 def added(change: float, places: int) -> str:
@@ -118,12 +114,7 @@ def steps(value: float) -> str:
 
 def bytes_(value: int) -> str:
     """A size with its unit, powers of 1024: 256 KiB."""
-    size = float(value)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 999.5 or unit == "GiB":
-            return f"{_padded(size) if unit != 'B' else value}{THIN}{unit}"
-        size /= 1024
-    raise AssertionError("unreachable")
+    return size_words(value).replace(" ", THIN)
 
 
 def percent(share: float) -> str:

@@ -11,7 +11,7 @@ from npuscope.model.names import printable, shortened
 from npuscope.model.scopes import reading_order
 from npuscope.neural_art.notes import notes
 from npuscope.npu.figures import thousands
-from npuscope.npu.times import in_ms
+from npuscope.npu.times import table_ms
 from npuscope.reports.check.findings import (
     NAME_WIDTH,
     STYLES,
@@ -197,7 +197,7 @@ def _cells(snapshot: Snapshot, report: LayerReport) -> dict[str, str]:
         "where": WORDS[report.placement],
         "OPS/cycle": f"{line.ops_per_cycle:.3g}" if line.ops_per_cycle is not None else "",
         "cycles": thousands(line.cycles) if line.cycles else "",
-        "ms": in_ms(line.milliseconds) if report.cost is not None and line.milliseconds else "",
+        "ms": table_ms(line.milliseconds) if report.cost is not None and line.milliseconds else "",
         "%": f"{share:.0f}" if share >= 0.5 else "",
         "codes": " ".join(dict.fromkeys(finding.code for finding in report.findings)),
     }

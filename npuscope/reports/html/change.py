@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from html import escape
 
 from npuscope.model.names import printable
-from npuscope.npu.figures import thousands
-from npuscope.npu.times import in_ms
+from npuscope.npu.figures import size_words, thousands
+from npuscope.npu.times import in_ms, table_ms
 from npuscope.numbers.verify_models import Verification
 from npuscope.reports.change_report import LayerChange, change_words, layer_changes
-from npuscope.reports.html.drawings import CLASSES, kib
+from npuscope.reports.html.drawings import CLASSES
 from npuscope.reports.text_report import WORDS
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, Summary
@@ -47,8 +47,8 @@ FIGURES: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("compute cycles", lambda one: thousands(one.compute_cycles)),
     ("cycles with memory", lambda one: thousands(one.cycles)),
     ("MAC", lambda one: thousands(one.macs)),
-    ("weights", lambda one: kib(one.weights_bytes)),
-    ("activations", lambda one: kib(one.activations_bytes)),
+    ("weights", lambda one: size_words(one.weights_bytes)),
+    ("activations", lambda one: size_words(one.activations_bytes)),
 )
 
 
@@ -60,7 +60,7 @@ def _row(change: LayerChange) -> tuple[str, ...]:
         change.word,
         *("" if side is None else WORDS[side.placement] for side in sides),
         *(_cycles(side) for side in sides),
-        *("" if side is None or side.cost is None else in_ms(side.line.milliseconds) for side in sides),
+        *("" if side is None or side.cost is None else table_ms(side.line.milliseconds) for side in sides),
     )
 
 

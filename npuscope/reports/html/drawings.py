@@ -11,6 +11,7 @@ from npuscope.model.layers import Layers
 from npuscope.model.names import printable
 from npuscope.neural_art.price.roofline import points, roofs
 from npuscope.neural_art.schedule.buffer_lifetimes import buffer_lifetimes
+from npuscope.npu.figures import size_words
 from npuscope.npu.times import in_ms
 from npuscope.npu.verdict import Placement
 from npuscope.reports.text_report import WORDS
@@ -162,14 +163,19 @@ def pools(snapshot: Snapshot) -> str:
         parts.append(text(0, y + 15, name))
         parts.append(_rect(left, y + 3, room, 16, "free"))
         weights, activations = pool.weights / total * room, pool.activations / total * room
-        parts.append(_rect(left, y + 3, weights, 16, "weights", f"weights {kib(pool.weights)}"))
+        parts.append(_rect(left, y + 3, weights, 16, "weights", f"weights {size_words(pool.weights)}"))
         parts.append(
             _rect(
-                left + weights, y + 3, activations, 16, "activations", f"activations {kib(pool.activations)}"
+                left + weights,
+                y + 3,
+                activations,
+                16,
+                "activations",
+                f"activations {size_words(pool.activations)}",
             )
         )
         over = pool.used > pool.size
-        words = f"{kib(pool.used)} of {kib(pool.size)}{', does not fit' if over else ''}"
+        words = f"{size_words(pool.used)} of {size_words(pool.size)}{', does not fit' if over else ''}"
         parts.append(text(left + room + 10, y + 15, words, kind="bad" if over else ""))
     return svg(WIDTH, len(drawn) * 26 + 2, "memory pools", parts) if drawn else ""
 
@@ -189,16 +195,8 @@ def over_time(layers: Layers, snapshot: Snapshot) -> str:
     )
     parts = [
         f'<path class="activations" d="M0 {height}{path}V{height}Z"/>',
-        text(0, 12, f"activations at once: at most {kib(most)}"),
+        text(0, 12, f"activations at once: at most {size_words(most)}"),
         text(0, height + 14, "epoch 1"),
         text(WIDTH, height + 14, f"epoch {len(alive)}", "end"),
     ]
     return svg(WIDTH, height + 20, "activations over time", parts)
-
-
-def kib(count: int) -> str:
-    """Bytes in words."""
-    for unit, size in (("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count} B"

@@ -13,13 +13,13 @@ from npuscope.model.brief import fitted
 from npuscope.model.names import printable, shortened
 from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.notes import notes
-from npuscope.npu.figures import thousands
+from npuscope.npu.figures import size_words, thousands
 from npuscope.npu.times import in_ms
 from npuscope.npu.verdict import Finding
 from npuscope.numbers.verify_models import Verification
 from npuscope.reports.html.change import change_section
 from npuscope.reports.html.data import data_text, page_data
-from npuscope.reports.html.drawings import CLASSES, kib, over_time, pools, roofline, timeline
+from npuscope.reports.html.drawings import CLASSES, over_time, pools, roofline, timeline
 from npuscope.reports.text_report import IF_QUANTIZED, placement_words, room_lines, verdict_line
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
@@ -116,8 +116,8 @@ def _head(session: Session, snapshot: Snapshot, title: str) -> Iterable[str]:
         ("compute cycles", thousands(summary.compute_cycles)),
         ("cycles with memory", thousands(summary.cycles)),
         ("MAC", thousands(summary.macs)),
-        ("weights", kib(summary.weights_bytes)),
-        ("activations", kib(summary.activations_bytes)),
+        ("weights", size_words(summary.weights_bytes)),
+        ("activations", size_words(summary.activations_bytes)),
     ):
         yield f"<div><dt>{name}</dt><dd>{_inert(value)}</dd></div>"
     yield "</dl>"

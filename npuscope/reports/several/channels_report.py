@@ -9,7 +9,7 @@ from typing import Any
 from npuscope.machine.machine import Target
 from npuscope.npu.figures import thousands
 from npuscope.npu.ledger import line_alone
-from npuscope.npu.times import in_ms
+from npuscope.npu.times import in_ms, table_ms
 from npuscope.npu.verdict import Placement
 from npuscope.planning.channels import GEMM, Row, Shape, Table
 from npuscope.reports.json_report import cost_json, target_json
@@ -167,7 +167,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     cost, where = row.cost, WORDS[row.placement]
     tiling = cost.tiling if cost is not None else None
     if cost is None or tiling is None:
-        return (str(row.channels), where, *[""] * 7, in_ms(row.milliseconds) if cost is not None else "")
+        return (str(row.channels), where, *[""] * 7, table_ms(row.milliseconds) if cost is not None else "")
     modes = (tiling.simd, *(("Deep1x1",) if tiling.deep1x1 else ("DSS2",) if tiling.dss2 else ()))
     return (
         str(row.channels),
@@ -179,7 +179,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         str(tiling.kernels_per_pass),
         f"{cost.macs_per_cycle:.3g}",
         thousands(cost.cycles),
-        in_ms(row.milliseconds),
+        table_ms(row.milliseconds),
     )
 
 

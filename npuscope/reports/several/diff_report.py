@@ -6,7 +6,7 @@ from typing import Any
 
 from npuscope.edits.registry import to_data
 from npuscope.model.names import printable, quoted
-from npuscope.npu.times import in_ms
+from npuscope.npu.times import table_ms
 from npuscope.reports.json_report import finite, summary_json, target_json, tensor_quant, weight_quant
 from npuscope.reports.short_names import short_names
 from npuscope.reports.tables import plain
@@ -169,7 +169,7 @@ def _word(report: LayerReport | None) -> str:
 def _time(report: LayerReport | None) -> str:
     if report is None:
         return ""
-    return in_ms(report.line.milliseconds) if report.cost is not None else "?"
+    return table_ms(report.line.milliseconds) if report.cost is not None else "?"
 
 
 def _arrow(before: str, after: str) -> str:

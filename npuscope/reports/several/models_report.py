@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from npuscope.model.names import printable
 from npuscope.npu.figures import thousands
-from npuscope.npu.times import in_ms
+from npuscope.npu.times import table_ms
 from npuscope.record import dataclass
 from npuscope.reports.short_names import short_names
 from npuscope.reports.tables import plain, spreadsheet_safe
@@ -96,7 +96,7 @@ def _cells(row: ModelRow, name: str) -> tuple[str, ...]:
         str(summary.on_cpu or "-"),
         str(summary.hybrid or "-"),
         str(summary.layers),
-        in_ms(summary.milliseconds),
+        table_ms(summary.milliseconds),
         _bytes(summary.weights_bytes),
         _bytes(summary.activations_bytes),
         " ".join(codes),

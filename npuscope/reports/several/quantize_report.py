@@ -8,7 +8,7 @@ from typing import Any
 from npuscope.machine.machine import Target
 from npuscope.model.names import printable
 from npuscope.npu.figures import thousands
-from npuscope.npu.times import change_in_ms, in_ms
+from npuscope.npu.times import table_change, table_ms
 from npuscope.reports.json_report import finite, target_json
 from npuscope.reports.several.models_report import ModelRow, model_row
 from npuscope.services.quantizing import Failed, Quantized
@@ -97,7 +97,7 @@ def _changes(results: Sequence[Quantized | Failed]) -> list[str]:
     edits = {words: None for result in made for words in result.edits}
     lines = ["", "Repairs"] if repairs else []
     lines += [
-        f"  {one.decibels:+6.1f} dB  {change_in_ms(one.milliseconds):>8} ms  {one.compute_cycles:+10} compute cycles  "
+        f"  {one.decibels:+6.1f} dB  {table_change(one.milliseconds):>8} ms  {one.compute_cycles:+10} compute cycles  "
         f"{printable(one.words)}"
         for one in repairs
     ]
@@ -112,7 +112,7 @@ def _cells(result: Quantized) -> tuple[str, ...]:
         + (f", {_count(len(result.edits), 'edit')}" if result.edits else ""),
         f"{summary.on_cpu} of {summary.layers}",
         str(summary.hybrid or "-"),
-        in_ms(summary.milliseconds),
+        table_ms(summary.milliseconds),
         thousands(summary.compute_cycles),
         "exact" if result.sqnr_db is None else f"{result.sqnr_db:.1f}",
         f"{-(-summary.activations_bytes // 1024)} KiB",

@@ -9,7 +9,7 @@ from typing import Any
 
 from npuscope.model.load import Source
 from npuscope.model.names import printable
-from npuscope.npu.times import in_ms
+from npuscope.npu.times import table_ms
 from npuscope.record import dataclass
 from npuscope.reports.json_report import build_json, summary_json
 from npuscope.reports.tables import plain, spreadsheet_safe
@@ -85,7 +85,7 @@ def _cells(row: SweepRow) -> tuple[str, ...]:
         row.variant.pools,
         str(summary.on_cpu or "-"),
         str(summary.hybrid or "-"),
-        in_ms(summary.milliseconds),
+        table_ms(summary.milliseconds),
         str(summary.epochs),
         f"{summary.activations_bytes / (1 << 10):.0f} KiB",
         f"no: {', '.join(map(printable, row.too_small))}" if row.too_small else "yes",
