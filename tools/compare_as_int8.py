@@ -24,6 +24,7 @@ from npuscope.model.as_int8.symbolic import as_int8
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, source_of
 from npuscope.model.serialize import to_model
+from npuscope.npu.times import in_ms
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.quantize import Settings, quantize
 from npuscope.session import Session
@@ -201,7 +202,7 @@ def table(outcomes: Iterable[Outcome]) -> str:
         same = row.layers - len(row.differing)
         lines.append(
             f"| {row.name} | {row.setting} | {row.layers} | {same} | {row.cycles[1]:,} of {row.cycles[0]:,} | "
-            f"{row.milliseconds[1]:.3g} of {row.milliseconds[0]:.3g} |"
+            f"{in_ms(row.milliseconds[1])} of {in_ms(row.milliseconds[0])} |"
         )
     layers, wrong = sum(row.layers for row in rows), sum(len(row.differing) for row in rows)
     lines.append(f"| all | | {layers} | {layers - wrong} ({100 * (1 - wrong / max(layers, 1)):.2f} %) | | |")

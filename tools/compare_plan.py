@@ -20,6 +20,7 @@ from npuscope.edits.edit import Refusal
 from npuscope.files.onnx_file import write
 from npuscope.machine.machine import target
 from npuscope.model.errors import ModelError
+from npuscope.npu.times import in_ms
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.verify_regions import LocalVerification, verify_local
 from npuscope.planning.plan import Allowed, Budget, Plan, apply, loss
@@ -92,7 +93,7 @@ def row(result: Outcome) -> str:
             f"{result.seconds:.1f} s",
             f"{len(steps)} ({exact} bit-exact)" if steps else "0",
             f"{_off(before)} → {_off(after)}",
-            f"{before.milliseconds:.3g} → {after.milliseconds:.3g}",
+            f"{in_ms(before.milliseconds)} → {in_ms(after.milliseconds)}",
             f"{_numbers(result.checked)} |",
         )
     )
