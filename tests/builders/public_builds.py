@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from builders.float_yolo import float_yolo
-from builders.networks.audio_nets import hazards, keywords, masks, signals, wake_words
+from builders.networks.audio_nets import groups, hazards, keywords, letters, masks, signals, wake_words
 from builders.networks.efficient_nets import food
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.networks.stream_nets import speech
@@ -123,6 +123,10 @@ BUILDS: dict[str, PublicBuild] = {
     "later signals": PublicBuild(lambda: signals(False), "2.2", 21, 0.05, {}, "3", "auto"),
     # LarocheC/eco8-neaixt, N6Net v2 with 80 channels, 4.0.1
     "masks": PublicBuild(masks, "4.0", 23, 0.0, {}, "3", "auto"),
+    # LarocheC/stm32n6-stt, q800_real, which names no scheduler
+    "letters": PublicBuild(letters, "4.0", 618, 0.0, {}, "3"),
+    # LarocheC/eco8-neaixt, group_probe, n6-noextmem
+    "groups": PublicBuild(groups, "4.0", 4, 0.0, {}, "3", "auto"),
     # syafizzudin/trash-object-detection-stm32n6, bestsampah-int8
     "yolov5": PublicBuild(
         yolov5, "2.2", 127, 0.04, {"DepthToSpace": 2, "Concat": 1}, "3", "alt", {"epoch_controller": True},

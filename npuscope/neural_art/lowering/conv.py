@@ -8,13 +8,27 @@ from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.lowering.lower import FLOAT_BYTES, SUM_BYTES, Lowering, Placed, copied_once, size
+from npuscope.neural_art.lowering.along_rows import (
+    ends_in_rows,
+    laid_in_columns,
+    laid_in_rows,
+    reads_planes,
+)
+from npuscope.neural_art.lowering.lower import (
+    FLOAT_BYTES,
+    INPUT,
+    SUM_BYTES,
+    Lowering,
+    Placed,
+    copied_once,
+    of_rows,
+    size,
+)
 from npuscope.neural_art.lowering.splits import SIDE_BY_SIDE, side_by_side
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.sums import sums, written_batch
 from npuscope.neural_art.lowering.units import fused_steps, zero_point
 from npuscope.neural_art.mapping.gathering import fills_blocks
-from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.mapping.row_kernels import along_rows
 from npuscope.neural_art.mapping.sizes import spread_elements
@@ -52,9 +66,10 @@ def conv(lowering: Lowering, item: Placed) -> None:
         return
     source = side_by_side(lowering, layer, lowering.name(layer.input.tensor))
     turned = layer.kind != "Conv" and shape is not None and math.prod(shape.output_size) > 1
-    source = (
-        turned_features(lowering, layer, source) if turned else first_copy(lowering, layer, source, shape)
-    )
+    if turned:
+        source = turned_features(lowering, layer, source)
+    else:
+        source = laid_in_columns(lowering, layer, first_copy(lowering, layer, source, shape, tiling), tiling)
     source = as_position(lowering, layer, source)
     if zero_point(layer.input) == FULL_RANGE_LOW:
         source = without_offset(lowering, layer, source, tiling.batch_depth if tiling is not None else 0)
@@ -82,46 +97,22 @@ def conv(lowering: Lowering, item: Placed) -> None:
     if dilated:
         summed = spread_again(lowering, layer, summed, shape)
     if ends_in_rows(lowering, layer, tiling):
-        in_rows(lowering, layer, summed, tiling)
+        result, columns = lowering.result(layer), f"{layer.name}#columns"
+        scaled(lowering, layer, summed, tiling, columns)
+        laid_in_rows(lowering, layer, columns, result)
         return
     scaled(lowering, layer, summed, tiling)
     if turned and layer.output is not None:
         lowering.unchained.add(layer.output.tensor)  # written transposed
 
 
-def in_rows(lowering: Lowering, layer: Layer, summed: str, tiling: Tiling | None) -> None:
-    """A Conv1d whose result is used as rows: a copy lays them out, a byte at a time (tcn_calculator, 4.0; TC-ResNet8, 2.2)."""
-    result = lowering.result(layer)
-    scaled(lowering, layer, summed, tiling, f"{layer.name}#columns")
-    lowering.copy(layer.name, f"{layer.name}#columns", result, size(layer.output), batch=1, op="Reshape")
-
-
-def ends_in_rows(lowering: Lowering, layer: Layer, tiling: Tiling | None) -> bool:
-    """Three dimensions, more than one channel and position, and a reader that takes them as they are.
-
-    That is the border of the network (tcn_calculator, 4.0), and an Add (six of TC-ResNet8, 2.2: AbhiMalappa/tinybench). What is
-    written a channel at a time lies in rows (none of six in speech_tcnn_257, 2.0, and none of the same six in 4.0.0: 257 channels
-    have no divisor to write by). Of two convolutions in a row the view of one undoes that of the other.
-    """
-    if tiling is not None and tiling.kernels_per_pass == 1:
-        return False
-    dims = layer.output.dims if layer.output is not None else None
-    if layer.kind != "Conv" or dims is None or len(dims) != 3 or min(dims[1:]) < 2 or layer.output is None:
-        return False
-    readers = [
-        r for name in (layer.output.tensor, layer.output.seen) for r in lowering.layers.readers.get(name, ())
-    ]
-    return any(reader.kind in ARITHMETIC for reader in readers) or all(
-        reader.kind == "DequantizeLinear"  # the border of the network
-        and not any(lowering.layers.readers.get(operand.tensor) for operand in reader.outputs)
-        for reader in readers
-    )
-
-
-def first_copy(lowering: Lowering, layer: Layer, source: str, shape: Convolution | None) -> str:
+def first_copy(
+    lowering: Lowering, layer: Layer, source: str, shape: Convolution | None, tiling: Tiling | None = None
+) -> str:
     """An input of the network lies channels first; it is copied to channels last before a convolution reads it.
 
-    So is a map that a Gemm takes as one row: the row has the positions of a channel side by side.
+    So is a map that a Gemm takes as one row: the row has the positions of a channel side by side. Rows that are read a channel
+    at a time are not (a depthwise 7 of 256 channels of LarocheC/stm32n6-stt, 4.0.1).
     """
     if flattened(lowering, layer, source):
         return copied_once(lowering, f"{source}#row", layer, source, op="Reshape")
@@ -129,7 +120,9 @@ def first_copy(lowering: Lowering, layer: Layer, source: str, shape: Convolution
         return source
     if shape.in_channels == 1 or math.prod(shape.input_size) == 1:
         return source
-    return copied_once(lowering, f"{source}#input", layer, source, op="Identity", owner="")
+    if reads_planes(tiling) and layer.input is not None and of_rows(layer.input):
+        return source
+    return copied_once(lowering, f"{source}{INPUT}", layer, source, op="Identity", owner="")
 
 
 def flattened(lowering: Lowering, layer: Layer, source: str) -> bool:
@@ -305,7 +298,7 @@ def wants_copy(lowering: Lowering, source: str, shape: Convolution, tiling: Tili
     shape = along_rows(shape)
     if not lowering.target.copies_features or lowering.batches.get(source, 0) == tiling.batch_depth:
         return False
-    if math.prod(shape.input_size) == 1 or shape.in_channels == 1 or source.endswith("#input"):
+    if math.prod(shape.input_size) == 1 or shape.in_channels == 1 or source.endswith(INPUT):
         return False
     narrow = tiling.batch_depth < min(BUS_BYTES, shape.in_channels) and tiling.simd == "16x8"
     if shape.depthwise:

@@ -27,6 +27,10 @@ SUM_BYTES, FLOAT_BYTES = 2, 4
 """Bytes of a value between a multiplication and its requantization, and of a float (edges of the compiler's graphs)."""
 
 
+INPUT = "#input"
+"""Ends the name of a copy that lies channels last, of what lay channels first."""
+
+
 class Placed(NamedTuple):
     """A layer, where it runs and what it costs."""
 
@@ -76,6 +80,8 @@ class Lowering:
         """Tensors that a Split on channels leaves in planes."""
         self.grouped: set[str] = set()
         """Tensors written in batches of channels that a Split on channels can take apart as they are."""
+        self.columns: dict[str, str] = {}
+        """Rows of three dimensions that a copy laid out -> the columns a Conv1d wrote them in."""
         self.channels_last: set[str] = set()
         """Inputs of the network that a Transpose declares to lie channels last."""
 
@@ -194,6 +200,11 @@ class Lowering:
         step.width = FLOAT_BYTES if name in self.floats else 1
         return self.add(step, batch)
 
+    def batch(self, operand: Operand) -> int:
+        """Channels that an operand is written at a time; an input of the network in rows lies channel after channel."""
+        name = self.name(operand.tensor)
+        return self.batches.get(name, 1 if name not in self.written and of_rows(operand) else 0)
+
     def count(self, tensor: str, layer: Layer) -> int:
         """Elements of a tensor that a layer reads first; a Pad taken along does not count."""
         writer = self.layers.writers.get(tensor)
@@ -223,6 +234,12 @@ def copied_once(
         return result
     name = layer.name if owner is None else owner
     return lowering.copy(name, source, result, lowering.count(source, layer), op, batch)
+
+
+def of_rows(operand: Operand) -> bool:
+    """Three dimensions, of more than one channel and position."""
+    dims = operand.dims
+    return dims is not None and len(dims) == 3 and min(dims[1:]) > 1
 
 
 def size(operand: Operand | None) -> int:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
+from npuscope.neural_art.lowering.along_rows import read_alone
 from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, size
 from npuscope.neural_art.lowering.pools import POOL_BATCH
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import apart_in_rows, cuts_nothing
 from npuscope.neural_art.mapping.capacity import kernels_of_parts, largest_divisor
 from npuscope.neural_art.mapping.operators import POOLING
+from npuscope.neural_art.mapping.row_kernels import along_rows
 from npuscope.neural_art.mapping.tiling import work
 from npuscope.npu.cost import Tiling
 from npuscope.npu.verdict import Placement
@@ -37,6 +40,7 @@ def sums(
     parts = len(tiling.parts) if tiling is not None else 1
     count = size(layer.output)
     at_once = tiling.side_by_side if tiling is not None else 1
+    beside = at_once > 1 and parts > 1 and summed_apart(lowering, layer, shape)
     if at_once == 1 or parts < 2:
         groups = [Group(1, 0, (f"{layer.name}#sum{k}",)) for k in range(max(parts, 1))]
         joins: list[Join] = []
@@ -46,16 +50,19 @@ def sums(
             if shape is not None and tiling is not None
             else ()
         )
-        apart = len(set(widths)) > 1 and apart_in_rows(lowering.target, layer.output)
+        apart = beside or (len(set(widths)) > 1 and apart_in_rows(lowering.target, layer.output))
         rows = tuple(part[0] == 1 for part in tiling.parts) if tiling is not None else ()
-        groups, joins = tree(layer.name, parts, at_once, widths, lowering.target.units.stream, apart, rows)
+        groups, joins = tree(
+            layer.name, parts, at_once, widths, lowering.target.units.stream, apart, rows, beside
+        )
+    in_step = chained and (parts < 2 or (beside and in_one_step(lowering, layer, depth, groups)))
     total = ""
     for group in groups:
         # Where a sub-mask takes all accelerators, the sum so far comes from memory: the epoch before wrote it.
         before = (Read(total, False),) if total and at_once == 1 else ()
         units = max(1, min(lowering.target.units.conv, series * group.leaves))
         step = Step(
-            "Conv", layer.name, Placement.HW, (lowering.read(source, chained and parts < 2, units), *before), group.writes,
+            "Conv", layer.name, Placement.HW, (lowering.read(source, in_step, 1 if beside else units), *before), group.writes,
             conv=units, arith=group.adds + len(before), lead=True,
             extra_streams=group.leaves + len(group.writes) - 1 + (1 if accumulates else 0), loops=accumulates, portioned=writes_little(lowering, tiling),
             elements=count, width=SUM_BYTES, share=group.leaves / max(parts, 1),
@@ -68,6 +75,32 @@ def sums(
         )  # fmt: skip
         total = lowering.add(step, batch)
     return total
+
+
+def in_one_step(lowering: Lowering, layer: Layer, depth: int, groups: list[Group]) -> bool:
+    """All sub-masks take a stream that comes in planes as it comes."""
+    return depth == 1 and len(groups) == 1 and read_alone(lowering, layer)
+
+
+APART_FROM = "4.0"
+"""Version from which it was seen; inferred: earlier ones are taken to add the sub-masks as those of taller kernels."""
+
+
+def summed_apart(lowering: Lowering, layer: Layer, shape: Convolution | None) -> bool:
+    """The sub-masks of a depthwise kernel of one row are written and added an epoch later, two at a time from memory.
+
+    All 46 of citrinet_256, of 7, 9 and 11 taps, and the 7 to 15 taps of LarocheC/stm32n6-stt, a single channel excepted (4.0.1);
+    both 1x7 of LiSenNet (LarocheC/eco8-neaixt, 4.0.1). Where all run at once they take a stream that comes in planes as it comes.
+    """
+    dims = layer.output.dims if layer.output is not None else None
+    if (
+        shape is None
+        or not shape.depthwise
+        or dims is None
+        or not lowering.target.toolchain.at_least(APART_FROM)
+    ):
+        return False
+    return shape.in_channels > 1 and math.prod(dims[2:]) > 1 and along_rows(shape).kernel[0] == 1
 
 
 class Group(NamedTuple):
@@ -95,6 +128,7 @@ def tree(
     most_streams: int,
     apart: bool,
     rows: tuple[bool, ...],
+    shared: bool,
 ) -> tuple[list[Group], list[Join]]:
     """The sums of neighbours, then of those; the last sub-masks come first, as many as there are accelerators.
 
@@ -107,13 +141,14 @@ def tree(
     4. There are stream engines for the features, weights and results of three; four need two of their results added beside
        them (the DS-CNN: three of 10x4, then the fourth).
     5. With `apart` each sum reads memory: nine of the ten of two 8x9 that make a single row, their sub-masks in several batches
-       (FRIENDA256/stm32N6_AI, 2.2).
+       (FRIENDA256/stm32N6_AI, 2.2), and those of depthwise kernels of one row (`summed_apart`). The features of these are
+       `shared`: one stream engine fetches them for all sub-masks (a depthwise 7 of LarocheC/stm32n6-stt, 4.0.1, nine for four).
     """
     batches = widths if len(widths) == parts else (0,) * parts
     single = frozenset(f"{name}#part{k}" for k, one in enumerate(rows) if one)
-    groups, joins = joined(name, parts, at_once, batches, apart, single)
-    if any(2 * g.leaves + len(g.writes) > most_streams for g in groups):
-        return joined(name, parts, at_once - 1, batches, apart, single)
+    groups, joins = joined(name, parts, at_once, batches, apart, single, shared)
+    if any((1 if shared else g.leaves) + g.leaves + len(g.writes) > most_streams for g in groups):
+        return joined(name, parts, at_once - 1, batches, apart, single, shared)
     return groups, joins
 
 
@@ -124,10 +159,11 @@ def joined(
     batches: tuple[int, ...],
     apart: bool,
     single: frozenset[str],
+    shared: bool,
 ) -> tuple[list[Group], list[Join]]:
     """The tree for that many sub-masks at a time, written in those batches; `single` are those of one row."""
     level: list[tuple[str, int | None, int]] = [
-        (f"{name}#part{k}", (parts - 1 - k) // at_once, batches[k]) for k in range(parts)
+        (f"{name}#part{k}", (k if shared else parts - 1 - k) // at_once, batches[k]) for k in range(parts)
     ]
     leaves = [min(at_once, parts - begin) for begin in range(0, parts, at_once)]
     adds, joins, read = [0] * len(leaves), list[Join](), set[str]()

@@ -237,7 +237,7 @@ def carried(lowering: Lowering, layer: Layer) -> int:
     """The batch an elementwise layer keeps: that of its first operand of full size."""
     for operand in lowering.activations(layer):
         if size(operand) == size(layer.output):
-            return lowering.batches.get(lowering.name(operand.tensor), 0)
+            return lowering.batch(operand)
     return 0
 
 
@@ -274,7 +274,7 @@ def activation(lowering: Lowering, item: Placed) -> None:
         lead=True,
         elements=size(layer.output),
     )
-    lowering.add(step, lowering.batches.get(lowering.name(source.tensor), 0))
+    lowering.add(step, lowering.batch(source))
 
 
 def prelu(lowering: Lowering, layer: Layer, source: Operand) -> None:

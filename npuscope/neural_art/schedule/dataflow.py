@@ -20,7 +20,15 @@ from npuscope.neural_art.frontend.borders import input_stays_float
 from npuscope.neural_art.lowering.borders import quantized
 from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.mapping.sizes import operand_bytes, stored_bytes
-from npuscope.neural_art.price.traffic import PARTIAL_BYTES, Flow, partial_sums, run_in, run_out
+from npuscope.neural_art.price.traffic import (
+    PARTIAL_BYTES,
+    Flow,
+    in_planes,
+    partial_sums,
+    run_in,
+    run_out,
+    times_read,
+)
 from npuscope.npu.cost import Cost, Epoch, Move
 from npuscope.record import dataclass
 
@@ -106,9 +114,10 @@ class _Dataflow:
         if conv is None:
             return Flow(move.buffer, size, run, move.write)
         if move.write:
-            return Flow(move.buffer, size, run_out(tiling, conv), True)
+            sums = in_planes(tiling, conv) and ("#sum" in move.tensor or "#part" in move.tensor)
+            return Flow(move.buffer, size, 0 if sums else run_out(tiling, conv), True)
         if move.lead and "#sum" not in move.tensor:
-            times = (1 if tiling.stationary else tiling.passes) * len(tiling.parts or (1,)) * move.share
+            times = times_read(tiling, conv) * move.share
             return Flow(move.buffer, round(size * times), run_in(tiling, conv), False)
         return Flow(move.buffer, size, 0, False)
 

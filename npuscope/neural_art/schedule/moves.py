@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from npuscope.neural_art.lowering.lower import INPUT
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.npu.cost import Move
 
@@ -96,12 +97,13 @@ class _Moves:
 
     def move(self, tensor: str, write: bool, step: Step, writer: Step | None) -> Move:
         source_bytes = writer.stored_bytes if writer is not None else 0
-        # A copy of an input of the network, which lies channels first, puts together what lay apart; one of an output
-        # with three dimensions the other way round
+        # A copy of an input of the network, which lies channels first, or of rows puts together what lay apart; one that
+        # lays out rows the other way round
         apart = write and (
             (step.copy and step.op == "Reshape")
             or (step.op == "Transpose" and step.lead)
             or (step.copy and any(self.buffer(read.tensor) not in self.writer for read in step.reads))
+            or (step.copy and step.writes[0].endswith(INPUT))
         )
         return Move(
             tensor,

@@ -122,6 +122,93 @@ def masks(channels: int = 80) -> bytes:
     return made.SerializeToString()
 
 
+LETTERS = (
+    (3, 2),
+    (3, 1),
+    (3, 1),
+    (5, 1),
+    (5, 1),
+    (5, 1),
+    (3, 2),
+    (3, 1),
+    *[(5, 1)] * 4,
+    (7, 1),
+    (7, 2),
+    *[(7, 1)] * 3,
+    *[(9, 1)] * 4,
+)
+"""Taps and stride of the blocks of `letters`."""
+
+
+def letters() -> bytes:
+    """Citrinet on 800 frames of 80 bands (LarocheC/stm32n6-stt, Core 4.0.1), of whose 618 epochs its network.csv has the cycles.
+
+    Conv1d in 23 blocks: five pairs of a depthwise and a plain one, squeeze and excitation, a shortcut. Each Relu has a Q and a
+    DQ on both sides.
+    """
+    net = Net((1, 80, 800))
+    counted = iter(range(1_000))
+
+    def put(op: str, inputs: list[str], scale: float = 0.02, **attributes: object) -> str:
+        k = next(counted)
+        return net.quantized(net.node(op, inputs, f"{op}{k}", **attributes), scale + k / 10_000, 0)
+
+    def conv(x: str, into: int, made: int, taps: int = 1, stride: int = 1, group: int = 1) -> str:
+        weights = net.random.integers(-127, 128, (made, into // group, taps)).astype(np.int8)
+        weight = net.dequantized(f"w{next(counted)}", weights, 0.002)
+        sides = [taps // 2] * 2
+        return put("Conv", [x, weight], group=group, kernel_shape=[taps], strides=[stride], pads=sides)
+
+    def gated(x: str, channels: int) -> str:
+        mean = put("ReduceMean", [x], axes=[2], keepdims=1)
+        few = put("Relu", [conv(mean, channels, channels // 8)])
+        return put("Mul", [x, put("Sigmoid", [conv(few, channels // 8, channels)], 1 / 127)])
+
+    last = conv(conv(net.quantized("x", 0.02, 0), 80, 80, 5, group=80), 80, 256)
+    last = put("Relu", [gated(last, 256)])
+    for taps, stride in LETTERS:
+        deep = conv(last, 256, 256, taps, group=256)
+        short = conv(last, 256, 256, stride=stride)
+        deep = conv(deep, 256, 256)
+        for k in range(4):
+            deep = conv(put("Relu", [deep]), 256, 256, taps, stride if k == 3 else 1, 256)
+            deep = conv(deep, 256, 256)
+        last = put("Relu", [put("Add", [gated(deep, 256), short])])
+    last = put("Relu", [gated(conv(conv(last, 256, 256, 11, group=256), 256, 640), 640)])
+    last = put("Transpose", [conv(last, 640, 1025)], perm=[0, 2, 1])
+    return net.model(last, (1, 100, 1025), opset=17).SerializeToString()
+
+
+def taps(channels: int, length: int, count: int, readers: int = 1, relu: bool = True) -> bytes:
+    """A Relu and depthwise Conv1d that read it, with which LarocheC/stm32n6-stt asked the compiler for what it does (4.0.1)."""
+    net, shape = Net((1, channels, length)), (1, channels, length)
+    x = net.quantized("x", 0.0158, 0)
+    if relu:
+        x = net.quantized(net.node("Relu", [x], "relu"), 0.0158, 0)
+    sides, made = [(count - 1) // 2, count // 2], []
+    for k in range(readers):
+        weights = net.dequantized(
+            f"w{k}", net.random.integers(-127, 128, (channels, 1, count)).astype(np.int8), 0.002
+        )
+        deep = net.node("Conv", [x, weights], f"deep{k}", group=channels, kernel_shape=[count], pads=sides)
+        made.append(net.quantized(deep, 0.0072, 0))
+    model = net.model(made[0], shape, opset=17)
+    add_borders(model, [], made[1:], shape)
+    return model.SerializeToString()
+
+
+def groups() -> bytes:
+    """1x1 convolutions in one, two and four groups and a depthwise 1x3 on one row (LarocheC/eco8-neaixt, group_probe, 4.0.1)."""
+    net = Net((1, 40, 1, 32))
+    last = net.quantized("x", 0.02, 0)
+    for name, group, width in (("dense", 1, 1), ("two", 2, 1), ("four", 4, 1), ("deep", 40, 3)):
+        weights = net.random.integers(-127, 127, (40, 40 // group, 1, width)).astype(np.int8)
+        inputs = [last, net.dequantized(f"{name}_w", weights, 0.01)]
+        made = net.node("Conv", inputs, name, group=group, kernel_shape=[1, width], pads=[0, width // 2] * 2)
+        last = net.quantized(made, 0.02, 0)
+    return net.model(last, (1, 40, 1, 32), opset=17).SerializeToString()
+
+
 def add_borders(made: onnx.ModelProto, inputs: list[str], outputs: list[str], shape: tuple[int, ...]) -> None:
     """More inputs and outputs, all of that shape."""
     made.graph.input.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in inputs)
