@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from onnx import ModelProto, helper
 
-from npuscope.tflite import batch, convolution, elementwise, movers, recurrent, spatial
+from npuscope.tflite import batch, convolution, elementwise, movers, rare, recurrent, spatial
 from npuscope.tflite.branches import branches_taken
 from npuscope.tflite.context import STORED, Context, UnscaledError, UnsupportedError
 from npuscope.tflite.dilated import dilations_joined
@@ -30,6 +31,7 @@ CONVERTERS: dict[str, elementwise.Converter] = {
     **batch.CONVERTERS,
     **recurrent.CONVERTERS,
     **movers.CONVERTERS,
+    **rare.CONVERTERS,
 }
 
 ON_MAPS = {
@@ -194,7 +196,22 @@ def _keep(context: Context, operator: Operator, reason: UnsupportedError | None)
         context.close(number, name, False)
 
 
+AXES_AS_INPUT_SINCE = 18
+"""Opset from which all reductions take their axes as an input; one operator alone may ask for it, behind others."""
+
+
+def _axes_as_inputs(context: Context) -> None:
+    for node in context.proto.node:
+        stated = [a for a in node.attribute if a.name == "axes"] if node.op_type.startswith("Reduce") else []
+        for attribute in stated:
+            axes = np.array(attribute.ints, np.int64)
+            node.input.append(context.initializer(f"{node.name}_axes", axes))
+            node.attribute.remove(attribute)
+
+
 def _model(context: Context, graph: Subgraph) -> ModelProto:
+    if context.opset >= AXES_AS_INPUT_SINCE:
+        _axes_as_inputs(context)
     model = context.model
     model.ir_version = 10 if context.opset > 20 else 8
     model.producer_name, model.producer_version = "tflite", graph.description[:200]

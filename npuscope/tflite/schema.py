@@ -154,6 +154,11 @@ class Operator:
         """An option."""
         return default if self.options is None else self.options.real(slot, default)
 
+    def reals(self, slot: int) -> tuple[float, ...]:
+        """A vector of floats among the options."""
+        vector = None if self.options is None else self.options.vector(slot, "float32")
+        return () if vector is None else tuple(vector.tolist())
+
     def flag(self, slot: int) -> bool:
         """An option."""
         return self.options is not None and self.options.flag(slot)

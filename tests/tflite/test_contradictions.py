@@ -208,7 +208,6 @@ def two_operands(case: Case) -> tuple[list[int], list[int]]:
 
 
 KEPT: dict[str, tuple[str, Build, str, bool]] = {
-    "integers divided": ("int8", of_inputs("FLOOR_DIV", ("int32", "int32"), "int32"), "divides integers, rounding down", False),
     "a choice of rows": ("int8", of_inputs("SELECT", ("bool", "int32", "int32"), "int32", shapes=[(1,), MAP, MAP]), "selects along the first axis", False),
     "a quantizer to no scale": ("int8", of_inputs("QUANTIZE", ("float32",), "int8"), "quantizes to a tensor without a scale", True),
     "no scale to dequantize by": ("int8", of_inputs("DEQUANTIZE", ("int8",), "float32"), "dequantizes a tensor without a scale", True),

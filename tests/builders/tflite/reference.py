@@ -71,7 +71,7 @@ def run(model: Any, feeds: dict[str, Any]) -> list[Any]:
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return list(session.run(None, feeds))
+    return list(session.run(None, {name: np.asarray(value) for name, value in feeds.items()}))
 
 
 def fixed(graph: Subgraph) -> set[int]:
