@@ -266,7 +266,8 @@ def from_other_panes(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
             yield Seen("verdict", report.name, "ms", re.search(r"([\d.]+\sms)$", text)[1])  # type: ignore[index]
     whole_model = Selection(snapshot, "whole model", snapshot.layers, whole_model=True)
     ordered = sorted(snapshot.layers, key=snapshot.time_of, reverse=True)
-    for report, line in zip(ordered, hottest(whole_model, 120)[1:], strict=False):
+    for report, (line, layer) in zip(ordered, hottest(whole_model, 120)[1:], strict=False):
+        assert layer == report.name
         share, time = re.match(r"\s*(\S+ %).*?(\S+\sms)", plain(line)).groups()  # type: ignore[union-attr]
         yield Seen("hottest", report.name, "share", share)
         yield Seen("hottest", report.name, "ms", time)

@@ -185,14 +185,14 @@ ACTIONS = (
         "left_square_bracket",
         "[",
         "producer",
-        "Go to what feeds this layer; again for its next producer",
+        "Go to what feeds this layer, the first of several",
     ),
     Action(
         "screen.walk(1)",
         "right_square_bracket",
         "]",
         "consumer",
-        "Go to what reads this layer; again for its next consumer",
+        "Go to what reads this layer, the first of several",
     ),
     Action(
         "screen.join(1)",
@@ -323,9 +323,12 @@ MOVES = (
     ("Enter Space", "Open or close"),
     ("PgUp PgDn", "A page up, down; Ctrl+u, Ctrl+d half a page"),
     ("Home End  gg G", "First, last row"),
-    ("Tab Shift+Tab", "To the next, the previous pane; arrows scroll it"),
+    ("Tab Shift+Tab", "To the next, the previous pane; arrows scroll it, or choose a neighbour for Enter"),
     ("Ctrl+p", "The palette: every action, by name"),
-    ("Mouse", "Rows, keys of the last line, names of columns, the header's row of bars; the wheel scrolls"),
+    (
+        "Mouse",
+        "Rows, neighbours, keys of the last line, names of columns, the header's row of bars; the wheel scrolls",
+    ),
 )
 """Keys of the tree and the panes, for the help."""
 

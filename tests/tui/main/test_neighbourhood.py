@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -48,6 +49,55 @@ async def test_brackets_walk_and_ctrl_o_goes_back() -> None:
         assert app.graph_tree.layer_name == consumer
 
 
+async def test_a_click_or_enter_on_a_neighbour_goes_there(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        app = pilot.app
+        pane, tree = app.main.query_one(Neighbourhood), app.graph_tree
+
+        def at(layer: str) -> tuple[int, int]:
+            return 8, pane.heading_lines + pane._places.index(layer) - pane.scroll_offset.y
+
+        app.main.go_to("Add_31")
+        await settle(pilot)
+        feeding = [link.layer for link in app.snapshot.links.producers(app.snapshot.by_name["Add_31"].layer)]
+        assert feeding == ["Gemm_28", "Gemm_30"]
+        await pilot.click(Neighbourhood, offset=at("Gemm_30"))
+        await settle(pilot)
+        assert tree.layer_name == "Gemm_30"
+        await pilot.press("ctrl+o", "4", "up", "up", "enter")
+        await settle(pilot)
+        assert tree.layer_name == "Gemm_28" and pane.has_focus, "the keys stay, to walk on"
+        await pilot.press("down", "enter")
+        await settle(pilot)
+        assert tree.layer_name == "Add_31"
+        await pilot.press("enter")
+        await settle(pilot)
+        (reader,) = {
+            link.layer for link in app.snapshot.links.consumers(app.snapshot.by_name["Add_31"].layer)
+        }
+        assert tree.layer_name == reader, "the cursor keeps the direction"
+        await pilot.press("escape", "home")
+        await settle(pilot)
+        hottest = max(app.snapshot.layers, key=app.snapshot.time_of).name
+        await pilot.click(Neighbourhood, offset=at(hottest))
+        assert tree.layer_name == hottest
+
+
+async def test_ctrl_o_goes_back_from_wherever_a_key_or_a_screen_led(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser) as pilot:
+        app = pilot.app
+        for keys in (("n",), (".",), ("/", *"Gemm_74", "enter"), ("L", "down", "enter"), ("i", "down", "enter")):
+            app.main.go_to("Add_31")
+            await settle(pilot)
+            await pilot.press(*keys)
+            await settle(pilot)
+            assert app.graph_tree.layer_name != "Add_31", keys
+            await pilot.press("ctrl+o")
+            assert app.graph_tree.layer_name == "Add_31", keys
+
+
 async def test_hottest_layers_come_in_the_order_of_their_time() -> None:
     async with Npuscope(str(MODEL), target()).run_test(size=(80, 24)) as pilot:
         app = await opened(pilot)
@@ -67,7 +117,7 @@ async def test_a_neighbourhood_is_a_key_away_at_80_columns() -> None:
         await pilot.pause()
         assert app.query_one(Neighbourhood).display
         text = "\n".join(
-            plain(line) for line in neighbourhood(app.snapshot, app.snapshot.by_name["Gemm_28"], 42)
+            plain(line) for line, _ in neighbourhood(app.snapshot, app.snapshot.by_name["Gemm_28"], 42)
         )
         assert "Add_31" in text and "Flatten_26" in text
         assert "CPU→NPU" in text and "NPU→CPU" in text
@@ -97,7 +147,7 @@ def test_lines_fit_any_width() -> None:
     snapshot = analyse(Session.open(open_model(MODEL), target()))
     for width in (20, 35, 63, 64, 90, 140):
         for report in snapshot.layers:
-            assert all(length(line) <= width for line in neighbourhood(snapshot, report, width))
+            assert all(length(line) <= width for line, _ in neighbourhood(snapshot, report, width))
 
 
 @pytest.mark.parametrize(

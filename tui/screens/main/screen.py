@@ -21,7 +21,7 @@ from npuscope.tui.document import Document
 from npuscope.tui.layout import STACKED, Layout, layout_for
 from npuscope.tui.screens.guarded import GuardedScreen
 from npuscope.tui.screens.main.fix_hints import FixHints
-from npuscope.tui.screens.main.search import Search
+from npuscope.tui.screens.main.search import Search, SearchMessage
 from npuscope.tui.screens.main.text import WHOLE, copied, hints, same, selection, status
 from npuscope.tui.screens.main.walk import Walk
 from npuscope.tui.screens.main.weigher import Weigher
@@ -34,6 +34,7 @@ from npuscope.widgets.lists.layer_filter import LayerFilter, Ranked
 from npuscope.widgets.lists.outline import Kind, Row
 from npuscope.widgets.panes.details import Details
 from npuscope.widgets.panes.empty import EMPTY
+from npuscope.widgets.panes.neighbourhood import Neighbourhood
 from npuscope.widgets.panes.selection import NOTHING, Selection
 from npuscope.widgets.panes.verdict_bar import VerdictBar
 from npuscope.widgets.text.keys import keyed
@@ -71,7 +72,8 @@ class MainScreen(GuardedScreen[object]):
         self.document = document
         self._fix_hints = FixHints(self)
         super().__init__(id="_default")
-        self._search, self._walk, self._zoom = Search(self), Walk(self), Zoom(self)
+        self._walk, self._zoom = Walk(self), Zoom(self)
+        self._search = Search(self, self._walk)
         self._weigher, self._views = Weigher(self), Views(self)
         self._busy_soon: Timer | None = None
         self._pending: Timer | None = None
@@ -203,6 +205,10 @@ class MainScreen(GuardedScreen[object]):
         else:
             self.graph_tree.go_to_key(message.row.key)
 
+    @on(Neighbourhood.Chosen)
+    def _neighbour_chosen(self, message: Neighbourhood.Chosen) -> None:
+        self._walk.to_neighbour(message.layer)
+
     @on(GraphTree.Moved)
     def _moved(self, message: GraphTree.Moved) -> None:
         """Show a single step at once; while the cursor runs, wait until it rests."""
@@ -261,10 +267,10 @@ class MainScreen(GuardedScreen[object]):
         if isinstance(choice, LayerFilter):
             self.show_only(choice)
         elif isinstance(choice, Ranked):
-            self.go_to(choice.layer)
+            self.jump(choice.layer)
             self._walk.gain(0)
-        elif choice is not None:
-            self.go_to(choice)
+        else:
+            self.jump(choice)
 
     def action_off_npu(self, step: int) -> None:
         """To the next or previous layer that is not on the NPU; by gain where a layer was last chosen by it."""
@@ -329,20 +335,11 @@ class MainScreen(GuardedScreen[object]):
         self._search.start()
 
     @on(SearchBar.Typed)
-    def _search_typed(self, message: SearchBar.Typed) -> None:
-        self._search.typed(message.query)
-
     @on(SearchBar.Stepped)
-    def _search_stepped(self, message: SearchBar.Stepped) -> None:
-        self._search.step(message.step)
-
     @on(SearchBar.Kept)
-    def _search_kept(self) -> None:
-        self._search.only()
-
     @on(SearchBar.Left)
-    def _search_left(self, message: SearchBar.Left) -> None:
-        self._search.end(message.keep)
+    def _searched(self, message: SearchMessage) -> None:
+        self._search.asked(message)
 
     # -- looking closer
 

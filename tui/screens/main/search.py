@@ -9,14 +9,19 @@ from npuscope.widgets.lists.layer_filter import FilterBy, LayerFilter
 
 if TYPE_CHECKING:
     from npuscope.tui.screens.main.screen import MainScreen
+    from npuscope.tui.screens.main.walk import Walk
+
+
+SearchMessage = SearchBar.Typed | SearchBar.Stepped | SearchBar.Kept | SearchBar.Left
 
 
 class Search:
     """Moves the cursor of the tree while a search goes on; given up, back to where it began."""
 
-    def __init__(self, screen: MainScreen) -> None:
-        self._screen = screen
+    def __init__(self, screen: MainScreen, walk: Walk) -> None:
+        self._screen, self._walk = screen, walk
         self._began_at: str | None = None
+        self._from: str | None = None
         self._origin = -1.0
 
     @property
@@ -27,8 +32,21 @@ class Search:
         """Search from where the cursor is."""
         row = self._screen.graph_tree.row
         self._began_at = row.key if row is not None else None
+        self._from = self._screen.graph_tree.layer_name
         self._origin = self._screen.graph_tree.place
         self._bar.open()
+
+    def asked(self, message: SearchMessage) -> None:
+        """What the line of the search says."""
+        match message:
+            case SearchBar.Typed(query=query):
+                self.typed(query)
+            case SearchBar.Stepped(step=step):
+                self.step(step)
+            case SearchBar.Kept():
+                self.only()
+            case SearchBar.Left(keep=keep):
+                self.end(keep)
 
     def typed(self, query: str) -> None:
         """To the first layer found from the cursor on."""
@@ -67,4 +85,6 @@ class Search:
         tree = self._screen.graph_tree
         if not keep and self._began_at is not None:
             tree.go_to_key(self._began_at)
+        else:
+            self._walk.left(self._from)
         tree.focus()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from npuscope.npu.times import saving_words
+from npuscope.widgets.panes.neighbourhood import Neighbourhood
 from npuscope.widgets.text.gains import by_gain, saved
 from npuscope.widgets.text.keys import keyed
 
@@ -30,10 +31,22 @@ class Walk:
     def jump(self, name: str) -> None:
         """Go to a layer, and remember where from."""
         here = self._screen.graph_tree.layer_name
-        if here is not None and here != name:
-            self._past = (*self._past, here)[-MOST_PLACES:]
-            self._future = ()
         self._screen.go_to(name)
+        self.left(here)
+
+    def left(self, place: str | None) -> None:
+        """Remember where the cursor was before it went far."""
+        if place is not None and place != self._screen.graph_tree.layer_name:
+            self._past = (*self._past, place)[-MOST_PLACES:]
+            self._future = ()
+
+    def to_neighbour(self, name: str) -> None:
+        """Go to a layer of the neighbourhood; the keys stay there."""
+        pane = self._screen.query_one(Neighbourhood)
+        stays = pane.has_focus
+        self.jump(name)
+        if stays:
+            pane.focus()
 
     def along(self, step: int) -> None:
         """To the first producer (-1) or consumer (1) of the selected layer; the others are named."""
@@ -105,7 +118,9 @@ class Walk:
             if screen.document.session is not None:
                 screen.show_message("Every layer is on the NPU.")
             return
+        before = tree.layer_name
         tree.go_to_layer(name)
+        self.left(before)
         if here is not None and (position[name] - here) * step <= 0:
             all_there = len(tree.outline.off_npu) if tree.only is None else len(position)
             end = "first" if step > 0 else "last"
