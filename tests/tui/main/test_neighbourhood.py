@@ -88,7 +88,13 @@ async def test_ctrl_o_goes_back_from_wherever_a_key_or_a_screen_led(
 ) -> None:
     async with explore(denoiser) as pilot:
         app = pilot.app
-        for keys in (("n",), (".",), ("/", *"Gemm_74", "enter"), ("L", "down", "enter"), ("i", "down", "enter")):
+        for keys in (
+            ("n",),
+            (".",),
+            ("/", *"Gemm_74", "enter"),
+            ("L", "down", "enter"),
+            ("i", "down", "enter"),
+        ):
             app.main.go_to("Add_31")
             await settle(pilot)
             await pilot.press(*keys)
