@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from dataclasses import replace
@@ -16,6 +17,7 @@ from npuscope.edits.gain import Gain, bound_words, moot_words
 from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.machine.machine import target
 from npuscope.model.load import load
+from npuscope.npu.times import in_ms
 from npuscope.npu.verdict import Finding, Placement, Severity
 from npuscope.numbers.blame import Culprit, Parting
 from npuscope.numbers.differences import OutputDifference
@@ -182,3 +184,18 @@ def test_findings_are_sorted_as_asked(capsys: pytest.CaptureFixture[str]) -> Non
     for level in set(severity.values()):  # each has a section of its own
         shares = [share[code] for code in codes["time"] if severity[code] is level]
         assert shares == sorted(shares, reverse=True)
+
+
+def test_what_a_fix_of_several_layers_loses_is_said_of_all_of_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Re-centring one Gemm breaks up an epoch of two: the model takes longer, and none of the layers says otherwise."""
+    _, text, _ = run(capsys, "check", DENOISER, "--toolchain", "4.0", "--gains", "all")
+    _, said, _ = run(capsys, "check", DENOISER, "--toolchain", "4.0", "--gains", "all", "--json")
+    found = [
+        one for layer in json.loads(said)["layers"] for one in layer["findings"] if one["code"] == "N901"
+    ]
+    worst = min(one["saves_ms"] for one in found)
+    assert len({one["moot"] for one in found}) == len(found) > 1 and worst < 0
+    words = " ".join(text.partition("N901")[2].split())
+    assert f"no gain alone: the model takes up to {in_ms(-worst)} ms longer, bound by octoFlash" in words

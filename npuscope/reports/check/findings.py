@@ -10,7 +10,7 @@ from npuscope.edits.gain import Gain, Gains, bound_words, moot_words
 from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.rules import BY_CODE
 from npuscope.npu.ledger import bound_name
-from npuscope.npu.times import saving_words
+from npuscope.npu.times import SAME, in_ms, saving_words
 from npuscope.npu.verdict import Finding, Placement, Severity
 from npuscope.record import dataclass
 from npuscope.reports.short_names import short_names
@@ -274,17 +274,20 @@ def advice_text(snapshot: Snapshot, page: Page, gains: Gains, order: Order, ever
         if live and own[live[0].name].fix:
             lines += page.wrapped(own[live[0].name].fix, f"{margin}fix  ", f"{margin}     ")
         if void:
+            known = [gain for r in void if (gain := gains.of(r.name, code)) is not None]
+            longer = max((-(gain.saved_milliseconds or 0.0) for gain in known), default=0.0)
             listed = ", ".join(names[r.name] for r in void[:NAMED])
             more = f" and {len(void) - NAMED} more" if len(void) > NAMED else ""
-            text = f"{listed}{more}: {_shared(void, moot)}"
+            text = f"{listed}{more}: {_shared(void, moot, longer)}"
             lines += [page.styled(line, Style.DIM) for line in page.wrapped(text, margin, margin + "  ")]
     return lines
 
 
-def _shared(void: Sequence[LayerReport], moot: dict[str, str]) -> str:
-    """Why nothing is won, for several layers in as many words as are true of all."""
+def _shared(void: Sequence[LayerReport], moot: dict[str, str], longer: float) -> str:
+    """Why nothing is won, for several layers in as many words as are true of all; `longer`: milliseconds lost at most."""
     words = list(dict.fromkeys(moot[report.name] for report in void))
     if len(words) == 1:
         return words[0]
     bound = list(dict.fromkeys(report.line.bound_by for report in void))
-    return f"no gain, bound by {', '.join(map(bound_name, bound))}"
+    lost = f" alone: the model takes up to {in_ms(longer)} ms longer" if longer > SAME else ""
+    return f"no gain{lost}, bound by {', '.join(map(bound_name, bound))}"
