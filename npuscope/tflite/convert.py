@@ -14,7 +14,7 @@ from npuscope.tflite.dilated import dilations_joined
 from npuscope.tflite.flatbuffer import DamagedError
 from npuscope.tflite.folding import folded
 from npuscope.tflite.schema import Operator, Subgraph
-from npuscope.tflite.variables import VARIABLES_KEY, variables_at_the_border
+from npuscope.tflite.variables import VARIABLES_KEY, states_at_the_border, variables_at_the_border
 from npuscope.tflite.writer import ELEMENT_TYPES
 
 DOMAIN = "tflite"
@@ -48,7 +48,7 @@ FOLLOWING = frozenset({*elementwise.CONVERTERS, "PAD", "PADV2", "MIRROR_PAD", "C
 
 def prepared(graph: Subgraph) -> Subgraph:
     """The graph as it is converted: known branches taken, no variables, dilated convolutions as one operator."""
-    return dilations_joined(variables_at_the_border(branches_taken(graph)))
+    return dilations_joined(states_at_the_border(variables_at_the_border(branches_taken(graph))))
 
 
 def convert(graph: Subgraph, size: int) -> ModelProto:

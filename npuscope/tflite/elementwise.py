@@ -130,9 +130,14 @@ def add_n(context: Context, operator: Operator) -> None:
 def select(context: Context, operator: Operator) -> None:
     """SELECT_V2: condition, then, else."""
     number = operator.outputs[0]
-    if operator.kind == "SELECT" and context.shape(operator.input(0)) != context.shape(number):
-        raise UnsupportedError("selects along the first axis")
+    condition = context.shape(operator.input(0))
     cf, rank = follows(context, operator, number), context.rank(number)
+    if operator.kind == "SELECT" and len(condition) == 1 and rank > 1:  # a choice of rows
+        rows = context.fresh(f"{operator.name}_rows")
+        context.reshape(context.read(operator.input(0), False), rows, [condition[0], *[1] * (rank - 1)], rows)
+        chosen = [context.operand(operator.input(i), rank, cf) for i in (1, 2)]
+        emit(context, operator, "Where", [rows, *chosen], number, cf)
+        return
     emit(
         context,
         operator,

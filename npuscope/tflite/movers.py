@@ -200,9 +200,20 @@ def _sliced(
 def gather(context: Context, operator: Operator) -> None:
     """Slots: axis, batch axes. Operands: tensor, indices."""
     source, indices, number = operator.input(0), operator.input(1), operator.outputs[0]
-    if operator.integer(1):
-        raise UnsupportedError("gathers with batch dimensions")
-    rank = context.rank(source)
+    rank, batches = context.rank(source), operator.integer(1)
+    if batches:
+        axis = axis_of(operator.integer(0), rank, False)
+        if batches != axis or context.rank(indices) < axis:
+            raise UnsupportedError("gathers behind its batch dimensions, not along the next one")
+        places, last = context.fresh(f"{operator.name}_places"), np.array([context.rank(indices)], np.int64)
+        wide = context.fresh(f"{operator.name}_indices")
+        context.node("Cast", [context.read(indices, False)], [wide], f"{operator.name}_cast", to=7)
+        context.node(
+            "Unsqueeze", [wide, context.initializer(f"{operator.name}_last", last)], [places], places
+        )
+        real = context.read(source, False)
+        emit(context, operator, "GatherND", [real, places], number, False, batch_dims=batches)
+        return
     cf = context.cf(source) and context.rank(indices) == 1
     axis = axis_of(operator.integer(0), rank, cf)
     emit(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from npuscope.tflite.schema import Operator, Subgraph
+from npuscope.tflite.schema import Operator, Subgraph, Tensor
 
 _OF_VARIABLES = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"})
 
@@ -48,6 +48,47 @@ def variables_at_the_border(graph: Subgraph) -> Subgraph:
         outputs=(*outputs, *dict.fromkeys(more)),
         variables=len({*read, *written}),
     )
+
+
+KEEPING = {"SVDF": 4, "RNN": 4, "UNIDIRECTIONAL_SEQUENCE_RNN": 4}
+"""Operators that keep a tensor of their own from call to call, and which operand it is."""
+
+
+def states_at_the_border(graph: Subgraph) -> Subgraph:
+    """The graph with the states of operators as inputs, and what they become as outputs: second ones of these operators."""
+    kept = [op.input(KEEPING[op.kind]) for op in graph.operators if op.kind in KEEPING and not op.custom]
+    written = {number for operator in graph.operators for number in operator.outputs} | set(graph.inputs)
+    tensors, operators, states, following = list(graph.tensors), [], [], []
+    for operator in graph.operators:
+        state = operator.input(KEEPING[operator.kind]) if operator.kind in KEEPING else -1
+        own = state >= 0 and not operator.custom and kept.count(state) == 1 and state not in written
+        if not own or graph.tensors[state].data is not None or len(operator.outputs) != 1:
+            operators.append(operator)
+            continue
+        number, tensor = len(tensors), graph.tensors[state]
+        tensors.append(replace(tensor, index=number, name=_free(f"{tensor.name}_next", tensors)))
+        operators.append(replace(operator, outputs=(*operator.outputs, number)))
+        states.append(state)
+        following.append(number)
+    if not states:
+        return graph
+    return replace(
+        graph,
+        tensors=tuple(tensors),
+        operators=tuple(operators),
+        inputs=(*graph.inputs, *states),
+        outputs=(*graph.outputs, *following),
+        variables=graph.variables + len(states),
+    )
+
+
+def _free(name: str, tensors: list[Tensor]) -> str:
+    taken = {tensor.name for tensor in tensors}
+    made, count = name, 1
+    while made in taken:
+        count += 1
+        made = f"{name}_{count}"
+    return made
 
 
 def _name(operator: Operator) -> str:

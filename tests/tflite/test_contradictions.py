@@ -208,7 +208,6 @@ def two_operands(case: Case) -> tuple[list[int], list[int]]:
 
 
 KEPT: dict[str, tuple[str, Build, str, bool]] = {
-    "a choice of rows": ("int8", of_inputs("SELECT", ("bool", "int32", "int32"), "int32", shapes=[(1,), MAP, MAP]), "selects along the first axis", False),
     "a quantizer to no scale": ("int8", of_inputs("QUANTIZE", ("float32",), "int8"), "quantizes to a tensor without a scale", True),
     "no scale to dequantize by": ("int8", of_inputs("DEQUANTIZE", ("int8",), "float32"), "dequantizes a tensor without a scale", True),
     "no scale to compute with": ("int8", of_inputs("TANH", ("int8",), "int8"), "computes on 'in0', int8 without a scale", True),
@@ -217,7 +216,7 @@ KEPT: dict[str, tuple[str, Build, str, bool]] = {
     "weights of the run": ("int8", computed_weights, "reads weights that are computed at run time", False),
     "an operand that is not there": ("int8", two_operands, "has too few operands", False),
     "a border of the run": ("int8", padded_at_run_time, "pads with a value that is computed at run time", False),
-    "batches of indices": ("int8", with_integers("GATHER", MAP, [[[0]]], (1, 1, 8, 4), "GatherOptions", axis=1, batchDims=1), "gathers with batch dimensions", False),
+    "batches of indices": ("int8", with_integers("GATHER", MAP, [[[0]]], (1, 6, 1, 4), "GatherOptions", axis=2, batchDims=1), "gathers behind its batch dimensions", False),
     "an activation of its own": ("int8", simple("ADD", [MAP, MAP], MAP, "AddOptions", fusedActivationFunction=5), "has the fused activation", False),
     "an activation of no name": ("int8", simple("ADD", [MAP, MAP], MAP, "AddOptions", fusedActivationFunction=77), "has the fused activation 77", False),
     "a projection": ("float32", lstm(projection=True), "has peepholes, a projection or a layer normalization", False),

@@ -80,7 +80,8 @@ def test_uint8_weights_beside_floats_are_int8(zero: int) -> None:
 
 
 def test_weights_of_two_bits() -> None:
-    case, drawn = Case("int8"), RNG.integers(-2, 2, (5, 7))
+    case = Case("int8")
+    drawn = case.random.integers(-2, 2, (5, 7))
     flat = np.concatenate([drawn.reshape(-1), [0]]).reshape(-1, 4) & 3
     packed = (flat << np.array([0, 2, 4, 6])).sum(axis=1).astype(np.uint8)
     source = case.tensor("in", (2, 7), "int8", 0.05, 3)
