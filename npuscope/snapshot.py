@@ -254,7 +254,8 @@ def _analyse(session: Session, previous: Snapshot | None, keep: bool) -> Snapsho
             report = LayerReport(layer, item.placement, worded, cost, epoch, line, item.causes)
         made.append(report)
     reports = tuple(made)
-    summary = _summary(state.graph, reports, epochs, memory, target)
+    counted = (previous.graph, previous.summary.parameters) if previous is not None else None
+    summary = _summary(parameters(state.graph, counted), reports, epochs, memory, target)
     before = summary
     if session.done:
         before = previous.before if previous is not None and previous.before is not None else None  # type: ignore[assignment]
@@ -370,7 +371,7 @@ def _untouched(
 
 
 def _summary(
-    graph: Graph, reports: tuple[LayerReport, ...], epochs: tuple[Epoch, ...], memory: Memory, target: Target
+    count: int, reports: tuple[LayerReport, ...], epochs: tuple[Epoch, ...], memory: Memory, target: Target
 ) -> Summary:
     from npuscope.neural_art.schedule.latency import milliseconds_error
 
@@ -383,7 +384,7 @@ def _summary(
         hybrid=placements[Placement.HYBRID],
         sw_int=placements[Placement.SW_INT],
         sw_float=placements[Placement.SW_FLOAT],
-        parameters=parameters(graph),
+        parameters=count,
         macs=sum(cost.macs for cost in costs),
         compute_cycles=sum(epoch.compute_cycles for epoch in epochs),
         cycles=sum(epoch.cycles for epoch in epochs),

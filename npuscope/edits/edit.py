@@ -7,6 +7,7 @@ from dataclasses import field, replace
 from enum import Enum
 from typing import Any, ClassVar, Protocol
 
+from npuscope.model.after_edits.reindexing import take_over
 from npuscope.model.budget import OutOfTimeError
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.graph import Graph, Node
@@ -234,6 +235,8 @@ def patched(graph: Graph, patch: Patch) -> Graph:
         types={**graph.types, **patch.types},
         sizes_fixed=graph.sizes_fixed or patch.fixes_sizes,
     )
+    begin, end = (places[0][0], places[-1][0] + 1) if places else (len(graph.nodes), len(graph.nodes))
+    take_over(graph, changed, begin, end)
     orphans = {
         name
         for removed in patch.touched

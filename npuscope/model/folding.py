@@ -54,39 +54,39 @@ def _fixed(graph: Graph, tensor: str) -> bool:
 class Folding:
     """One run over the nodes of a graph.
 
-    1. Nodes in `kept` belong to layers made before and are not looked at.
+    1. `unclaimed` are the nodes that no layer has claimed; all others belong to layers made before and are not looked at.
     2. `known` gives the operand that such a layer passes on without a Q/DQ, None where there is none.
     """
 
     def __init__(
-        self, graph: Graph, kept: Iterable[int] = (), known: Callable[[str], Operand | None] | None = None
+        self, graph: Graph, unclaimed: Iterable[int], known: Callable[[str], Operand | None] | None = None
     ) -> None:
         self.graph = graph
-        self.claimed: set[int] = set(kept)
+        self.unclaimed = set(unclaimed)
         self.known = known
         self.passed_on: dict[str, Operand] = {}
         self._made: dict[str, Operand | None] = {}
 
-    def run(self, indices: Iterable[int]) -> dict[int, Layer]:
-        """Index of its operator -> layer, for the nodes at `indices`, which are in graph order."""
+    def run(self) -> dict[int, Layer]:
+        """Index of its operator -> layer, for the unclaimed nodes."""
         nodes, live = self.graph.nodes, self.graph.live
-        wanted = [i for i in indices if i not in self.claimed]
+        wanted = sorted(self.unclaimed)
         layers: dict[int, Layer] = {}
         borders: list[int] = []
         for i in wanted:
             if is_qdq(nodes[i]):
                 borders.append(i)
-            elif i not in self.claimed and i in live and not makes_constant(self.graph, nodes[i]):
+            elif i in self.unclaimed and i in live and not makes_constant(self.graph, nodes[i]):
                 layers[i] = self.layer(i, nodes[i])
         for op in (QUANTIZE, DEQUANTIZE):  # a Q takes the DQ before it: together they change the scale
             for i in borders:
-                if i not in self.claimed and i in live and nodes[i].op == op:
+                if i in self.unclaimed and i in live and nodes[i].op == op:
                     layers[i] = self.layer(i, nodes[i])
         return layers
 
     def layer(self, index: int, node: Node) -> Layer:
         owned = {index}
-        self.claimed.add(index)
+        self.unclaimed.remove(index)
         for tensor in node.inputs:
             self.claim_before(tensor, owned)
         fused, last = self.fused_activations(node, owned)
@@ -133,7 +133,7 @@ class Folding:
         pending = [tensor]
         while pending:
             index = self.graph.producers.get(pending.pop(), -1)
-            if index < 0 or index in self.claimed:
+            if index < 0 or index not in self.unclaimed:
                 continue
             node = self.graph.nodes[index]
             if is_qdq(node):
@@ -144,7 +144,7 @@ class Folding:
                 continue
             elif node.op not in SIZES:
                 pending += node.inputs
-            self.claimed.add(index)
+            self.unclaimed.remove(index)
             owned.add(index)
 
     def fused_activations(self, node: Node, owned: set[int]) -> tuple[tuple[str, ...], Node]:
@@ -155,12 +155,12 @@ class Folding:
         if len(readers) != 1 or node.output(0) in self.graph.output_set:
             return (), node
         after = self.graph.nodes[readers[0]]
-        if after.op not in ACTIVATIONS or not after.standard or readers[0] in self.claimed:
+        if after.op not in ACTIVATIONS or not after.standard or readers[0] not in self.unclaimed:
             return (), node
         if not any(is_qdq(n) and n.op == QUANTIZE for n in self.readers(after.output(0))):
             return (), node
         owned.add(readers[0])
-        self.claimed.add(readers[0])
+        self.unclaimed.remove(readers[0])
         for tensor in after.inputs[1:]:
             self.claim_before(tensor, owned)
         return (after.op,), after
@@ -189,11 +189,11 @@ class Folding:
                 if (
                     is_qdq(reader)
                     and reader.op == QUANTIZE
-                    and i not in self.claimed
+                    and i in self.unclaimed
                     and reader.input(0) == tensor
                 ):
                     owned.add(i)
-                    self.claimed.add(i)
+                    self.unclaimed.remove(i)
                     for parameter in reader.inputs[1:]:
                         self.claim_before(parameter, owned)
                     quantizer = quantizer or reader

@@ -220,7 +220,7 @@ class Graph:
     @cached_property
     def live(self) -> frozenset[int]:
         """Indices of the nodes that an output of the graph needs run; all where no output is known."""
-        if self.is_part or not self.outputs or self._all_live():
+        if self.is_part or not self.outputs or self.all_needed:
             return frozenset(range(len(self.nodes)))
         live: set[int] = set()
         producers = self.producers
@@ -238,12 +238,20 @@ class Graph:
                     pending.append(producers[name])
         return frozenset(live)
 
-    def _all_live(self) -> bool:
-        """One look from the back finds all of them live, as it mostly does where the nodes are sorted."""
+    @cached_property
+    def single_writers(self) -> bool:
+        """No two nodes write one tensor, or have one name."""
         written = list(chain.from_iterable([node.outputs for node in self.nodes]))
-        if len(written) - written.count("") != len(self.producers):
+        return len(written) - written.count("") == len(self.producers) and len(self.nodes) == len(
+            self.node_index
+        )
+
+    @cached_property
+    def all_needed(self) -> bool:
+        """One look from the back finds all nodes live, as it mostly does where they are sorted."""
+        if not self.single_writers:
             return False  # of several that write one tensor only the last one is live
-        needed, unnamed, others = set(self.outputs), "" in written, CONTROL_FLOW | SIZES
+        needed, others = set(self.outputs), CONTROL_FLOW | SIZES
         for node in reversed(self.nodes):
             if needed.isdisjoint(node.outputs):
                 return False
@@ -253,8 +261,7 @@ class Graph:
                 elif node.standard and self.is_fixed(node):
                     continue
             needed.update(node.inputs)
-            if unnamed:
-                needed.discard("")
+            needed.discard("")
         return True
 
     def outer_reads(self, node: Node) -> frozenset[str]:

@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from npuscope.garbage import without_collections
+from npuscope.model.after_edits.refolding import Refolded, refold
 from npuscope.model.folding import Folding
 from npuscope.model.graph import Graph
 from npuscope.model.layer import (
@@ -30,7 +31,6 @@ from npuscope.model.layer import (
     moves_integers,
     quantization_inputs,
 )
-from npuscope.model.refolding import refold
 from npuscope.record import dataclass
 
 __all__ = [
@@ -96,20 +96,57 @@ class Layers:
 def fold(graph: Graph, previous: tuple[Graph, Layers] | None = None) -> Layers:
     """The layers of a graph; those that an edit of the `previous` graph did not touch are the same objects."""
     if previous is not None:
-        before, layers = previous
-        again = refold(graph, before, layers.layers, layers.of_node)
+        before, known = previous
+        again = refold(graph, before, known.layers, known.of_node, known.unattached)
         if again is not None:
-            by_index, claimed = again
-            return _layers(graph, by_index, claimed)
+            layers = _layers(graph, again.layers, again.unattached)
+            if graph.single_writers and before.single_writers:
+                _take_over(graph, known, layers, again)
+            return layers
     with without_collections():
-        folding = Folding(graph)
-        return _layers(graph, folding.run(range(len(graph.nodes))), folding.claimed)
+        folding = Folding(graph, range(len(graph.nodes)))
+        made = folding.run()
+        return _layers(graph, [made[i] for i in sorted(made)], sorted(folding.unclaimed))
 
 
-def _layers(graph: Graph, by_index: Mapping[int, Layer], claimed: set[int]) -> Layers:
-    unattached = (
-        tuple(node.name for i, node in enumerate(graph.nodes) if i not in claimed)
-        if len(claimed) < len(graph.nodes)
-        else ()
-    )
-    return Layers(tuple(by_index[i] for i in sorted(by_index)), unattached, graph.output_set)
+def _layers(graph: Graph, layers: Iterable[Layer], unattached: Iterable[int]) -> Layers:
+    return Layers(tuple(layers), tuple([graph.nodes[i].name for i in unattached]), graph.output_set)
+
+
+def _take_over(graph: Graph, before: Layers, after: Layers, made: Refolded) -> None:
+    """Let `after` know who writes and reads what by `before`, and by the layers that are gone and those made of them."""
+    known, tables = vars(before), vars(after)
+    for name, keys in (("by_name", _own_name), ("of_node", _own_nodes), ("writers", _written)):
+        if name in known:
+            table = tables[name] = dict(known[name])
+            for layer in made.gone:
+                for key in keys(layer):
+                    table.pop(key, None)
+            for layer in made.fresh:
+                table.update(dict.fromkeys(keys(layer), layer))
+    if "readers" in known:
+        readers = tables["readers"] = dict(known["readers"])
+        gone = {id(layer) for layer in made.gone}
+        for tensor in {tensor for layer in (*made.gone, *made.fresh) for tensor in _read(layer)}:
+            left = [layer for layer in readers.get(tensor, ()) if id(layer) not in gone]
+            left += [layer for layer in made.fresh if tensor in _read(layer)]
+            left.sort(key=lambda layer: graph.node_index[layer.name])
+            readers[tensor] = tuple(left)
+            if not left:
+                del readers[tensor]
+
+
+def _own_name(layer: Layer) -> Sequence[str]:
+    return (layer.name,)
+
+
+def _own_nodes(layer: Layer) -> Sequence[str]:
+    return layer.nodes
+
+
+def _written(layer: Layer) -> Sequence[str]:
+    return [tensor for o in layer.outputs for tensor in (o.seen, o.tensor)]
+
+
+def _read(layer: Layer) -> Sequence[str]:
+    return [tensor for o in layer.inputs for tensor in (o.tensor, o.seen)]

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from builders.models import SAMPLES
 from onnx import NodeProto, helper
@@ -13,8 +14,10 @@ from onnx import NodeProto, helper
 from npuscope.edits.edit import Patch, patched
 from npuscope.machine.machine import target
 from npuscope.model.graph import Graph, Node
+from npuscope.model.inspection.parameters import parameters
 from npuscope.model.layers import Layer, Layers, Operand, fold
 from npuscope.model.load import load
+from npuscope.model.tensors import Constant
 from npuscope.session import Session, State
 from npuscope.snapshot import Snapshot, analyse
 
@@ -126,6 +129,62 @@ def chain(length: int, path: Path) -> Path:
     )
     onnx.save(onnx.parser.parse_model(text), path)
     return path
+
+
+def ones_own(graph: Graph) -> Graph:
+    """The same graph, of which nothing is known yet."""
+    return replace(graph)
+
+
+def tables(graph: Graph, layers: Layers) -> object:
+    """All that is taken over from the state before."""
+    return (
+        dict(graph.producers),
+        dict(graph.consumers),
+        dict(graph.node_index),
+        [len(one) for one in (graph.producers, graph.consumers, graph.node_index)],
+        graph.live,
+        {name: layer.name for name, layer in layers.by_name.items()},
+        {name: layer.name for name, layer in layers.of_node.items()},
+        {name: layer.name for name, layer in layers.writers.items()},
+        {name: [layer.name for layer in read] for name, read in layers.readers.items()},
+    )
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_random_edits_index_as_from_the_start(name: str) -> None:
+    rng = random.Random(name)
+    session = Session.open(load(SAMPLES / name), target("2.2"))
+    counted, taken_over = parameters(session.graph), 0
+    for count in range(60):
+        before = session.graph
+        tables(before, session.layers)  # what is known by then is taken over
+        session = edited(session, random_patch(before, rng, count))
+        graph = session.graph
+        taken_over += "single_writers" in vars(graph)
+        assert tables(graph, session.layers) == tables(ones_own(graph), fold(ones_own(graph))), count
+        counted = parameters(graph, (before, counted))
+        assert counted == parameters(ones_own(graph)), count
+    assert taken_over > 40
+
+
+def test_a_node_that_only_a_known_size_reads_is_dead_after_an_edit() -> None:
+    """x -> Relu a -> Identity b -> out, and a Shape of a whose sizes are fixed: taken away, b leaves a without a use."""
+    made = [
+        Node(n, op, "", (i,), (o,), helper.make_node(op, [i], [o], name=n))
+        for n, op, i, o in (
+            ("first", "Relu", "x", "a"),
+            ("shape", "Shape", "a", "sizes"),
+            ("second", "Identity", "a", "b"),
+            ("third", "Relu", "x", "c"),
+        )
+    ]
+    sizes = Constant.of("sizes", np.array([1, 4]))
+    graph = Graph(tuple(made), {}, {}, ("x",), ("b", "c", "sizes"), {"": 13}, derived={"sizes": sizes})
+    assert graph.live == frozenset(range(4)) and graph.consumers and graph.node_index
+    read = renamed(made[2], "a", "c")
+    after = patched(graph, Patch(frozenset(), (), replace={"second": read}))
+    assert after.live == ones_own(after).live == frozenset({1, 2, 3})
 
 
 def test_untouched_layers_and_reports_are_the_same_objects(tmp_path: Path) -> None:

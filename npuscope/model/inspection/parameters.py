@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from npuscope.model.graph import CONTROL_FLOW, Graph
+from collections.abc import Collection
+
+from npuscope.model.after_edits.difference import changed_names, replaced
+from npuscope.model.graph import CONTROL_FLOW, Graph, Node
 from npuscope.model.layer import BORDER_OPS, is_qdq, quantization_inputs
 
 
-def parameters(graph: Graph) -> int:
-    """Elements of all constants, scales and zero points left out: what the compiler calls 'params #'."""
+def parameters(graph: Graph, before: tuple[Graph, int] | None = None) -> int:
+    """Elements of all constants, scales and zero points left out: what the compiler calls 'params #'.
+
+    `before` is another state of the graph, and how many that has.
+    """
+    if before is not None and before[0].output_set == graph.output_set:
+        other, known = before
+        added, removed, _ = replaced(graph, other)
+        touched = {name for node in (*added, *removed) for name in node.inputs}
+        touched |= changed_names(graph.constants, other.constants)
+        return known + sum([_counted(graph, name) - _counted(other, name) for name in touched])
     scales: set[str] = set()
     for node in graph.nodes:
-        op = node.op
-        if op in BORDER_OPS:
-            if is_qdq(node):
-                scales.update(node.inputs[1:])
-        elif op[:1] == "Q":
-            scales.update([node.input(i) for i in quantization_inputs(node)])
+        scales.update(_scales(node))
     # What only bodies of control flow read does not count: where there are none, all readers are known already.
     plain = CONTROL_FLOW.isdisjoint([node.op for node in graph.nodes])
     read = graph.consumers if plain else set().union(*[node.inputs for node in graph.nodes])
@@ -27,3 +34,25 @@ def parameters(graph: Graph) -> int:
             if (name in read and name not in scales) or name in results
         ]
     )
+
+
+def _scales(node: Node) -> Collection[str]:
+    """The scales and zero points among the inputs of a node."""
+    op = node.op
+    if op in BORDER_OPS:
+        return node.inputs[1:] if is_qdq(node) else ()
+    return [node.input(i) for i in quantization_inputs(node)] if op[:1] == "Q" else ()
+
+
+def _counted(graph: Graph, name: str) -> int:
+    """Elements of one constant, 0 where it does not count."""
+    constant = graph.constants.get(name)
+    if constant is None or name in graph.output_set:
+        return constant.size if constant is not None else 0
+    read = False
+    for i in graph.consumers.get(name, ()):
+        node = graph.nodes[i]
+        if name in _scales(node):
+            return 0
+        read = read or name in node.inputs
+    return constant.size if read else 0

@@ -5,11 +5,11 @@ Nodes, types and constants are shared between the graphs before and after, so id
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from itertools import compress, count
-from operator import is_not
-from typing import TypeVar
+from typing import NamedTuple
 
+from npuscope.model.after_edits.difference import changed_names, replaced
 from npuscope.model.folding import Folding, makes_constant
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import DEQUANTIZE, Layer, Operand, is_qdq, is_transparent, moves_integers
@@ -17,27 +17,52 @@ from npuscope.model.layer import DEQUANTIZE, Layer, Operand, is_qdq, is_transpar
 MOST = 0.5
 """Part of the nodes above which everything is folded anew."""
 
+FEW = 64
+"""Layers up to which each is put in its place by itself."""
+
+
+class Refolded(NamedTuple):
+    """The layers of a graph in its order; of them those that are `fresh`, and those before that are `gone`."""
+
+    layers: list[Layer]
+    fresh: list[Layer]
+    gone: list[Layer]
+    unattached: list[int]
+    """Nodes that belong to none."""
+
 
 def refold(
-    graph: Graph, before: Graph, layers: tuple[Layer, ...], of_node: Mapping[str, Layer]
-) -> tuple[dict[int, Layer], set[int]] | None:
-    """Index of its operator -> layer, and the nodes that belong to any; None where all must be folded anew."""
+    graph: Graph,
+    before: Graph,
+    layers: tuple[Layer, ...],
+    of_node: Mapping[str, Layer],
+    unattached: Iterable[str],
+) -> Refolded | None:
+    """The layers after an edit; None where all must be folded anew. What follows `before` are its layers."""
     if graph.outputs != before.outputs or graph.inputs != before.inputs or graph.opsets != before.opsets:
         return None
-    return _Refolding(graph, before, layers, of_node).run()
+    return _Refolding(graph, before, layers, of_node, unattached).run()
 
 
 class _Refolding:
     def __init__(
-        self, graph: Graph, before: Graph, layers: tuple[Layer, ...], of_node: Mapping[str, Layer]
+        self,
+        graph: Graph,
+        before: Graph,
+        layers: tuple[Layer, ...],
+        of_node: Mapping[str, Layer],
+        unattached: Iterable[str],
     ) -> None:
         self.graph, self.before, self.layers, self.of_node = graph, before, layers, of_node
+        self.unattached = unattached
         self.dirty: dict[int, Layer] = {}
         """id -> layer of the graph before that is folded anew."""
+        self.added, self.removed, self.shuffled = replaced(graph, before)
 
-    def run(self) -> tuple[dict[int, Layer], set[int]] | None:
-        added, removed = self.replaced()
-        touched = {name for node in (*added, *removed) for name in (*node.inputs, *node.outputs) if name}
+    def run(self) -> Refolded | None:
+        touched = {
+            name for node in (*self.added, *self.removed) for name in (*node.inputs, *node.outputs) if name
+        }
         # A scale that many nodes share binds no layers together.
         tensors = {
             name
@@ -46,31 +71,20 @@ class _Refolding:
             or name in self.before.producers
             or name not in self.graph.constants
         }
-        tensors |= _changed(self.graph.types, self.before.types)
-        tensors |= _changed(self.graph.constants, self.before.constants)
-        for node in removed:
+        tensors |= changed_names(self.graph.types, self.before.types)
+        tensors |= changed_names(self.graph.constants, self.before.constants)
+        for node in self.removed:
             self.mark_dirty(self.of_node.get(node.name))
         self.mark_dirty_around(tensors)
         while len(self.dirty) <= MOST * len(self.layers):
-            layers, claimed = self.fold()
-            changed = self.passed_on(layers)
+            made, unattached = self.fold()
+            changed = self.passed_on(made.values())
             size = len(self.dirty)
             self.mark_dirty_around(changed)
             if len(self.dirty) == size:
-                return layers, claimed
+                fresh = list(made.values())
+                return Refolded(self.in_order(made), fresh, list(self.dirty.values()), unattached)
         return None
-
-    def replaced(self) -> tuple[list[Node], list[Node]]:
-        """Nodes that only the new graph has, and those that only the old one has."""
-        now, was = self.graph.nodes, self.before.nodes
-        shorter = min(len(now), len(was))
-        begin = next(compress(count(), map(is_not, now, was)), shorter)
-        end = min(
-            next(compress(count(), map(is_not, reversed(now), reversed(was))), shorter), shorter - begin
-        )
-        now, was = now[begin : len(now) - end], was[begin : len(was) - end]
-        new, old = {id(node) for node in now}, {id(node) for node in was}
-        return [n for n in now if id(n) not in old], [n for n in was if id(n) not in new]
 
     def mark_dirty(self, layer: Layer | None) -> None:
         if layer is not None:
@@ -105,20 +119,42 @@ class _Refolding:
             return node.op == DEQUANTIZE or self.before.constant(node.input(0)) is not None
         return makes_constant(self.before, node)
 
-    def fold(self) -> tuple[dict[int, Layer], set[int]]:
-        """The layers kept, and the others folded anew."""
-        index, live, dirty = self.graph.node_index, self.graph.live, self.dirty
-        layers: dict[int, Layer] = {}
-        nodes: list[str] = []
-        for layer in self.layers:
-            if id(layer) not in dirty and (place := index[layer.name]) in live:
-                layers[place] = layer
-                nodes += layer.nodes
-        claimed = set(map(index.__getitem__, nodes))
-        folding = Folding(self.graph, claimed, self.known)
-        open_nodes = sorted(set(range(len(self.graph.nodes))) - claimed)
-        layers.update(folding.run(open_nodes))
-        return layers, folding.claimed
+    def fold(self) -> tuple[dict[int, Layer], list[int]]:
+        """The layers folded anew, by the index of their operators, and the nodes that belong to none."""
+        index, live = self.graph.node_index, self.graph.live
+        if len(live) < len(self.graph.nodes):
+            for layer in self.layers:
+                if id(layer) not in self.dirty and index[layer.name] not in live:
+                    self.mark_dirty(layer)
+        open_names = [node.name for node in self.added]
+        open_names += [name for layer in self.dirty.values() for name in layer.nodes]
+        open_names += self.unattached
+        folding = Folding(
+            self.graph, [i for name in open_names if (i := index.get(name)) is not None], self.known
+        )
+        return folding.run(), sorted(folding.unclaimed)
+
+    def in_order(self, made: Mapping[int, Layer]) -> list[Layer]:
+        """All layers in the order of the graph: most are in that of the graph before."""
+        index = self.graph.node_index
+        shuffled = {node.name for node in self.shuffled}
+        layers = [
+            layer for layer in self.layers if id(layer) not in self.dirty and layer.name not in shuffled
+        ]
+        placed = dict(made)
+        for name in shuffled:
+            layer = self.of_node.get(name)
+            if layer is not None and layer.name == name and id(layer) not in self.dirty:
+                placed[index[name]] = layer
+
+        def place(layer: Layer) -> int:
+            return index[layer.name]
+
+        if len(placed) > FEW:
+            return sorted([*layers, *placed.values()], key=place)
+        for i in sorted(placed):
+            layers.insert(bisect_left(layers, i, key=place), placed[i])
+        return layers
 
     def known(self, tensor: str) -> Operand | None:
         """What a kept layer passes on of its input's quantization."""
@@ -133,13 +169,11 @@ class _Refolding:
             else None
         )
 
-    def passed_on(self, layers: Mapping[int, Layer]) -> set[str]:
+    def passed_on(self, layers: Iterable[Layer]) -> set[str]:
         """Tensors whose quantization, passed on by a layer folded anew, is not what it was."""
         before = {o.seen: o for layer in self.dirty.values() for o in layer.outputs}
         changed = set()
-        for layer in layers.values():
-            if layer.name in self.of_node and self.of_node[layer.name] is layer:
-                continue
+        for layer in layers:
             if not (is_transparent(layer.core) or moves_integers(layer.core)):
                 continue
             for operand in layer.outputs:
@@ -147,14 +181,3 @@ class _Refolding:
                 if was is None or was.quant is not operand.quant:
                     changed.add(operand.seen)
         return changed
-
-
-Value = TypeVar("Value")
-
-
-def _changed(now: Mapping[str, Value], before: Mapping[str, Value]) -> set[str]:
-    """Names whose value is another object, or there only once."""
-    changed = set(compress(now, map(is_not, map(before.get, now), now.values())))
-    if len(now) - len(changed) != len(before):
-        changed |= before.keys() - now.keys()
-    return changed
