@@ -158,6 +158,17 @@ def test_each_permission_to_look_at_them_is_used() -> None:
     assert set(MAY_LOOK_AT_IT) == looking
 
 
+def test_data_classes_are_those_that_take_little_time_to_declare() -> None:
+    others = [
+        f"{path.relative_to(ROOT)}: import dataclass from npuscope.record"
+        for name, path in modules()
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses" and name != "npuscope.record"
+        if any(alias.name == "dataclass" for alias in node.names)
+    ]
+    assert others == []
+
+
 def test_the_core_is_headless_and_widgets_show_values() -> None:
     for module, path in modules():
         libraries = {name.split(".")[0] for name in imported(path)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
@@ -15,6 +15,7 @@ from npuscope.model.upgrade.changes import BROADCASTING, CHANGES
 from npuscope.model.upgrade.older import attributes_gone, broken_rule
 from npuscope.model.upgrade.on_trial import FORMS
 from npuscope.model.upgrade.writing import Names, NoFormError, Writing
+from npuscope.record import dataclass
 
 TARGET = 7
 """The oldest opset that onnxruntime guarantees and that ST's documentation of its front end names."""
