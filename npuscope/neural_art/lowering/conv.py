@@ -180,6 +180,8 @@ def without_offset(
 
     Of a stream that comes in planes it keeps them for a convolution that reads planes, and goes on to it in the same epoch
     (blazeface_front_128, 2.1: three depthwise ones of 28, 36 and 42 channels); for others it lays the features out itself.
+    So it does with the rows that a routine joined: the 30 epochs of the NPU of a ConvFSENet (LarocheC/eco8-neaixt, 4.0.1) are
+    three for each of nine blocks, of which the depthwise Conv1d has one.
     """
     step = Step(
         "Sub",
@@ -190,7 +192,8 @@ def without_offset(
         arith=1,
         elements=lowering.count(source, layer) if count is None else count,
     )
-    batch = lowering.batches.get(source, 0)
+    joined = source in lowering.rearranged and layer.input is not None and of_rows(layer.input)
+    batch = 1 if joined and depth == 1 else lowering.batches.get(source, 0)
     return lowering.add(step, 0 if source in lowering.planar and batch != depth else batch)
 
 

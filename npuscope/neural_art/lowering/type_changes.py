@@ -6,7 +6,7 @@ from npuscope.model.layers import FLOATS, Layer, Operand
 from npuscope.neural_art.lowering.lower import FLOAT_BYTES, Lowering, size
 from npuscope.neural_art.lowering.software import FLOAT, as_float
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.mapping.facts import bare
+from npuscope.neural_art.mapping.facts import bare, read_as_floats
 
 
 def border(lowering: Lowering, layer: Layer) -> None:
@@ -15,7 +15,10 @@ def border(lowering: Lowering, layer: Layer) -> None:
     if source is None or result is None:
         return
     name = lowering.name(source.tensor)
-    if name in lowering.floats and result.quant is not None:
+    left = (
+        name not in lowering.written and source.quant is None and read_as_floats(source.seen, lowering.layers)
+    )
+    if (name in lowering.floats or left) and result.quant is not None:
         made = f"{layer.name}#quantized"
         step = Step("QuantizeLinear", layer.name, FLOAT, (Read(name, False),), (made,), elements=size(source))
         lowering.replaced[layer.name] = lowering.add(step)

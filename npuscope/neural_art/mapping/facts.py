@@ -17,6 +17,7 @@ from npuscope.npu.verdict import Placement
 
 if TYPE_CHECKING:
     from npuscope.model.graph import Graph
+    from npuscope.model.layers import Layers
     from npuscope.model.quant import Quant
 
 ON_INTEGERS = frozenset({"int64", "int32", "bool", "string"})
@@ -102,11 +103,18 @@ def starts_in_integers(layer: Layer, context: Context) -> bool:
     """Moves the values of a float graph input before the Q: the input becomes int8 and so does the layer."""
     if not is_transparent(layer.core) or layer.input is None or layer.output is None:
         return False
-    return (
-        layer.input.quant is None
-        and layer.output.quant is not None
-        and layer.input.seen in context.graph.input_set
-    )
+    name = layer.input.seen
+    if layer.input.quant is not None or layer.output.quant is None or name not in context.graph.input_set:
+        return False
+    return not read_as_floats(name, context.layers)
+
+
+def read_as_floats(name: str, layers: Layers) -> bool:
+    """An operator that does more than move the values of a float tensor reads it: an input of the network stays float for it.
+
+    Six of six inputs of a ConvFSENet that a Gather reads beside a Slice are float (LarocheC/eco8-neaixt, 4.0.1).
+    """
+    return any(r.kind != QUANTIZE and not is_transparent(r.core) for r in layers.readers.get(name, ()))
 
 
 MOVES_AT_THE_END = 4
