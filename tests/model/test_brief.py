@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from npuscope.model.brief import Names, brief_names, briefly, fitted_text
@@ -36,6 +36,7 @@ def test_forms(names: list[str], short: list[str]) -> None:
 PARTS = st.sampled_from(["", "a", "b", "net", "net.0", "Conv"])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(PARTS, min_size=1, max_size=5).map("/".join), unique=True))
 def test_names_stay_apart(names: list[str]) -> None:
     brief = brief_names(names)

@@ -16,6 +16,11 @@ BODIES = {
         "{ d = Div(x, s)  r = Round(d)  k = Clip(r, lo, hi)  f = Mul(k, s)  y = MatMul(f, w) }", "by arithmetic"),
     "arithmetic, clipped first": (
         "{ d = Mul(x, c)  k = Clip(d, lo, hi)  r = Round(k)  f = Div(r, c)  y = MatMul(f, w) }", "by arithmetic"),
+    "arithmetic to bytes": (
+        ("{ d = Div(x, s)  r = Round(d)  k = Clip(r, lo, hi)  b = Cast <to = 3> (k)  e = Cast <to = 1> (b)  f = Add(e, s)"
+        "  y = MatMul(f, w) }"), "by arithmetic"),
+    "a training tool": ("{ f, m = com.microsoft.FakeQuant(x, s, c)  y = MatMul(f, w) }", "onnxruntime-training"),
+    "an older name of MQBench's": ("{ f = LearnablePerTensorAffine(x, s, z)  y = MatMul(f, w) }", "MQBench"),
     "another tool": ("{ f = org.openvinotoolkit.FakeQuantize(x)  y = MatMul(f, w) }", "OpenVINO"),
     "rounding alone": ("{ r = Round(x)  y = MatMul(r, w) }", ""),
     "none": ("{ y = MatMul(x, w) }", ""),
@@ -53,3 +58,31 @@ def test_foreign_quantizers_keep_the_shape_of_their_data(tmp_path: Path) -> None
     graph = from_text(head + body, tmp_path).graph
     assert [graph.type(name).dims for name in "qfy"] == [(1, 4)] * 3
     assert graph.type("q").dtype == "unknown" and graph.type("f").dtype == "float32"
+
+
+QUANTIZED = """{head}g (float[2,8] x) => (float[2,4] y)
+<float s = {{0.1}}, int8 z = {{0}}, float half = {{0.5}}, float lo = {{-128.0}}, float hi = {{127.0}}, int8[8,4] w = {{{w}}},
+ float[1,4] each = {{0.1, 0.2, 0.3, 0.4}}> {{ {body} }}"""
+VALUES = ", ".join(str(i - 16) for i in range(32))
+BESIDE = {
+    "weights that operators scale": (
+        ("q = QuantizeLinear(x, s, z) f = DequantizeLinear(q, s, z) c = Cast <to = 1> (w) v = Mul(c, each) m = MatMul(f, v)"
+        " k = QuantizeLinear(m, s, z) y = DequantizeLinear(k, s, z)"),
+        "MatMul", "has weights stored as int8 that operators bring to their scale"),
+    "weights that are float": (
+        ("q = QuantizeLinear(x, s, z) f = DequantizeLinear(q, s, z) c = Cast <to = 1> (w) m = MatMul(f, c)"
+        " k = QuantizeLinear(m, s, z) y = DequantizeLinear(k, s, z)"),
+        "MatMul", "has float weights"),
+    "a quantizer by hand before those of ONNX": (
+        ("d = Div(x, s) r = Round(d) k = Clip(r, lo, hi) b = Cast <to = 3> (k) f = DequantizeLinear(b, s, z)"
+        " v = DequantizeLinear(w, s, z) m = MatMul(f, v) o = QuantizeLinear(m, s, z) y = DequantizeLinear(o, s, z)"),
+        "Div", "computes in float: the model quantizes by arithmetic"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_arithmetic_is_named_beside_quantized_layers(name: str, tmp_path: Path) -> None:
+    body, op, words = BESIDE[name]
+    source = from_text(QUANTIZED.format(head=HEAD, w=VALUES, body=body), tmp_path)
+    messages = [f.message for r in analysed(source).layers if r.layer.op == op for f in r.findings]
+    assert any(words in message for message in messages), messages

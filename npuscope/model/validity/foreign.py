@@ -1,4 +1,7 @@
-"""Quantizers that are not ONNX operators, and how the tools that write them export QuantizeLinear/DequantizeLinear."""
+"""Quantizers that are not ONNX operators, and how the tools that write them export QuantizeLinear/DequantizeLinear.
+
+Quantization written as arithmetic is among them: Div, Round, Clip, Mul; Cast, Sub, Mul of stored weights.
+"""
 
 from __future__ import annotations
 
@@ -32,13 +35,15 @@ _QUARK = Quantizer(
     "AMD Quark and Vitis AI", "quantize with QuantFormat.QDQ in place of an extended or VitisAI format"
 )
 _PADDLE = Quantizer("Paddle", "export with paddle2onnx and deploy_backend='onnxruntime'")
-_STANDARD = "export with standard QuantizeLinear/DequantizeLinear"
-_TENSORRT = Quantizer("TensorRT", f"{_STANDARD} of int8")
+STANDARD = "export with standard QuantizeLinear/DequantizeLinear"
+BY_ARITHMETIC = "quantizes by arithmetic (Div, Round, Clip, Mul), which ST's tools take as float"
+_TENSORRT = Quantizer("TensorRT", f"{STANDARD} of int8")
 _PYTORCH = Quantizer(
-    "PyTorch", f"{_STANDARD}: torch.onnx.export writes them for fake_quantize from opset 13 on"
+    "PyTorch", f"{STANDARD}: torch.onnx.export writes them for fake_quantize from opset 13 on"
 )
-_MQBENCH = Quantizer("MQBench", _STANDARD)
-_AIMET = Quantizer("AIMET", _STANDARD)
+_MQBENCH = Quantizer("MQBench", STANDARD)
+_TRAINING = Quantizer("onnxruntime-training", f"{STANDARD}, once the model is trained")
+_AIMET = Quantizer("AIMET", STANDARD)
 
 _BY_OP: dict[str, Quantizer] = {
     "FakeQuantize": _NNCF,
@@ -52,7 +57,9 @@ _BY_OP: dict[str, Quantizer] = {
 
 def foreign_quantizer(node: Node) -> Quantizer | None:
     """The tool whose quantizer a node is; None for operators of ONNX and onnxruntime, and for all others."""
-    if node.domain == "com.microsoft" or (node.standard and _is_onnx(node.op)):
+    if node.domain == "com.microsoft":
+        return _TRAINING if node.op == "FakeQuant" else None
+    if node.standard and _is_onnx(node.op):
         return None
     if node.domain == "tflite":  # what a TFLite file holds and has no form in ONNX
         return None
@@ -66,7 +73,9 @@ def foreign_quantizer(node: Node) -> Quantizer | None:
         ("fake_quantize_per", "aten_fake_quant", "aten_quant", "fused_moving_avg_obs_fake_quant")
     ):
         return _PYTORCH
-    if name.startswith(("fixedper", "fakequantizelearnable", "fakequantizedsq", "fakeaffinetensorquant")):
+    if name.startswith(
+        ("fixedper", "fakequantizelearnable", "fakequantizedsq", "fakeaffinetensorquant", "learnableper")
+    ):
         return _MQBENCH
     if name.startswith("qcquantize"):
         return _AIMET
@@ -75,9 +84,7 @@ def foreign_quantizer(node: Node) -> Quantizer | None:
     if name.startswith("trt_") and "quant" in name:
         return _TENSORRT
     if "quant" in name:
-        return Quantizer(
-            f"the domain {node.domain!r}" if node.domain else "a tool other than ONNX", _STANDARD
-        )
+        return Quantizer(f"the domain {node.domain!r}" if node.domain else "a tool other than ONNX", STANDARD)
     return None
 
 
@@ -103,11 +110,8 @@ def hindrance(graph: Graph) -> tuple[str, str] | None:
         if node.op in _DYNAMIC and node.domain in ("", "com.microsoft"):
             way = "quantize with quantize_static and calibration data instead of quantize_dynamic"
             return "is quantized at run time (dynamic quantization)", way
-        if _rounds(graph, node):
-            return (
-                "quantizes by arithmetic (Div, Round, Clip, Mul), which ST's tools take as float",
-                _STANDARD,
-            )
+        if rounds(graph, node):
+            return BY_ARITHMETIC, STANDARD
         if quantizer is not None:
             return (
                 f"is quantized by operators of {quantizer.tool}, which are not ONNX operators",
@@ -117,29 +121,6 @@ def hindrance(graph: Graph) -> tuple[str, str] | None:
 
 
 _DYNAMIC = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"})
-
-
-def _rounds(graph: Graph, node: Node) -> bool:
-    """A Round between a division and a multiplication by constants, perhaps with a Clip: fake quantization."""
-    if node.op != "Round" or not node.standard or graph.is_fixed(node):
-        return False
-    before, after = graph.producer(node.input(0)), _reader(graph, node)
-    if before is not None and before.op == "Clip":
-        before = graph.producer(before.input(0))
-    if after is not None and after.op == "Clip":
-        after = _reader(graph, after)
-    return _scales(graph, before) and _scales(graph, after)
-
-
-def _reader(graph: Graph, node: Node) -> Node | None:
-    readers = graph.consumers.get(node.output(0), ())
-    return graph.nodes[readers[0]] if len(readers) == 1 else None
-
-
-def _scales(graph: Graph, node: Node | None) -> bool:
-    return (
-        node is not None and node.op in ("Mul", "Div") and any(_is_known(graph, name) for name in node.inputs)
-    )
 
 
 MOST_STEPS = 256
@@ -174,3 +155,69 @@ def _is_known(graph: Graph, tensor: str) -> bool:
 
 def _read_inside(graph: Graph, node: Node) -> Iterable[str]:
     return graph.outer_reads(node) if node.subgraphs else ()
+
+
+MOST_SCALINGS = 8
+_BYTES = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+_STORED = frozenset({"int8", "uint8", "int4", "uint4", "int2", "uint2"})
+_SCALING = frozenset(
+    {"Cast", "Sub", "Add", "Mul", "Div", "Reshape", "Transpose", "Unsqueeze", "Squeeze", "Identity"}
+)
+
+
+def rounds(graph: Graph, node: Node) -> bool:
+    """A Round between a division and a multiplication by constants, or a Cast to 8 bits, perhaps with a Clip."""
+    return bool(_chain(graph, node))
+
+
+@lru_cache(maxsize=4)
+def rounding(graph: Graph) -> frozenset[str]:
+    """The nodes of all such chains, by name."""
+    return frozenset(name for node in graph.nodes for name in _chain(graph, node))
+
+
+def _chain(graph: Graph, node: Node) -> tuple[str, ...]:
+    if node.op != "Round" or not node.standard or graph.is_fixed(node):
+        return ()
+    before, after = [graph.producer(node.input(0))], [_reader(graph, node)]
+    if before[0] is not None and before[0].op == "Clip":
+        before.append(graph.producer(before[0].input(0)))
+    if after[0] is not None and after[0].op == "Clip":
+        after.append(_reader(graph, after[0]))
+    if not _scales(graph, before[-1]) or not (_scales(graph, after[-1]) or _to_bytes(after[-1])):
+        return ()
+    return tuple(one.name for one in (node, *before, *after) if one is not None)
+
+
+def _reader(graph: Graph, node: Node) -> Node | None:
+    readers = graph.consumers.get(node.output(0), ())
+    return graph.nodes[readers[0]] if len(readers) == 1 else None
+
+
+def _to_bytes(node: Node | None) -> bool:
+    return node is not None and node.op == "Cast" and node.integer("to", 0) in _BYTES
+
+
+def _scales(graph: Graph, node: Node | None) -> bool:
+    return (
+        node is not None
+        and node.op in ("Mul", "Div")
+        and any(name in graph.constants or name in graph.derived for name in node.inputs)
+    )
+
+
+def stored_as(graph: Graph, tensor: str) -> str:
+    """The type in which a float constant is stored that a Cast and a Mul bring to its values; '' where it is no such."""
+    scaled = False
+    for _ in range(MOST_SCALINGS):
+        node = graph.producer(tensor)
+        if node is None or node.op not in _SCALING or not node.standard:
+            return ""
+        scaled |= node.op in ("Mul", "Div")
+        data = [name for name in node.inputs if graph.producer(name) is not None]
+        if node.op == "Cast" and graph.type(node.input(0)).dtype in _STORED:
+            return graph.type(node.input(0)).dtype if scaled else ""
+        if len(data) != 1:
+            return ""
+        tensor = data[0]
+    return ""

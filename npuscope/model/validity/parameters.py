@@ -39,7 +39,7 @@ _PARAMETERS: Mapping[str, tuple[int, Mapping[int, tuple[str, str]]]] = {
     "Trilu": (14, {1: ("k", ONE)}),
     "OneHot": (9, {1: ("depth", ONE), 2: ("values", ROW)}),
     "Range": (11, {0: ("start", ONE), 1: ("limit", ONE), 2: ("delta", ONE)}),
-    "Clip": (11, {1: ("min", SCALAR), 2: ("max", SCALAR)}),
+    "Clip": (11, {1: ("min", ONE), 2: ("max", ONE)}),
     "Compress": (9, {1: ("condition", ROW)}),
     "NonMaxSuppression": (
         10,

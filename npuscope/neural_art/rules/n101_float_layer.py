@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from npuscope.model.layers import PASSES_SCALE_ON, Layer, Layers
-from npuscope.model.validity.foreign import hindrance
+from npuscope.model.validity.foreign import BY_ARITHMETIC, STANDARD, hindrance, rounding, stored_as
 from npuscope.neural_art.frontend.formats import is_quantized
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import printable_kind
@@ -43,7 +43,9 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         why = "The compiler runs each Q and DQ of such a model on the CPU, and what lies between them with its float kernel."
     elif cause.why is not Why.FLOAT_OUTPUT and (hidden := _hidden(context)) is not None:
         what, fix = f"computes in float: the model {hidden[0]}", hidden[1]
-        why = "The NPU computes in integers only; ST's tools read QuantizeLinear and DequantizeLinear, in the main graph."
+        why = _MAIN_GRAPH
+    elif layer.core.name in rounding(context.graph):
+        what, fix, why = f"computes in float: the model {BY_ARITHMETIC}", STANDARD, _MAIN_GRAPH
     else:
         what, fix = _WORDS[cause.why]  # type: ignore[index]
         quantized = _is_quantized(context.layers)
@@ -54,6 +56,9 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
             and layer.weight.quant is not None
         ):
             what, fix = _ONLY_WEIGHTS
+        elif cause.why is Why.FLOAT_WEIGHTS and (stored := stored_as(context.graph, layer.core.input(1))):
+            what = f"has weights stored as {stored} that operators bring to their scale, so that they count as float"
+            fix = "bring them to their scale with a DequantizeLinear, per channel, and quantize the rest in QDQ form"
         elif cause.why in (Why.FLOAT_INPUT, Why.FLOAT_CONSTANT) and quantized:
             fix = (
                 _NORMALIZE if _prepares(layer, context) else _ISLAND if cause.why is Why.FLOAT_INPUT else fix
@@ -72,6 +77,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     )
 
 
+_MAIN_GRAPH = "The NPU computes in integers only; ST's tools read QuantizeLinear and DequantizeLinear, in the main graph."
 _ONLY_WEIGHTS = (
     "has int8 weights but computes in float: its input is not quantized (dynamic range, weight-only)",
     "quantize activations as well: quantize_static, or TFLite's converter with a representative dataset",

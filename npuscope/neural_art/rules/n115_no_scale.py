@@ -53,6 +53,8 @@ def _message(layer: Layer, operand: Operand, context: Context) -> str:
                 "an input of the graph" if tensor in graph.input_set else f"computed{by} when the model runs"
             )
             return f"{kind}: the {what} of {name!r} is not constant, it is {how}"
+    if places is None and operand.seen in layer.core.outputs and not is_qdq(layer.core):
+        return f"{kind} computes on stored integers; {name!r}, which it writes, gets a scale only behind it"
     return f"{kind}: the scale of {name!r} cannot be used"
 
 

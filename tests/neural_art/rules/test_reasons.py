@@ -68,6 +68,15 @@ def twice(other: str) -> str:
 MASK = Const(np.array([0, -np.inf, -np.inf, np.nan], np.float32))
 FOUR_BITS = text(f"""g (int8[1,4] x) => (int8[1,4] y) <float s = {{0.1}}, int8 z = {{0}}, int4[4,4] w = {{{",".join("1" * 16)}}}>
 {{ f = DequantizeLinear (x, s, z) v = DequantizeLinear (w, s) r = MatMul (f, v) y = QuantizeLinear (r, s, z) }}""")
+ON_INTEGERS = text(
+    """g (float[1,8] x) => (float[1,8] y) <float s = {0.1}, int8 z = {0}>
+    { q = QuantizeLinear (x, s, z) r = Relu (q) y = DequantizeLinear (r, s, z) }""",
+    14,
+)
+BOUNDS_OF_ONE = text(
+    """g (float[1,8] x) => (float[1,8] y) <float[1] a = {0.0}, float[1] b = {6.0}> { y = Clip (x, a, b) }""",
+    14,
+)
 ANY_SHAPE = text("""g (int8[] x, int64[k] t) => (float y) <float s = {0.1}, int8 z = {0}>
 { f = DequantizeLinear(x, s, z) y = Reshape(f, t) }""")
 
@@ -160,6 +169,8 @@ SAID = [
     ("N113", "2.2", gemm(sw="0"), "the weight of Gemm has scale 0 in 1 of 2 channels", "calibrate", UNKNOWN),
     ("N113", "2.2", gemm(sb="-1"), "the bias of Gemm has scale -1 in 1 of 2 channels", "calibrate", UNKNOWN),
     ("N113", "2.2", gemm(sy="inf"), "the output of Gemm has scale inf", "calibrate", UNKNOWN),
+    ("N115", "2.2", ON_INTEGERS, "Relu computes on stored integers; 'r', which it writes, gets a scale only", "constant scales", KNOWN),
+    ("N114", "2.2", BOUNDS_OF_ONE, "", "", None),
     *(
         ("N115", "2.2", qlinear_add(given), f"the {what} of '{of}' is not constant, it is an input", "constant scales", KNOWN)
         for given, what, of in (("as", "scale", "x"), ("az", "zero point", "x"), ("bs", "scale", "b"), ("bz", "zero point", "b"),
