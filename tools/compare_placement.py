@@ -13,9 +13,12 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
+
+from placement_steps import PRODUCTS, RULES, Counted, by_total, products, rows
 
 from npuscope.model.layers import WEIGHTED
 from npuscope.neural_art.artefacts.values import HW
@@ -260,6 +263,36 @@ def gates(cases: Path) -> Iterator[tuple[int, bool, str]]:
                 yield count, _nearer(snapshot, other, build.epochs), build.toolchain
 
 
+@cache
+def steps(cases: Path) -> tuple[Counted, ...]:
+    """What the epochs say of the rules of tools/placement_steps.py."""
+    return tuple(_steps(cases))
+
+
+def _steps(cases: Path) -> Iterator[Counted]:
+    for o in outcomes(cases):
+        agreed, seen = products(o.comparison, o.snapshot)
+        if seen:
+            yield Counted(PRODUCTS, agreed, seen, o.case.toolchain)
+        for word, rule in RULES.items():
+            again = partial(_snapshot, o.case, cases)
+            found = by_total(rule, o.snapshot, again, o.comparison.totals.epochs or 0)
+            if found is not None:
+                yield Counted(word, found[0] * found[1], found[0], o.case.toolchain)
+    for build in _builds(counted=True):
+        with tempfile.TemporaryDirectory() as folder:
+            again = partial(build.compiled, Path(folder))
+            snapshot = again()
+            for word, rule in RULES.items():
+                found = by_total(rule, snapshot, again, build.epochs)
+                if found is not None:
+                    yield Counted(word, found[0] * found[1], found[0], build.toolchain)
+
+
+def _snapshot(case: Case, cases: Path) -> Snapshot:
+    return outcome(case, cases).snapshot
+
+
 def _named(snapshot: Snapshot) -> int:
     return sum(finding.code == SWISH.code for report in snapshot.layers for finding in report.findings)
 
@@ -268,11 +301,11 @@ def _nearer(one: Snapshot, other: Snapshot, total: int) -> bool:
     return abs(len(one.epochs) - total) < abs(len(other.epochs) - total)
 
 
-def _builds() -> Iterable[Any]:
+def _builds(counted: bool = False) -> Iterable[Any]:
     sys.path.insert(0, str(ROOT / "tests"))
-    from builders.public_builds import BUILDS
+    from builders.public_builds import BUILDS, COUNTED
 
-    return BUILDS.values()
+    return (*BUILDS.values(), *(COUNTED.values() if counted else ()))
 
 
 def evidence(cases: Path) -> str:
@@ -292,6 +325,10 @@ def evidence(cases: Path) -> str:
         seen[GATES] += count
         agreed[GATES] += count * agrees
         versions.setdefault(GATES, set()).add(toolchain)
+    for word, agreeing, count, toolchain in steps(cases):
+        seen[word] += count
+        agreed[word] += agreeing
+        versions.setdefault(word, set()).add(toolchain)
     lines = [
         "# Written by tools/compare_placement.py --write: layers of compiled networks by the cause that decided;\n# networks of public builds that tests rebuild are among them."
     ]
@@ -336,7 +373,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="put the tables in docs/accuracy-placement.md")
     options = parser.parse_args(arguments)
     cases = options.shared / "groundtruth/cases"
-    text = "\n".join(epochs(cases, options.epochs) if options.epochs else report(cases))
+    lines = (
+        epochs(cases, options.epochs) if options.epochs else chain(report(cases), rows(steps(cases), table))
+    )
+    text = "\n".join(lines)
     if options.write:
         page = PAGE.read_text()
         before, after = page.split(BEGIN)[0], page.split(END)[1]

@@ -9,11 +9,15 @@ from types import ModuleType
 
 from builders.models import ROOT
 
+TOOLS = ROOT / "tools"
+
 
 @cache
 def tool(name: str) -> ModuleType:
-    """tools/NAME.py."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    """tools/NAME.py, which may import another one."""
+    if str(TOOLS) not in sys.path:
+        sys.path.append(str(TOOLS))
+    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

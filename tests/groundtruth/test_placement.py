@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import partial
+from pathlib import Path
+
 import pytest
 from builders.models import SHARED
 from builders.networks.compiled import BUILDS, CompiledBuild, listings, network
@@ -89,3 +93,17 @@ def test_the_figures_are_those_of_the_files() -> None:
     extract = tool("extract_figures")
     for name, file in extract.FILES.items():
         assert listings()[name] == extract.listing(CASES / name / file), name
+
+
+@here
+def test_rules_of_steps_are_counted_where_the_epochs_tell() -> None:
+    """Of the products of two maps of yolov8_face the graph names the steps; without a rule the number of epochs is another."""
+    compare, steps = tool("compare_placement"), tool("placement_steps")
+    placed = compare.outcome(next(case for case in compare.CASES if case.name == "yolov8_face"), CASES)
+    assert steps.products(placed.comparison, placed.snapshot) == (30, 34)
+    rule = steps.RULES["coefficients_fetched"]
+    assert rule.concerned(placed.snapshot) == 0
+    build = next(b for b in compare._builds(counted=True) if b.epochs == 38)
+    with tempfile.TemporaryDirectory() as folder:
+        again = partial(build.compiled, Path(folder))
+        assert steps.by_total(steps.RULES["rows_copied"], again(), again, build.epochs) == (6, True)

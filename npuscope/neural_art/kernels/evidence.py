@@ -32,6 +32,17 @@ class Evidence:
 
 NEVER = Evidence(0, 0, ())
 
+STEP_RULES = {
+    "coefficients_fetched": "coefficients of more than 512 channels take stream engines (up to 3.0)",
+    "rows_copied": "what a Conv1d writes is copied to rows for other units",
+    "second_correction_apart": "the second correction of a product of two maps leaves its epoch (up to 3.0)",
+    "sub_masks_apart": "sub-masks of a depthwise kernel of one row are added in later epochs (from 4.0)",
+}
+"""Rules of lowering, which are about steps and place no layer: a word of the file -> what the rule says.
+
+A layer counts where the compiler's epochs, or their number, tell (tools/placement_steps.py).
+"""
+
 
 def evidence(cause: str) -> Evidence:
     """What is known of a cause by its word."""

@@ -344,8 +344,8 @@ HELD_FROM = "4.0"
 def fetches_coefficients(lowering: Lowering, layer: Layer) -> bool:
     """Scales and biases of more channels than ARITH holds are fetched, each by a stream engine of its own.
 
-    Of an EfficientNetV2-B1 (2.0: vox-haolin/992_PlantDoctor) both convolutions that were read, to 1,152 and 1,280 channels, leave
-    their Sigmoid to the next epoch; of 48 and 256 channels it shares theirs (2.0, that network's and a yolov8n's).
+    An EfficientNetV2-B1 (2.0: vox-haolin/992_PlantDoctor) has the epochs for it (`STEP_RULES` of evidence.py: coefficients_fetched):
+    a convolution to 1,152 channels leaves its Sigmoid to the next epoch, one to 48 or 256 does not.
     """
     dims = layer.output.dims if layer.output is not None else None
     if dims is None or len(dims) < 2 or lowering.target.toolchain.at_least(HELD_FROM):

@@ -161,9 +161,9 @@ READ_AT_ONCE_FROM = "4.0"
 def of_two_maps(lowering: Lowering, layer: Layer) -> bool:
     """A product of two different maps of several positions, up to 3.0: its second correction is kept apart from it.
 
-    96 of 101 of yolov8_face (2.2) whose first correction shares the product's epoch; of an EfficientNetV2-B1 three of three
-    (2.0: vox-haolin/992_PlantDoctor) and two of two (andre1012345/STM32N6-digits-recognition), of a yolov8n one of one (2.0:
-    ailparper/STM32N647-YOLOV8-FireDetect). Products by a vector, or of one position, six of six not.
+    The graph of yolov8_face (2.2) names the steps (`STEP_RULES` of evidence.py: second_correction_apart); so do buffers of two
+    EfficientNetV2-B1 (vox-haolin/992_PlantDoctor, andre1012345/STM32N6-digits-recognition) and a yolov8n (2.0:
+    ailparper/STM32N647-YOLOV8-FireDetect). Products by a vector, or of one position, do not.
     """
     dims = layer.output.dims if layer.output is not None else None
     maps = {o.tensor for o in lowering.activations(layer) if size(o) == size(layer.output)}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from builders.models import ROOT, analysed, from_text
 
-from npuscope.neural_art.kernels.evidence import NEVER, Evidence, evidence
+from npuscope.neural_art.kernels.evidence import NEVER, STEP_RULES, Evidence, evidence
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.rules import RULES
 from npuscope.neural_art.rules.n905_swish_in_two import GATES
@@ -24,7 +24,8 @@ def test_each_cause_is_worded_by_one_rule() -> None:
 
 def test_the_file_counts_known_causes() -> None:
     table = tomllib.loads((ROOT / "npuscope/neural_art/kernels/evidence.toml").read_text())
-    assert table.keys() <= {GATES, *(str(why.value) for why in Why)}
+    assert table.keys() <= {GATES, *STEP_RULES, *(str(why.value) for why in Why)}
+    assert table.keys() >= STEP_RULES.keys()
     for row in table.values():
         assert row.keys() == {"agreed", "seen", "versions"}
         assert 0 <= row["agreed"] <= row["seen"] > 0 and row["versions"]
