@@ -254,8 +254,8 @@ def _analyse(session: Session, previous: Snapshot | None, keep: bool) -> Snapsho
             report = LayerReport(layer, item.placement, worded, cost, epoch, line, item.causes)
         made.append(report)
     reports = tuple(made)
-    counted = (previous.graph, previous.summary.parameters) if previous is not None else None
-    summary = _summary(parameters(state.graph, counted), reports, epochs, memory, target)
+    count = parameters(state.graph, previous.graph if previous is not None else None)
+    summary = _summary(count, reports, epochs, memory, target)
     before = summary
     if session.done:
         before = previous.before if previous is not None and previous.before is not None else None  # type: ignore[assignment]

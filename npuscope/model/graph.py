@@ -190,6 +190,11 @@ class Graph:
         """What `quant.read` read of this graph: every Q and DQ of a model asks."""
         return {}
 
+    @cached_property
+    def node_faults(self) -> dict[str, str]:
+        """Node name -> what `validity.faults` found wrong with it: each trial of an edit asks, and each target."""
+        return {}
+
     def is_fixed(self, node: Node) -> bool:
         """All the node writes is known without running it."""
         if len(node.outputs) > MANY:

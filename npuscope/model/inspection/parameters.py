@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from weakref import WeakKeyDictionary
 
 from npuscope.model.after_edits.difference import changed_names, replaced
 from npuscope.model.graph import CONTROL_FLOW, Graph, Node
 from npuscope.model.layer import BORDER_OPS, is_qdq, quantization_inputs
 
 
-def parameters(graph: Graph, before: tuple[Graph, int] | None = None) -> int:
+def parameters(graph: Graph, before: Graph | None = None) -> int:
     """Elements of all constants, scales and zero points left out: what the compiler calls 'params #'.
 
-    `before` is another state of the graph, and how many that has.
+    Of another state of the graph, `before`, they are known mostly, and what is not shared makes the difference.
     """
-    if before is not None and before[0].output_set == graph.output_set:
-        other, known = before
-        added, removed, _ = replaced(graph, other)
-        touched = {name for node in (*added, *removed) for name in node.inputs}
-        touched |= changed_names(graph.constants, other.constants)
-        return known + sum([_counted(graph, name) - _counted(other, name) for name in touched])
+    known = _KNOWN.get(graph)
+    if known is None:
+        counted = _KNOWN.get(before) if before is not None else None
+        if before is not None and counted is not None and before.output_set == graph.output_set:
+            known = counted + _difference(graph, before)
+        else:
+            known = _all(graph)
+        _KNOWN[graph] = known
+    return known
+
+
+_KNOWN: WeakKeyDictionary[Graph, int] = WeakKeyDictionary()
+"""Graphs that were counted: each is judged for several targets."""
+
+
+def _difference(graph: Graph, before: Graph) -> int:
+    added, removed, _ = replaced(graph, before)
+    touched = {name for node in (*added, *removed) for name in node.inputs}
+    touched |= changed_names(graph.constants, before.constants)
+    return sum([_counted(graph, name) - _counted(before, name) for name in touched])
+
+
+def _all(graph: Graph) -> int:
     scales: set[str] = set()
     for node in graph.nodes:
         scales.update(_scales(node))

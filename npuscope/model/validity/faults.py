@@ -54,7 +54,14 @@ def invalid_node(graph: Graph, names: Iterable[str]) -> str:
     """
     if graph.imported:
         return ""
-    return next((name for name in names if fault(graph, graph.nodes[graph.node_index[name]])), "")
+    known, index = graph.node_faults, graph.node_index
+    for name in names:
+        found = known.get(name)
+        if found is None:
+            found = known[name] = fault(graph, graph.nodes[index[name]])
+        if found:
+            return name
+    return ""
 
 
 def _without_values(graph: Graph, node: Node) -> tuple[str, bool]:

@@ -22,7 +22,8 @@ def _writes(layer: Layer, context: Context) -> Iterator[Finding]:
     graph, result = context.graph, layer.output
     if result is None or result.quant is None or result.seen == result.tensor:
         return
-    for reader in graph.consumers.get(result.seen, ()):
+    readers = graph.consumers.get(result.seen, ())
+    for reader in readers if len(readers) > 1 else ():  # one is its own
         node = graph.nodes[reader]
         other = of_node(graph, node) if is_qdq(node) and node.op == QUANTIZE else None
         if other is not None and not _agree(result.quant, other):
