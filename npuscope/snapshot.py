@@ -355,7 +355,7 @@ def _untouched(
     graph: Graph, layers: Layers, previous: Snapshot | None, target: Target, worded: bool
 ) -> Mapping[str, LayerReport]:
     """The reports that still hold: those of layers that neither changed nor have a neighbour that did."""
-    from npuscope.neural_art.vicinity import FAR, of_the_whole, touched
+    from npuscope.neural_art.vicinity import looks_far, of_the_whole, touched
 
     if previous is None or previous.target is not target:
         return {}
@@ -366,7 +366,7 @@ def _untouched(
     return {
         name: report
         for name, report in previous.by_name.items()
-        if name not in changed and report.layer.kind not in FAR
+        if name not in changed and not looks_far(report.layer)
     }
 
 

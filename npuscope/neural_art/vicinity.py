@@ -8,12 +8,32 @@ from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.validity.foreign import hindrance
 from npuscope.neural_art.frontend.formats import is_quantized, style
+from npuscope.neural_art.kernels.datatypes import ORDERS, unscaled
+from npuscope.neural_art.mapping.facts import bare, folded_away
+from npuscope.neural_art.rules.n101_float_layer import PREPARES
 
 HOPS = 5
 """Layers a rule looks past, at most: a Concat looks through four views for a Transpose."""
 
-FAR = frozenset({"Transpose", "Pad"})
-"""Kinds whose kernel depends on where a stream begins, however far that is: they are judged again each time."""
+FAR = frozenset({"Transpose", "Pad", "Concat", "Slice", "Split"})
+"""Kinds whose kernel depends on where a stream begins and on who laid out what they read, however far that is."""
+
+
+def looks_far(layer: Layer) -> bool:
+    """The verdict on a layer may depend on others further away than `HOPS`: it is judged again each time.
+
+    Beside `FAR` that is integers whose scale may be stated anywhere behind operators that only move them, values that are
+    computed of shapes alone, and floats that normalise the input of the network.
+    """
+    known: bool | None = layer.facts.get("looks far")
+    if known is None:
+        known = layer.facts["looks far"] = (
+            layer.kind in FAR
+            or folded_away(layer)
+            or (layer.kind in ORDERS and any(unscaled(o) for o in (*layer.inputs, *layer.outputs)))
+            or (layer.core.op in PREPARES and any(bare(o) for o in layer.inputs))
+        )
+    return known
 
 
 def of_the_whole(graph: Graph, layers: Iterable[Layer], worded: bool) -> tuple[object, ...]:

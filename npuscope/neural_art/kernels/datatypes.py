@@ -8,7 +8,16 @@ import numpy as np
 
 from npuscope.model.inspection.extent import dtype_bits
 from npuscope.model.inspection.weights import output_axis
-from npuscope.model.layers import DEQUANTIZE, QLINEAR, QUANTIZE, WEIGHTED, Layer, is_qdq, moves_integers
+from npuscope.model.layers import (
+    DEQUANTIZE,
+    QLINEAR,
+    QUANTIZE,
+    WEIGHTED,
+    Layer,
+    Operand,
+    is_qdq,
+    moves_integers,
+)
 from npuscope.model.validity.faults import invalid_node
 from npuscope.model.validity.foreign import unfolded
 from npuscope.neural_art.frontend.formats import real_borders
@@ -271,10 +280,15 @@ def without_scale(layer: Layer, context: Context) -> Iterator[Cause]:
         return
     operands = [*layer.inputs, *((layer.weight,) if layer.weight is not None else ()), *layer.outputs]
     for index, operand in enumerate(operands):
-        if operand.quant is None and operand.type.dtype in SMALL_INTEGERS:
+        if unscaled(operand):
             if layer.kind in NEEDS_SCALES or not _stated_elsewhere(operand.seen, context):
                 yield Cause(Why.NO_SCALE, Placement.SW_FLOAT, (("operand", index),))
             return
+
+
+def unscaled(operand: Operand) -> bool:
+    """Integers that stand for real numbers, without a scale beside them."""
+    return operand.quant is None and operand.type.dtype in SMALL_INTEGERS
 
 
 MOST_FOLLOWED = 64

@@ -89,7 +89,7 @@ _NORMALIZE = (
     "leave what comes before the first QuantizeLinear to the application and hand over int8 data, or fold mean and "
     "deviation into the weights of the first Conv"
 )
-_PREPARES = frozenset({"Cast", "Sub", "Add", "Mul", "Div", "Resize"}) | PASSES_SCALE_ON
+PREPARES = frozenset({"Cast", "Sub", "Add", "Mul", "Div", "Resize"}) | PASSES_SCALE_ON
 MOST_STEPS = 16
 
 
@@ -107,7 +107,7 @@ def _prepares(layer: Layer, context: Context) -> bool:
     """Between a graph input and the first QuantizeLinear: it normalises the input."""
     graph, node = context.graph, layer.core
     for _ in range(MOST_STEPS):
-        if node.op not in _PREPARES or not node.standard:
+        if node.op not in PREPARES or not node.standard:
             return False
         data = [
             name for name in node.inputs if name and name not in graph.constants and name not in graph.derived
