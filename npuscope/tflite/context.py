@@ -162,6 +162,13 @@ class Context(Writer):
         self.state(name, tensor.dtype, arranged(tensor.shape, cf))
         self.note(self._stored, (number, cf), name)
 
+    def in_order(self, number: int) -> str:
+        """The name of a tensor itself, integers where it is quantized, in the file's order."""
+        if number not in self._held:
+            raise UnsupportedError("reads a tensor without values")
+        self._arrange(number, False)
+        return self._stored.get((number, False)) or self.read(number, False)
+
     def stored(self, number: int) -> str | None:
         """The integers of a quantized tensor as it is held."""
         if self.quant(number) is None or not self.written(number):

@@ -13,8 +13,9 @@ from npuscope.tflite.context import STORED, Context, UnscaledError, UnsupportedE
 from npuscope.tflite.dilated import dilations_joined
 from npuscope.tflite.flatbuffer import DamagedError
 from npuscope.tflite.folding import folded
+from npuscope.tflite.rare import choice
 from npuscope.tflite.schema import Operator, Subgraph
-from npuscope.tflite.variables import VARIABLES_KEY, states_at_the_border, variables_at_the_border
+from npuscope.tflite.variables import FIRST_KEY, VARIABLES_KEY, states_at_the_border, variables_at_the_border
 from npuscope.tflite.writer import ELEMENT_TYPES
 
 DOMAIN = "tflite"
@@ -53,6 +54,29 @@ def prepared(graph: Subgraph) -> Subgraph:
 
 def convert(graph: Subgraph, size: int) -> ModelProto:
     """The ONNX model of a subgraph from a file of `size` bytes. Raises DamagedError."""
+    return _converted(graph, size, _Depth())
+
+
+class _Depth:
+    """How far choices at run time lie within one another, and the operators in them that may still be converted."""
+
+    def __init__(self, level: int = 0, left: list[int] | None = None) -> None:
+        self.level = level
+        self.left = [MOST_CHOSEN] if left is None else left
+
+    def within(self, body: Subgraph) -> _Depth:
+        """One further in. Raises UnsupportedError where that is too far."""
+        self.left[0] -= len(body.operators) + 1
+        if self.level >= choice.MOST_LEVELS or self.left[0] < 0:
+            raise UnsupportedError("decides at run time in more levels or branches than are converted")
+        return _Depth(self.level + 1, self.left)
+
+
+MOST_CHOSEN = 1 << 14
+"""Operators of all branches together that are chosen at run time."""
+
+
+def _converted(graph: Subgraph, size: int, depth: _Depth) -> ModelProto:
     graph = prepared(graph)
     context = Context(graph, 4 * size + (16 << 20) + _written_out(graph))
     _enter(context, graph)
@@ -64,7 +88,7 @@ def convert(graph: Subgraph, size: int) -> ModelProto:
                 name = graph.tensors[number].name
                 raise DamagedError(f"has {operator.name} read '{name}' before {writer.name} writes it")
         context.operator = operator
-        _convert(context, operator)
+        _convert(context, operator, depth)
         if any(n in context.of_maps or context.cf(n) for n in (*operator.inputs, *operator.outputs)):
             context.of_maps.update(operator.outputs)
     context.operator = None
@@ -130,7 +154,7 @@ def _wanted(context: Context, graph: Subgraph) -> set[int]:
     return wanted
 
 
-def _convert(context: Context, operator: Operator) -> None:
+def _convert(context: Context, operator: Operator, depth: _Depth) -> None:
     mark = context.mark()
     converter = CONVERTERS.get(operator.kind) if not operator.custom else None
     if not operator.custom and folded(context, operator):
@@ -143,8 +167,14 @@ def _convert(context: Context, operator: Operator) -> None:
             return
         except UnsupportedError as error:
             reason = error
-    elif operator.kind in ("IF", "WHILE") and not operator.custom:
+    elif operator.kind == "WHILE" and not operator.custom:
         reason = UnsupportedError("decides at run time what is computed")
+    elif operator.kind == "IF" and not operator.custom and operator.outputs:
+        try:
+            choice.chosen(context, operator, lambda body, given: _converted(body, given, depth.within(body)))
+            return
+        except UnsupportedError as error:
+            reason = error
     context.take_back(mark)
     _keep(context, operator, reason)
 
@@ -201,7 +231,7 @@ AXES_AS_INPUT_SINCE = 18
 
 
 def _axes_as_inputs(context: Context) -> None:
-    for node in context.proto.node:
+    for node in choice.all_nodes(context.proto):
         stated = [a for a in node.attribute if a.name == "axes"] if node.op_type.startswith("Reduce") else []
         for attribute in stated:
             axes = np.array(attribute.ints, np.int64)
@@ -218,6 +248,7 @@ def _model(context: Context, graph: Subgraph) -> ModelProto:
     model.opset_import.add(domain="", version=context.opset)
     if graph.variables:
         model.metadata_props.add(key=VARIABLES_KEY, value=str(graph.variables))
+        model.metadata_props.add(key=FIRST_KEY, value=graph.first)
     if context.floats:
         model.metadata_props.add(key=FLOATS_KEY, value="\n".join(context.floats))
     if any(node.domain == DOMAIN for node in model.graph.node):

@@ -177,6 +177,8 @@ class Subgraph:
     """A subgraph of the file by its number, such as a body of an IF; None where there is none. Raises DamagedError."""
     variables: int = 0
     """Variables of the file that are inputs and outputs here."""
+    first: str = ""
+    """What these hold at first: 'zero' for the number 0 in all, 'other', '' where nothing says it."""
 
 
 def parse(data: bytes | memoryview) -> Subgraph:

@@ -6,6 +6,7 @@ An ONNX graph keeps nothing: what is read before it is written becomes an input,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from npuscope.tflite.schema import Operator, Subgraph, Tensor
@@ -47,7 +48,35 @@ def variables_at_the_border(graph: Subgraph) -> Subgraph:
         inputs=(*graph.inputs, *read.values()),
         outputs=(*outputs, *dict.fromkeys(more)),
         variables=len({*read, *written}),
+        first=_first(graph, {name: graph.tensors[number] for name, number in read.items()}),
     )
+
+
+def _first(graph: Subgraph, read: dict[str, Tensor]) -> str:
+    """What CALL_ONCE gives the variables that are read before they are written."""
+    given: dict[str, bool] = {}
+    for operator in graph.operators:
+        body = (
+            graph.body(operator.integer(0)) if operator.kind == "CALL_ONCE" and not operator.custom else None
+        )
+        for handle, values in _assigned(body) if body is not None else ():
+            given[handle] = values
+    if not set(read) <= set(given):
+        return ""
+    return "zero" if all(given[name] for name in read) else "other"
+
+
+def _assigned(body: Subgraph) -> Iterator[tuple[str, bool]]:
+    """Each variable that a subgraph gives a constant, and whether that is the number 0."""
+    handles = {op.outputs[0]: _name(op) for op in body.operators if op.kind == "VAR_HANDLE" and op.outputs}
+    for operator in body.operators:
+        if operator.kind != "ASSIGN_VARIABLE" or operator.input(0) not in handles or operator.input(1) < 0:
+            continue
+        tensor = body.tensors[operator.input(1)]
+        values = tensor.array()
+        if values is not None:
+            zero = 0 if tensor.quant is None else tensor.quant.zero_point.reshape(-1)[0]
+            yield handles[operator.input(0)], bool((values == zero).all())
 
 
 KEEPING = {"SVDF": 4, "RNN": 4, "UNIDIRECTIONAL_SEQUENCE_RNN": 4}
@@ -79,6 +108,7 @@ def states_at_the_border(graph: Subgraph) -> Subgraph:
         inputs=(*graph.inputs, *states),
         outputs=(*graph.outputs, *following),
         variables=graph.variables + len(states),
+        first=graph.first if graph.variables else "zero",
     )
 
 
@@ -96,5 +126,5 @@ def _name(operator: Operator) -> str:
     return options.text(1) or str(operator.index) if options is not None else str(operator.index)
 
 
-VARIABLES_KEY = "tflite.variables"
-"""Metadata of a converted model: how many variables of the file are inputs and outputs of it."""
+VARIABLES_KEY, FIRST_KEY = "tflite.variables", "tflite.variables.first"
+"""Metadata of a converted model: how many variables of the file are inputs and outputs of it, and what they hold at first."""

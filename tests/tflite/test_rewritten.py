@@ -13,10 +13,21 @@ from npuscope.tflite import read
 from npuscope.tflite.sparse import Level, Sparsity, dense
 
 
-def streaming(values: int = 2) -> bytes:
-    """The last rows of the input are kept in a variable and stand before the next ones."""
+def streaming(values: list[int] | None = None) -> bytes:
+    """The last rows of the input are kept in a variable and stand before the next ones; `values`: what it holds at first."""
     file = File()
     grid = {"scale": 0.1, "zero": -3}
+    if values is not None:
+        file.operator("CALL_ONCE", [], [], "CallOnceOptions", initSubgraphIndex=1)
+        main = file.graph
+        file.graph = file.schema.SubGraphT()
+        file.graph.tensors, file.graph.operators, file.graph.inputs, file.graph.outputs = [], [], [], []
+        handle = file.tensor("handle", (), "resource")
+        file.operator("VAR_HANDLE", [], [handle], "VarHandleOptions", sharedName="state")
+        first = file.constant("first", np.array(values, np.int8).reshape(1, 2, 4), **grid)
+        file.operator("ASSIGN_VARIABLE", [handle, first], [], "AssignVariableOptions")
+        file.model.subgraphs.append(file.graph)
+        file.graph = main
     source = file.tensor("in", (1, 1, 4), "int8", **grid)
     handle = file.tensor("handle", (), "resource")
     file.operator("VAR_HANDLE", [], [handle], "VarHandleOptions", sharedName="state")
@@ -35,8 +46,21 @@ def test_variables_become_inputs_and_outputs(tmp_path) -> None:  # type: ignore[
     (tmp_path / "m.tflite").write_bytes(streaming())
     source = load(tmp_path / "m.tflite")
     assert source.graph.inputs == ("in", "state") and source.graph.outputs == ("whole", "kept")
-    assert any("keeps 1 variables between calls" in note for note in source.notes)
+    assert any("keeps 1 variable between calls" in note for note in source.notes)
     assert not any(node.domain for node in source.graph.nodes)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([-3] * 8, "from call to call, at first the number 0 (of integers their zero point)"),
+        ([-3] * 7 + [0], "at first the constants that its CALL_ONCE assigns, which are not all 0"),
+        (None, "from call to call. It is not known"),
+    ],
+)
+def test_what_variables_hold_at_first_is_said(values: list[int] | None, said: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "m.tflite").write_bytes(streaming(values))
+    assert any(said in note for note in load(tmp_path / "m.tflite").notes)
 
 
 @pytest.mark.parametrize("name", ["dilated by batches", "depthwise dilated by batches"])

@@ -119,7 +119,7 @@ def test_a_state_is_said_to_be_the_application_s(tmp_path: Any) -> None:
     (tmp_path / "m.tflite").write_bytes(data_of(FILES["filters"]))
     source = load(tmp_path / "m.tflite")
     assert (source.graph.inputs, source.graph.outputs) == (("in", "state"), ("out", "state_next"))
-    assert any("keeps 1 variables between calls" in note for note in source.notes)
+    assert any("keeps 1 variable between calls" in note for note in source.notes)
 
 
 KEPT = {

@@ -34,15 +34,27 @@ def opset_notes(version: int | None, graph: Graph) -> tuple[str, ...]:
 
 def variable_notes(proto: ModelProto) -> tuple[str, ...]:
     """Variables that a TFLite file keeps between calls."""
-    count = next((entry.value for entry in proto.metadata_props if entry.key == "tflite.variables"), "")
+    said = {
+        entry.key: entry.value for entry in proto.metadata_props if entry.key.startswith("tflite.variables")
+    }
+    count = said.get("tflite.variables", "")
     if not re.fullmatch(r"[0-9]{1,6}", count):
         return ()
+    many, them = (
+        ("s", "they are inputs and outputs") if int(count) != 1 else ("", "it is an input and an output")
+    )
+    first = FIRST.get(said.get("tflite.variables.first", ""), "")
     note = (
-        f"The TFLite file keeps {count} variables between calls, as streaming models do; they are inputs and outputs here, "
-        "which the application must pass from call to call. It is not known whether ST's front end takes variables; the exported "
-        "ONNX has none."
+        f"The TFLite file keeps {count} variable{many} between calls, as streaming models do; {them} here, which the application "
+        f"must pass from call to call{first}. It is not known whether ST's front end takes variables; the exported ONNX has none."
     )
     return (note,)
+
+
+FIRST = {
+    "zero": ", at first the number 0 (of integers their zero point)",
+    "other": ", at first the constants that its CALL_ONCE assigns, which are not all 0",
+}
 
 
 def branch_note(names: Sequence[str]) -> str:

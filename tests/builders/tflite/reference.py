@@ -98,7 +98,9 @@ def alone(
             tensors[number] = replace(tensor, data=data)
         else:
             fed_inputs.append(number)
-    return Subgraph(tuple(tensors), (operator,), tuple(fed_inputs), operator.outputs, "", 0), fed_inputs
+    return Subgraph(
+        tuple(tensors), (operator,), tuple(fed_inputs), operator.outputs, "", graph.body
+    ), fed_inputs
 
 
 def distances(
