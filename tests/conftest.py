@@ -6,7 +6,7 @@ from functools import cache
 from time import thread_time
 
 import pytest
-from builders import computed_once
+from builders import computed_once, forked
 from hypothesis import settings
 from jsonschema.exceptions import best_match
 from jsonschema.protocols import Validator
@@ -18,12 +18,12 @@ from npuscope.model import budget
 from npuscope.planning import planner
 from npuscope.reports.schemas.catalogue import name_for, schema
 
-settings.register_profile("suite", settings.get_profile(settings.get_current_profile_name()), max_examples=25)
+settings.register_profile("suite", settings.get_profile(settings.get_current_profile_name()), max_examples=15)
 """Where a test states no number of its own. `pytest --hypothesis-profile long` looks for longer."""
 settings.register_profile("long", settings.get_profile("default"), max_examples=1_000, deadline=None)
 settings.load_profile("suite")
 
-gc.set_threshold(10_000, 20, 20)
+gc.set_threshold(50_000, 20, 20)
 """With Python's own, of 700 objects, looking for garbage took a tenth of what tests compute, a quarter of collecting them."""
 
 
@@ -58,6 +58,15 @@ def _computed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         computed_once.use(patch)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _onnx_is_loaded_once() -> Iterator[None]:
+    """Where it is asked in another process."""
+    with pytest.MonkeyPatch.context() as patch:
+        forked.use(patch)
+        yield
+    forked.end()
 
 
 _against_schema: list[str] = []

@@ -14,6 +14,7 @@ from npuscope.cli.main import main
 from npuscope.cli.parser import COMMANDS, WITHOUT_MODEL, command_parser
 from npuscope.machine.machine import target
 from npuscope.model.budget import DEFAULT, Budget, OutOfTimeError, limited, limits, tick, working
+from npuscope.model.inference import child, complete
 from npuscope.model.load import load
 from npuscope.planning import plan as plans
 from npuscope.planning.planner import plan
@@ -22,8 +23,9 @@ from npuscope.snapshot import analyse
 
 
 @pytest.fixture
-def asking(tmp_path: Path) -> Path:
-    """A model whose shapes onnx is asked for: those of an If come from its bodies."""
+def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model whose shapes onnx is asked for, in a process started for it: those of an If come from its bodies."""
+    monkeypatch.setattr(complete, "inferred_by_onnx", child.inferred_by_onnx)
     body = helper.make_graph(
         [helper.make_node("Relu", ["x"], ["r"])], "b", [], [helper.make_empty_tensor_value_info("r")]
     )
