@@ -2,12 +2,15 @@
 
 Textual's pilot takes a process that computes little for an idle one, and sleeps to find out: that is slow, and wrong
 beside others on a busy machine. Here nothing is guessed, and nothing is slept through but a message that waits.
+
+Behind a key the screen is laid out, not drawn: it is drawn where a test waits for more than the key, and where it looks.
 """
 
 from __future__ import annotations
 
 import asyncio
 from time import monotonic
+from weakref import WeakSet
 
 import pytest
 import textual.app
@@ -20,6 +23,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from npuscope.tui.screens import guarded
+from npuscope.tui.screens.guarded import GuardedScreen
 
 SECONDS = 300.0
 """What a message may take that waits for something else."""
@@ -31,12 +35,51 @@ PICTURES = 50
 """So many pictures in a row: what is shown changes without end."""
 
 
+_held: list[None] = []
+"""As many as there are waits for a key under way."""
+
+_undrawn: WeakSet[Screen[object]] = WeakSet()
+"""Screens on top that are laid out and would have been drawn."""
+
+
 async def rest(*_: float) -> None:
     """Until the application is at rest. A worker in a thread may still compute, a timer may still run."""
     try:
         app = active_app.get()
     except LookupError:
         return
+    await _rest(app)
+    for screen in [screen for screen in app._screen_stack if screen in _undrawn]:
+        _undrawn.discard(screen)
+        if screen.is_running:
+            screen._compositor_refresh()
+
+
+async def rest_behind_a_key(*_: float) -> None:
+    """The same, with nothing drawn."""
+    try:
+        app = active_app.get()
+    except LookupError:
+        return
+    _held.append(None)
+    try:
+        await _rest(app)
+    finally:
+        _held.pop()
+
+
+def _refresh(screen: GuardedScreen[object]) -> None:
+    if _held and screen is screen.app.screen and screen._begun and not screen._gathering:
+        _undrawn.add(screen)
+        screen._dirty_widgets.clear()
+    else:
+        _drawn_by_itself(screen)
+
+
+_drawn_by_itself = GuardedScreen._compositor_refresh
+
+
+async def _rest(app: App[object]) -> None:
     until = monotonic() + SECONDS
     pictures = 0
     while monotonic() < until:
@@ -88,14 +131,15 @@ def _due(screen: Screen[object]) -> bool:
 
 
 async def _rested(_: Pilot[object], timeout: float = 0) -> bool:
-    await rest()
+    await rest_behind_a_key()
     return True
 
 
 def use(patch: pytest.MonkeyPatch) -> None:
     """Have Textual's pilot wait for it."""
-    for module in (textual.app, textual.pilot):
-        patch.setattr(module, "wait_for_idle", rest)
+    patch.setattr(textual.app, "wait_for_idle", rest_behind_a_key)
+    patch.setattr(textual.pilot, "wait_for_idle", rest)
+    patch.setattr(GuardedScreen, "_compositor_refresh", _refresh)
     patch.setattr(Pilot, "_wait_for_screen", _rested)
     for screens in (textual.screen, guarded):
         patch.setattr(screens, "UPDATE_PERIOD", BETWEEN_PICTURES)

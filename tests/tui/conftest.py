@@ -122,7 +122,7 @@ async def settled(pilot: Pilot[int]) -> None:
     """Until no worker runs, no message waits and the panes show what the cursor is on."""
     until = monotonic() + WAIT
     while monotonic() < until:
-        await pilot.pause()
+        await rest.rest_behind_a_key()
         running = [worker for worker in pilot.app.workers if not worker.is_finished]
         waiting = [pump for pump in (pilot.app, *pilot.app.screen_stack) if pump._message_queue.qsize()]
         if not running and not waiting:
@@ -130,8 +130,9 @@ async def settled(pilot: Pilot[int]) -> None:
             if not any(
                 timer is not None and timer._task is not None and not timer._task.done() for timer in pending
             ):
-                await pilot.pause()
+                await rest.rest_behind_a_key()
                 if all(worker.is_finished for worker in pilot.app.workers):
+                    await pilot.pause()
                     return
             await asyncio.sleep(0.002)
         for worker in running:

@@ -163,23 +163,23 @@ async def test_search(denoiser: Path, explore: Any, settle: Any) -> None:
 
 
 @pytest.mark.parametrize("scoped", [False, True])
-async def test_ten_thousand_layers(scoped: bool, make_chain: Callable[..., Path], explore: Any) -> None:
+async def test_five_thousand_layers(scoped: bool, make_chain: Callable[..., Path], explore: Any) -> None:
     """Many layers open at once and every key is answered at once."""
-    names = [f"/block_{i // 50}/part_{i % 7}/relu_{i}" if scoped else f"relu_{i}" for i in range(10_000)]
+    names = [f"/block_{i // 50}/part_{i % 7}/relu_{i}" if scoped else f"relu_{i}" for i in range(5_000)]
     async with explore(make_chain(names)) as pilot:
         tree = tree_of(pilot)
         if scoped:
-            assert tree.count < 400
+            assert tree.count < 200
         else:
-            assert tree.count == 10_001
-        started = time.process_time()
+            assert tree.count == 5_001
+        started = time.thread_time()
         for _ in range(20):
             tree.action_page(1)
             tree.action_move(1)
-        tree.go_to_layer(names[9_000])
-        assert tree.layer_name == names[9_000]
+        tree.go_to_layer(names[4_500])
+        assert tree.layer_name == names[4_500]
         tree.action_edge(1)
-        assert time.process_time() - started < 2.0
+        assert time.thread_time() - started < 1.0
 
 
 async def test_the_mouse_selects_and_opens(denoiser: Path, explore: Any) -> None:

@@ -26,7 +26,7 @@ from npuscope.tui.screens.inputs.screen import InputsScreen
 from npuscope.tui.screens.main.screen import MainScreen
 from npuscope.tui.screens.restore.screen import RestoreScreen
 
-BURSTS = 20
+BURSTS = 8
 """On each screen: of one key, of several, and with a paste. tools/fuzz_keys.py goes on for longer."""
 
 SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
