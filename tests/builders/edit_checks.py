@@ -20,7 +20,7 @@ from npuscope.numbers.verify_regions import verify_local
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, analyse
 
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def example(kind: str, folder: Path) -> tuple[Source, Edit]:

@@ -46,9 +46,7 @@ def ended(moment: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(words, check=False, capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
 
 
-@pytest.mark.parametrize(
-    "moment", ["npuscope.cli.main", "argparse", "numpy", "onnx", "npuscope.model.load", "npuscope.snapshot"]
-)
+@pytest.mark.parametrize("moment", ["npuscope.cli.main", "numpy", "npuscope.snapshot"])
 def test_while_importing(moment: str) -> None:
     done = ended(moment)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

@@ -123,7 +123,8 @@ def test_a_task_that_cannot_be_done_raises() -> None:
 
 
 def test_a_sweep_is_what_each_check_says(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = run(capsys, "check", DENOISER, "--sweep", "--json")
+    model = SAMPLES / "convnet_qoperator.onnx"
+    status, out, err = run(capsys, "check", model, "--sweep", "--json")
     report = json.loads(out)
     assert (status, err, report["schema"]) == (0, "", "npuscope.sweep/1")
     rows = report["rows"]
@@ -134,7 +135,7 @@ def test_a_sweep_is_what_each_check_says(capsys: pytest.CaptureFixture[str]) -> 
         if row["pools"] == "all":
             board = ("--board", row["board"]) if row["board"] else ()
             _, out, _ = run(
-                capsys, "check", DENOISER, "--json", "--toolchain", row["toolchain"], "--profile", row["profile"], *board
+                capsys, "check", model, "--json", "--toolchain", row["toolchain"], "--profile", row["profile"], *board
             )  # fmt: skip
             single = json.loads(out)
             assert (single["summary"], single["memory"]["fits"]) == (row["summary"], row["fits"])

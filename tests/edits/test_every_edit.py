@@ -130,7 +130,7 @@ def bare(cls: type[Any], layer: str) -> Edit:
     return made
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_undo_of_any_sequence_brings_back_the_same_bytes(data: st.DataObject, folder: Path) -> None:
     session = opened(data.draw(sources(folder)))
@@ -149,7 +149,7 @@ def test_undo_of_any_sequence_brings_back_the_same_bytes(data: st.DataObject, fo
         session = session.redo()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_bit_exact_edits_on_top_of_each_other_are_bit_exact(data: st.DataObject, folder: Path) -> None:
     source = data.draw(sources(folder))

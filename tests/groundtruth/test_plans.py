@@ -18,7 +18,6 @@ if not CASES.is_dir():
 @pytest.mark.parametrize(
     ("case", "left"),
     [
-        ("speech_tcnn_257/model.onnx", (0, 1)),
         ("mobilenet_v2_128/OE.onnx", (1, 0)),
         ("yamnet_1024/model.onnx", (1, 1)),
     ],

@@ -75,9 +75,9 @@ def shapes(draw: st.DrawFn) -> Shape:
 @given(
     shapes(),
     st.builds(Build, st.sampled_from(TOOLCHAINS), optimization=st.sampled_from(("", "1", "3"))),
-    st.lists(st.integers(1, 700) | st.integers(701, 5000), min_size=10, max_size=10, unique=True),
+    st.lists(st.integers(1, 700) | st.integers(701, 5000), min_size=4, max_size=4, unique=True),
 )
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_row_is_what_check_says_of_one_layer(
     tmp_path: Path, shape: Shape, build: Build, counts: list[int]
 ) -> None:

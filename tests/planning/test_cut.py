@@ -51,7 +51,7 @@ def cut_at_random(data: st.DataObject, session: Session) -> Cut | Refusal:
     return made
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_head_and_tail_in_a_row_are_the_model(data: st.DataObject, folder: Path) -> None:
     sample = data.draw(st.booleans())
@@ -141,9 +141,9 @@ g (float[1,4] x) => (float[1,4] y) <float[1,4] a, float[1,4] b>
     assert load(head).graph.outputs == load(tail).graph.inputs == ("b",)
 
 
-@pytest.mark.parametrize("case", ["yolov11n_micro_224", "yolov8n_micro_224"])
-def test_the_tail_of_a_yolo_is_proposed(case: str) -> None:
-    session = opened(network(case), "4.0")
+def test_the_tail_of_a_yolo_is_proposed() -> None:
+    """That of yolov8n_micro: below."""
+    session = opened(network("yolov11n_micro_224"), "4.0")
     snapshot = analyse(session)
     priced = propose_cut(session, snapshot)
     assert priced is not None

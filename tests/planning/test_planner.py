@@ -11,6 +11,7 @@ from builders import models
 from builders.edit_checks import checked, opened, written
 from builders.float_layers import Float, float_model, floats
 from builders.layer_chains import ChainSpec, chain, chains, repeated
+from builders.networks.float_networks import NETWORKS
 from builders.weighted_layers import saved
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -39,7 +40,7 @@ from npuscope.reports.plan_report import APPROXIMATE, plan_text
 from npuscope.session import Session
 from npuscope.snapshot import Summary, analyse
 
-SOME = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +153,8 @@ def test_a_float_model_is_not_made_worse_either(spec: Float, folder: Path) -> No
     assert not_worse(steps.after, steps.before)
 
 
-def test_what_is_not_done_for_it_would_take_longer_says_so() -> None:
-    session = opened(load(models.SAMPLES / "denoiser_lstm_float.onnx"), "4.0")
+def test_what_is_not_done_for_it_would_take_longer_says_so(folder: Path) -> None:
+    session = opened(saved(NETWORKS["attention"](), folder), "4.0")
     snapshot = analyse(session)
     default = planner.plan(session, snapshot)
     asked = planner.plan(session, snapshot, Budget(slower=True))

@@ -243,7 +243,7 @@ KINDS = (weighted, transposed, pooled, pairwise, joined, moved, reduced, resized
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_drawn_operator_equals_the_reference(kind: Any, data: st.DataObject) -> None:
     case = Case("int8", maps=data.draw(st.booleans()))

@@ -24,7 +24,7 @@ from npuscope.model.serialize import stream, to_model
 from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
 
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def opened(source: Source) -> Session:

@@ -143,7 +143,7 @@ def check(text: str) -> Content | None:
     return artefact
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(damaged(LOGS))
 def test_damaged_logs(text: str) -> None:
     artefact = check(text)
@@ -156,7 +156,7 @@ def test_damaged_logs(text: str) -> None:
 GUARD = NETWORK_C.index("#if LL_ATON_VERSION_MA")
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @example(NETWORK_C[: GUARD + len("#if LL_ATON_VERSION_MAJOR")])
 @example(NETWORK_C[: GUARD + len("#if LL_ATON_VERSION_MAJOR != 1 || LL_ATON_VERSION_MINOR != 1")])
 @given(damaged(OTHERS))
@@ -166,7 +166,7 @@ def test_damaged_files(text: str) -> None:
         assert_nothing_invented(artefact, text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=300))
 def test_any_text(text: str) -> None:
     check(text)

@@ -149,7 +149,7 @@ ENTRY = st.builds(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from([*TENSORS, "none", ""]), JUNK | ENTRY, max_size=6))
 def test_whatever_the_file_says_is_a_model_or_one_line(
     tmp_path_factory: pytest.TempPathFactory, tensors: dict[str, Any]

@@ -23,7 +23,7 @@ from npuscope.snapshot import analyse
 ENDS = st.sampled_from([(), (FLOAT32,)])
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks(), st.sampled_from(TOOLCHAINS), ENDS, ENDS, st.sampled_from(["", "0", "3"]))
 def test_placement_follows_from_the_epochs(
     tmp_path_factory: pytest.TempPathFactory,
@@ -42,7 +42,7 @@ def test_placement_follows_from_the_epochs(
     findings_name_causes(snapshot)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks(), st.sampled_from(TOOLCHAINS))
 def test_nothing_is_to_be_said_of_formats_in_order(
     tmp_path_factory: pytest.TempPathFactory, proto: onnx.ModelProto, toolchain: str

@@ -35,7 +35,7 @@ def by_style(snapshot: Snapshot) -> set[str]:
     }
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(twins(), st.sampled_from(TOOLCHAINS))
 def test_both_styles_run_alike(
     tmp_path_factory: pytest.TempPathFactory, pair: tuple[onnx.ModelProto, onnx.ModelProto], toolchain: str
@@ -59,7 +59,7 @@ def test_both_styles_run_alike(
         assert qdq.summary.milliseconds == pytest.approx(qoperator.summary.milliseconds)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tflite_twins(), st.sampled_from(TOOLCHAINS))
 def test_tflite_runs_alike(
     tmp_path_factory: pytest.TempPathFactory,

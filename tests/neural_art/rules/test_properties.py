@@ -235,7 +235,7 @@ def well_formed(session: Session, snapshot: Snapshot) -> None:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+    max_examples=75, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
 )
 @given(graphs(), st.sampled_from(TOOLCHAINS))
 def test_no_accepted_model_makes_the_engine_raise(
