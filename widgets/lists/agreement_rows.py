@@ -230,6 +230,10 @@ def _yes(value: bool | None) -> Span:
     return Span("·" if value is None else "yes" if value else "no")
 
 
+CLOSE = 0.1
+"""How far a predicted time may be from what was measured to be called right."""
+
+
 def summary_lines(comparison: Comparison, width: int) -> list[Line]:
     """Which artefacts, what they say of the whole, how far it agrees with the prediction."""
     lines = _figures(comparison, width)
@@ -244,6 +248,11 @@ def summary_lines(comparison: Comparison, width: int) -> list[Line]:
         for name, tally in named:
             if tally.compared:
                 parts += [*_tally(name, tally), quiet(" · ")]
+        predicted, actual = agreed.milliseconds_predicted, agreed.milliseconds_actual
+        if predicted is not None and actual:
+            off = predicted / actual - 1
+            role = "hw" if abs(off) <= CLOSE else "attention"
+            parts += [quiet("time "), Span(f"{100 * off:+.0f} %", role), quiet(" · ")]
         lines += wrap(tuple(parts[:-1]) if len(parts) > 1 else line(quiet("nothing to compare")), width, 8)
     if comparison.pools:
         used = " · ".join(

@@ -80,7 +80,7 @@ def heading(width: int, title: str, measured: bool = False) -> Line:
     if widths.own:
         text += " " + right("dB", widths.own)
     if widths.rate:
-        text += " " + right("MAC/c" if widths.rate < 7 else "MAC/cyc", widths.rate)
+        text += " " + right("MAC/c", widths.rate)
     if widths.cycles:
         text += " " + right("cycles", widths.cycles)
     return line(
@@ -92,7 +92,7 @@ def column_at(x: int, heading: str) -> str:
     """The column of the table of layers whose name in the tree's heading is at a cell, '' for none."""
     for word in re.finditer(r"\S+", heading):
         if word.start() <= x < word.end():
-            return "MAC/c" if word[0].startswith("MAC") else "own dB" if word[0] == "dB" else word[0]
+            return "own dB" if word[0] == "dB" else word[0]
     return ""
 
 

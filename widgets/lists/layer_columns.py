@@ -96,7 +96,7 @@ NAME = LayerColumn(
 )
 TIME = _figure("time", 10, 90, _time, time_cell)
 GAIN = LayerColumn(
-    "gain", 9, 45,
+    "gain", 9, 75,
     lambda report, snapshot: saved(snapshot, report),
     lambda report, snapshot, room: gain_cell(saved(snapshot, report), room),
 )  # fmt: skip

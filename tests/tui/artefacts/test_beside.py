@@ -38,7 +38,13 @@ async def test_the_model_is_judged_for_the_clocks_that_a_board_states(
     path = tmp_path / "board.txt"
     path.write_text(TIMING)
     async with beside(denoiser, path) as pilot:
-        assert pilot.app.session.target.profile == "nominal"
+        app = pilot.app
+        assert app.session.target.profile == "nominal"
+        await pilot.press("a")
+        await pilot.pause()
+        agreed = app.screen.comparison.agreement
+        off = 100 * (agreed.milliseconds_predicted / agreed.milliseconds_actual - 1)
+        assert f"time {off:+.0f} %" in text(app.screen.query_one("#summary", Page))
 
 
 async def test_a_model_beside_its_report(

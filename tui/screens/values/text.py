@@ -43,10 +43,10 @@ def rows(values: OnGrid, width: int) -> list[Line]:
 def _row(values: OnGrid, channel: int | None, width: int) -> Line:
     if channel is None:
         least, most = float(values.least.min()), float(values.most.max())
-        step = three(float(values.scales[0])) if values.quant.scale.size == 1 else ""
+        step = column(float(values.scales[0])) if values.quant.scale.size == 1 else ""
     else:
         least, most = float(values.least[channel]), float(values.most[channel])
-        step = three(float(values.scales[channel]))
+        step = column(float(values.scales[channel]))
     used, clipped = values.used(channel), values.clipped(channel)
     ends = (column(least), column(most)) if np.isfinite(least) and np.isfinite(most) else ("·", "·")
     room = max(width - _FIXED - 4, 0)
