@@ -105,6 +105,7 @@ def cut_text(made: Cut, times: CutTimes, checked: Verification | None) -> str:
         f"head  {plural(len(head.layers.layers), 'layer')}, ends at {_names(head.graph.outputs)}",
         f"tail  {plural(len(tail.layers.layers), 'layer')}, begins at {_names(tail.graph.inputs)}",
         f"time  {times_text(times)}",
+        *(() if checked is None else (f"check {_check_words(checked)}",)),
         "",
         "The CPU reads",
         *(f"  {_tensor(made, name)}" for name in tail.graph.inputs),
@@ -116,10 +117,12 @@ def cut_text(made: Cut, times: CutTimes, checked: Verification | None) -> str:
         "and writes",
         *(f"  {_tensor(made, name)}" for name in tail.graph.outputs),
     ]
-    if checked is not None:
-        verdict = "bit-exact" if checked.bit_exact else f"{checked.sqnr_db_min:.1f} dB at the worst output"
-        lines += ["", f"head and tail in sequence on {plural(checked.samples, 'sample')}: {verdict}"]
     return "\n".join(lines)
+
+
+def _check_words(checked: Verification) -> str:
+    verdict = "bit-exact" if checked.bit_exact else f"{checked.sqnr_db_min:.1f} dB at the worst output"
+    return f"head and tail in sequence on {plural(checked.samples, 'sample')}: {verdict}"
 
 
 def _tensor(made: Cut, name: str) -> str:

@@ -115,20 +115,16 @@ class CutScreen(Dialog[None]):
             words += [*wrap(line(Span(self._said, "accent")), width), ()]
         checked = self.checked.get(self.at)
         known = checked if isinstance(checked, Verification) else None
-        for text in cut_text(proposal.cut, proposal.times, known).splitlines():
-            hang = len(text) - len(text.lstrip()) + 2
-            words += wrap(line(text), width, min(hang, 8)) if text else [()]
+        said, _, listed = cut_text(proposal.cut, proposal.times, known).partition("\n\n")
+        words += _wrapped(said, width)
         if self._stoppable:
             pass  # what is compared is the best of all
         elif checked is None:
-            words += [
-                (),
-                line(quiet("running head and tail in sequence")),
-                *self._counting("samples", "starting …", width),
-            ]
+            counted = self._counting("samples", "starting …", width)
+            words += [line(quiet("running head and tail in sequence")), *counted]
         elif isinstance(checked, str):
-            words += [(), *wrap(line(Span("▲ ", "attention"), checked), width, 2)]
-        return words
+            words += wrap(line(Span("▲ ", "attention"), checked), width, 2)
+        return [*words, (), *_wrapped(listed, width)]
 
     def _counting(self, what: str, else_: str, width: int) -> list[Line]:
         counted = self.progress.get((what, self.at))
@@ -266,3 +262,12 @@ class CutScreen(Dialog[None]):
     def _not_written(self, reason: str) -> None:
         self._said = f"Not written: {reason}"
         self._update_details()
+
+
+def _wrapped(text: str, width: int) -> list[Line]:
+    """Lines of a report, what they are indented by kept where they go on."""
+    words: list[Line] = []
+    for one in text.splitlines():
+        hang = len(one) - len(one.lstrip()) + 2
+        words += wrap(line(one), width, min(hang, 8)) if one else [()]
+    return words
