@@ -62,7 +62,7 @@ def columns(width: int, measured: bool = False) -> Columns:
     rate = 0 if width < 38 else 5 if width < 72 else 7
     channels = 0 if width < 48 else 9 if width < 72 else 10
     cycles = 0 if width < 84 else 8
-    share = 3
+    share = 3 if width < 48 else 4
     heat = 0 if width < 30 else 1 if width < 60 else 2
     taken = _MARK + _WHERE + 2 + sum(1 + part for part in (op, channels, rate, cycles, share, heat) if part)
     return Columns(max(width - taken, 4), op, channels, rate, cycles, share, heat)
@@ -84,8 +84,14 @@ def heading(width: int, title: str, measured: bool = False) -> Line:
     if widths.cycles:
         text += " " + right("cycles", widths.cycles)
     return line(
-        Span(text + " " * (widths.heat + 1 if widths.heat else 0) + " " + right("%", widths.share), "title")
+        Span(text + " " * (widths.heat + 1 if widths.heat else 0) + _percent_cell("%", widths), "title")
     )
+
+
+def _percent_cell(figure: str, widths: Columns) -> str:
+    """Behind a bar its blank is at the right, so that it does not touch the bar to scroll by."""
+    text = right(figure, widths.share)
+    return f"{text} " if widths.heat else f" {text}"
 
 
 def column_at(x: int, heading: str) -> str:
@@ -141,7 +147,7 @@ def _layer(
     if snapshot.measured and report.name not in snapshot.measured and figure not in "·?…":
         figure = f"{GUESSED}{figure}"
     parts += heat(share / (snapshot.hottest or 1.0), widths.heat, report.placement)
-    parts.append(Span(" " + right(figure, widths.share), "text" if share >= 0.05 else "quiet"))
+    parts.append(Span(_percent_cell(figure, widths), "text" if share >= 0.05 else "quiet"))
     return tuple(parts)
 
 
@@ -193,7 +199,7 @@ def _scope(row: Row, scope: Scope, width: int) -> Line:
     about = f"  {plural(layers, 'layer')}" if not row.expanded and width >= 48 else ""
     tail = widths.tail
     wide = sum(cells(span.text) for span in tally)
-    beside = tail if row.expanded else max(tail, wide + widths.share + 1)
+    beside = tail if row.expanded else max(tail, wide + widths.share + 2)
     indent = _indent(row, width)
     room = max(width - _MARK - cells(indent) - len(about) - beside - 1, 8)
     start = line(
@@ -208,7 +214,7 @@ def _scope(row: Row, scope: Scope, width: int) -> Line:
     end = (
         *tally,
         Span(" " * (beside - widths.share - 1 - wide)),
-        Span(" " + right(figure, widths.share), "quiet"),
+        Span(_percent_cell(figure, widths), "quiet"),
     )
     return spread(start, end, width)
 
