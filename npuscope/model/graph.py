@@ -166,6 +166,11 @@ class Graph:
         return {node.name: i for i, node in enumerate(self.nodes)}
 
     @cached_property
+    def with_bodies(self) -> tuple[Node, ...]:
+        """The nodes that hold graphs of their own."""
+        return tuple([node for node in self.nodes if node.op in CONTROL_FLOW])
+
+    @cached_property
     def input_set(self) -> frozenset[str]:
         """Names of the graph's inputs."""
         return frozenset(self.inputs)

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import GraphProto, NodeProto, helper
 
 from npuscope.edits.edit import Patch, Refusal
-from npuscope.model.graph import CONTROL_FLOW, Graph, Node
+from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.moved import moves_constant
 from npuscope.model.tensors import Array, Constant, TensorType
@@ -60,10 +60,9 @@ class Draft:
         return Patch(removed, tuple(self.nodes), tuple(self.constants), self.types)
 
     def __post_init__(self) -> None:
-        for node in self.graph.nodes:
-            if node.op in CONTROL_FLOW:
-                for body in node.subgraphs:
-                    self.taken |= names_in(body)
+        for node in self.graph.with_bodies:
+            for body in node.subgraphs:
+                self.taken |= names_in(body)
 
     def name(self, wanted: str) -> str:
         """`wanted`, or the first of wanted_2, wanted_3... that nothing in the graph is called."""

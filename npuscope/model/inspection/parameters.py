@@ -6,7 +6,7 @@ from collections.abc import Collection
 from weakref import WeakKeyDictionary
 
 from npuscope.model.after_edits.difference import changed_names, replaced
-from npuscope.model.graph import CONTROL_FLOW, Graph, Node
+from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import BORDER_OPS, is_qdq, quantization_inputs
 
 
@@ -42,8 +42,7 @@ def _all(graph: Graph) -> int:
     for node in graph.nodes:
         scales.update(_scales(node))
     # What only bodies of control flow read does not count: where there are none, all readers are known already.
-    plain = CONTROL_FLOW.isdisjoint([node.op for node in graph.nodes])
-    read = graph.consumers if plain else set().union(*[node.inputs for node in graph.nodes])
+    read = graph.consumers if not graph.with_bodies else set().union(*[node.inputs for node in graph.nodes])
     results = graph.output_set
     return sum(
         [
