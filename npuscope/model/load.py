@@ -172,6 +172,12 @@ def source_of(
     2. An If whose condition is known is the branch it takes.
     """
 
+    if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output):
+        raise ModelError(f"{path}: is not an ONNX model (it holds no graph)")
+    refuse_too_many(proto.graph, path)
+    if has_undecodable_names(proto):
+        raise ModelError(f"{path}: holds a name that is not UTF-8; the file is damaged, export it again")
+
     def understood(model: ModelProto) -> Graph:
         return _as_it_is(path, model, spans, file, digest, budget).graph
 
@@ -200,11 +206,7 @@ def _as_it_is(
     digest: str,
     budget: Budget | None,
 ) -> Source:
-    if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output):
-        raise ModelError(f"{path}: is not an ONNX model (it holds no graph)")
     refuse_too_many(proto.graph, path)
-    if has_undecodable_names(proto):
-        raise ModelError(f"{path}: holds a name that is not UTF-8; the file is damaged, export it again")
     opsets = {entry.domain: entry.version for entry in proto.opset_import}
     version = opsets.get("", opsets.get("ai.onnx"))
     if version is not None and not 1 <= version < 1 << 31:

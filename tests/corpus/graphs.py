@@ -320,6 +320,10 @@ def cases() -> Iterator[Case]:
     damaged.graph.node[1].name = "name"
     data = damaged.SerializeToString().replace(b"name", b"\xff\xfe\xfd\xfc")
     yield Case("names: not UTF-8", content(data), "not UTF-8")
+    damaged = quantized("Relu", MAP, opset=6)
+    damaged.graph.node[1].op_type = "name"
+    data = damaged.SerializeToString().replace(b"name", b"\xff\xfe\xfd\xfc")
+    yield Case("names: not UTF-8, of an older opset", content(data), "not UTF-8")
     for opset, expected in (
         (0, EITHER),
         (-1, EITHER),

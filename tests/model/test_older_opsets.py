@@ -200,6 +200,7 @@ NOT_ALLOWED: list[tuple[Form, str]] = [
     (Form("Cast", (5,), (A,), None, {"to": "FOO"}), "'FOO', which ONNX does not define"),
     (Form("Concat", (4,), (A, A)), "no attribute 'axis', which opset 4 requires"),
     (Form("Pad", (2,), (A,), None, {"paddings": [0] * 8}), "no attribute 'paddings' in opset 2"),
+    (Form("Pad", (1,), (A,), None, {"paddings": 1}), "it must be"),
     (Form("GlobalLpPool", (1,), (A,), None, {"p": 2.5}), "a p of 2.5"),
     (Form("Reshape", (5,), (A,), None, {"shape": [0, -1]}), "it is an input there"),
     (Form("Reshape", (4,), (A, np.array([6, 20])), None, {}, (1,)), "has 2 inputs; opset 4 allows 1"),

@@ -118,7 +118,8 @@ class Writing:
     def put(self, name: str, value: object) -> None:
         """Set an attribute of the node."""
         self.drop(name)
-        self.node.attribute.append(helper.make_attribute(name, value))
+        kind = AttributeProto.INTS if value == [] else None  # of nothing no type can be told
+        self.node.attribute.append(helper.make_attribute(name, value, attr_type=kind))
 
     def constant(self, array: Array) -> str:
         """The name of a new constant. It is no node: before opset 9 a Constant is float alone."""
