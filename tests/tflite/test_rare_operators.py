@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from builders.tflite.operators import Case, simple
-from builders.tflite.rare import RARE, B, f, i, k, of, q
+from builders.tflite.rare import RARE, B, drawn, f, i, k, of, q
 from builders.tflite.reference import distances
 
 from npuscope import tflite
@@ -76,6 +76,7 @@ REFUSED = {
     "puts 2 axes into 1": of("DYNAMIC_UPDATE_SLICE", [f(4), f(2, 2), i(2)], [f(4)], "DynamicUpdateSliceOptions"),
     "turns the rows themselves around": of("REVERSE_SEQUENCE", [f(4, 5), k([1, 5, 3, 2])], [f(4, 5)], "ReverseSequenceOptions"),
     "writes 1 axes by MATRIX_DIAG_0": of("MATRIX_DIAG", [f(4)], [f(4)], "MatrixDiagOptions"),
+    "convolves 5x4x5 axes": of("CONV_3D", [f(1, 5, 6, 7, 3), drawn(2, 3, 3, 4)], [f(1, 4, 4, 5, 4)], "Conv3DOptions"),
     "a stride or dilation of 0×0×0": of("CONV_3D", [f(1, 5, 6, 7, 3), f(2, 3, 3, 3, 4)], [f(1, 4, 4, 5, 4)], "Conv3DOptions"),
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ _FIRST, _LAST = [0, 4, 1, 2, 3], [0, 2, 3, 4, 1]
 
 def conv_3d(context: Context, operator: Operator) -> None:
     """Slots: padding, strides (depth, width, height), activation, dilations alike."""
-    source = operator.input(0)
+    source = _of_five_axes(context, operator, 0)
     strides, dilations = _three(operator, 1), _three(operator, 5, 1)
     size = context.shape(operator.input(1))[:3]
     pads = _pads(
@@ -33,7 +33,7 @@ def conv_3d(context: Context, operator: Operator) -> None:
 
 def conv_3d_transpose(context: Context, operator: Operator) -> None:
     """Operands: shape, weights, data, bias. SAME and VALID are those of the convolution that it undoes."""
-    source = operator.input(2)
+    source = _of_five_axes(context, operator, 2)
     strides, dilations = _three(operator, 1), _three(operator, 5, 1)
     size = context.shape(operator.input(1))[:3]
     given, wanted = context.shape(source)[1:4], context.shape(operator.outputs[0])[1:4]
@@ -55,8 +55,6 @@ def _convolved(
     constant = context.constant(weights)
     if constant is None or constant.array.dtype != np.float32 or context.quant(number) is not None:
         raise UnsupportedError("convolves three axes of other than floats with constant weights")
-    if constant.array.ndim != 5 or context.rank(source) != 5 or context.rank(number) != 5:
-        raise DamagedError(f"states {constant.array.ndim} axes of weights for {operator.name}")
     # Weights are depth, height, width, channels; the kernels name the last two the other way around for the transposed one.
     kernel = context.weight(weights, constant.array.transpose(4, 3, 0, 1, 2), 0, ("volumes",))
     inputs = [chain.make("Transpose", context.read(source, False), perm=_FIRST), kernel]
@@ -68,6 +66,16 @@ def _convolved(
         before, made = made, context.fresh(f"{operator.name}_activated")
         activate(context, operator, activation, before, made, number)
     chain.last("Transpose", made, perm=_LAST)
+
+
+def _of_five_axes(context: Context, operator: Operator, data: int) -> int:
+    """The data, which has five axes as the weights and the result do."""
+    numbers = (operator.input(data), operator.input(1), operator.outputs[0])
+    if any(context.rank(number) != 5 for number in numbers):
+        raise DamagedError(
+            f"convolves {'x'.join(map(str, map(context.rank, numbers)))} axes by {operator.name}"
+        )
+    return numbers[0]
 
 
 def _three(operator: Operator, slot: int, default: int = 0) -> list[int]:
