@@ -110,11 +110,15 @@ def starts_in_integers(layer: Layer, context: Context) -> bool:
 
 
 def read_as_floats(name: str, layers: Layers) -> bool:
-    """An operator that does more than move the values of a float tensor reads it: an input of the network stays float for it.
+    """An input of the network that stays float, for one that reads floats of it or for parts with a Q of their own each.
 
-    Six of six inputs of a ConvFSENet that a Gather reads beside a Slice are float (LarocheC/eco8-neaixt, 4.0.1).
+    LarocheC/eco8-neaixt (4.0.1): six of six inputs of a ConvFSENet that a Gather reads beside a Slice are float; of two block-diagonal
+    NSNet2 the 18 and 30 epochs in software are a QuantizeLinear for each Slice of three inputs, four or eight a piece, and six more.
     """
-    return any(r.kind != QUANTIZE and not is_transparent(r.core) for r in layers.readers.get(name, ()))
+    readers = layers.readers.get(name, ())
+    if any(reader.kind == QUANTIZE for reader in readers):
+        return any(r.kind != QUANTIZE and not is_transparent(r.core) for r in readers)
+    return len(readers) > 1 or any(not is_transparent(reader.core) for reader in readers)
 
 
 MOVES_AT_THE_END = 4
