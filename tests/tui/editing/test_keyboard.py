@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -235,7 +236,8 @@ async def test_a_search_for_cuts_counts_shows_what_it_has_and_stops(
         while not (on_its_way.is_set() and 0 in screen.cuts):
             await pilot.pause(0.02)
         text = "\n".join(plain(line) for line in screen._text(74))
-        assert "of 12 cuts" in text and "The best so far:" in text and "saves 2 ms" in text
+        assert "of 12 cuts" in text and "The best so far:" in text
+        assert re.search(r"saves 2\.0+ ms", text)
         await pilot.press("escape")
         await settle(pilot)
         assert pilot.app.screen is screen and not screen.searching
