@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from npuscope.model.graph import Graph
-from npuscope.model.layers import Layer, Layers
+from npuscope.model.layers import Layer, Layers, is_transparent
 from npuscope.model.validity.foreign import hindrance
 from npuscope.neural_art.frontend.formats import is_quantized, style
 from npuscope.neural_art.kernels.datatypes import ORDERS, unscaled
@@ -23,7 +23,8 @@ def looks_far(layer: Layer) -> bool:
     """The verdict on a layer may depend on others further away than `HOPS`: it is judged again each time.
 
     Beside `FAR` that is integers whose scale may be stated anywhere behind operators that only move them, values that are
-    computed of shapes alone, and floats that normalise the input of the network.
+    computed of shapes alone, floats that normalise the input of the network, and what moves floats before a Q: an input of the
+    network stays float for others that read it.
     """
     known: bool | None = layer.facts.get("looks far")
     if known is None:
@@ -32,6 +33,7 @@ def looks_far(layer: Layer) -> bool:
             or folded_away(layer)
             or (layer.kind in ORDERS and any(unscaled(o) for o in (*layer.inputs, *layer.outputs)))
             or (layer.core.op in PREPARES and any(bare(o) for o in layer.inputs))
+            or (is_transparent(layer.core) and any(bare(o) for o in layer.inputs))
         )
     return known
 
