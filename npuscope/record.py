@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:  # a type checker knows that one well
     from dataclasses import dataclass
+    from inspect import Signature
 else:
 
     def dataclass(cls=None, *, eq=True, frozen=False, slots=False):
@@ -56,6 +57,7 @@ def _declared(
     fields = dataclasses.fields(made)
     methods: dict[str, Any] = {
         "__init__": _compiled_when_called(made, frozen),
+        "__signature__": _Signature(),
         "__repr__": _repr([one.name for one in fields if one.repr]),
     }
     if eq:
@@ -82,7 +84,19 @@ def _compiled_when_called(cls: Any, frozen: bool) -> Callable[..., None]:
         cls.__init__ = _init(cls, frozen)
         cls.__init__(self, *values, **named)
 
+    init.compiled = lambda: _init(cls, frozen)  # type: ignore[attr-defined]
     return init
+
+
+class _Signature:
+    """What `help` and editors show of a class: the parameters of its `__init__`, compiled or not."""
+
+    def __get__(self, _: object, cls: type[Any]) -> Signature:
+        from inspect import signature  # nothing else here needs it
+
+        init = cls.__init__
+        of_fields = signature(init.compiled() if hasattr(init, "compiled") else init)
+        return of_fields.replace(parameters=list(of_fields.parameters.values())[1:])
 
 
 def _init(cls: type[Any], frozen: bool) -> Callable[..., None]:
@@ -111,6 +125,9 @@ def _init(cls: type[Any], frozen: bool) -> Callable[..., None]:
     exec(f"def __init__({', '.join(parameters)}):\n{body}", known)  # noqa: S102 (names of fields)
     init: Callable[..., None] = known["__init__"]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
+    init.__annotations__ = {one.name: one.type for one in dataclasses.fields(cls) if one.init} | {
+        "return": None
+    }
     return init
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, field, fields, replace
@@ -120,3 +121,25 @@ def test_a_record_is_equal_by_its_fields_and_unguarded() -> None:
     point: Any = Point(1)
     point.x = 3
     assert point == Point(3)
+
+
+def test_help_shows_the_fields_before_an_object_is_made_and_after() -> None:
+    @record.dataclass(frozen=True, slots=True)
+    class Size:
+        """Numbers."""
+
+        rows: int
+        columns: int = 1
+
+    before = inspect.signature(Size)
+    Size(1)
+    assert str(before) == str(inspect.signature(Size)) == "(rows: 'int', columns: 'int' = 1) -> None"
+    assert str(inspect.signature(Derived)).startswith("(name: 'str' = 'base', size")
+
+    class Written(Size):
+        """An `__init__` of its own."""
+
+        def __init__(self, area: int) -> None:
+            super().__init__(area, 1)
+
+    assert list(inspect.signature(Written).parameters) == ["area"]
