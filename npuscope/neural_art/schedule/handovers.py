@@ -55,9 +55,10 @@ def handed_over(
             first = position
             bytes_by_epoch[first] = 0
             counted = set[str]()
+        # First: sums of the passes before lie in a buffer that the epoch itself writes
+        by_npu.update(flow.tensor for flow in moved if flow.write)
         for flow in moved:
             if not flow.write and flow.tensor not in by_npu and flow.tensor not in counted:
                 counted.add(flow.tensor)
                 bytes_by_epoch[first] += sizes.get(flow.tensor, 0)
-        by_npu.update(flow.tensor for flow in moved if flow.write)
     return bytes_by_epoch

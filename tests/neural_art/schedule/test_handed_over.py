@@ -26,6 +26,10 @@ def test_inputs_and_results_of_software_count_once() -> None:
     assert handed_over([False, False, True, False], flows, SIZES) == {0: 100, 3: 3}
 
 
+def test_what_an_epoch_reads_of_its_own_sums_is_not_handed_over() -> None:
+    assert handed_over([False], [[read("x"), read("a"), write("a"), write("b")]], SIZES) == {0: 100}
+
+
 def test_what_software_writes_anew_is_handed_over_again() -> None:
     flows = [[write("a")], [read("a"), write("a")], [read("a")]]
     assert handed_over([False, True, False], flows, SIZES) == {0: 0, 2: 40}
