@@ -21,6 +21,8 @@ BOARDS = ("STM32N6570-DK", "NUCLEO-N657X0-Q")
 SLOWEST, FASTEST = 1e6, 1e10
 """Bytes a second that a flash may give."""
 MAX_SETUP = 100.0
+MAX_HYBRID_START = 10_000_000
+"""CPU cycles."""
 MAX_BYTES = 100_000
 """Of a board file."""
 
@@ -30,7 +32,7 @@ class Board:
     """What of a prediction belongs to the board. 0, '' and () leave the machine's own.
 
     1. `profile` are the clocks it was seen at; `memories` (name, bytes) the room a network has in its external memories.
-    2. `setup` is a factor on the CPU's time to set up and close an epoch.
+    2. `setup` is a factor on the CPU's time to set up and close an epoch, `hybrid_start_cycles` what a hybrid one takes of it.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Board:
     flash_bytes_per_second: float = 0.0
     setup: float = 1.0
     memories: tuple[tuple[str, int], ...] = ()
+    hybrid_start_cycles: int = 0
 
     def pools(self, standard: Iterable[PoolSpec]) -> tuple[PoolSpec, ...]:
         """Memory pools with the sizes they have on this board; a memory it does not have has no pool."""
@@ -71,6 +74,11 @@ def _board(data: Mapping[str, Any], where: str) -> Board:
         raise ModelError(f"--board {where[:200]}: flash_bytes_per_second {rate:g} is not from 1e6 to 1e10")
     if not 0 < setup <= MAX_SETUP:
         raise ModelError(f"--board {where[:200]}: setup {setup:g} is not above 0 and at most {MAX_SETUP:g}")
+    hybrid = _number(data, "hybrid_start_cycles", 0.0)
+    if not 0 <= hybrid <= MAX_HYBRID_START:
+        raise ModelError(
+            f"--board {where[:200]}: hybrid_start_cycles {hybrid:g} is not from 0 to {MAX_HYBRID_START}"
+        )
     memories = data.get("memories", {})
     if not isinstance(memories, dict) or any(
         type(size) is not int or not 0 <= size <= 1 << 40 for size in memories.values()
@@ -86,6 +94,7 @@ def _board(data: Mapping[str, Any], where: str) -> Board:
         flash_bytes_per_second=rate,
         setup=setup,
         memories=tuple((str(memory)[:80], size) for memory, size in memories.items()),
+        hybrid_start_cycles=round(hybrid),
     )
 
 
@@ -106,6 +115,11 @@ def board_text(described: Board, source: str) -> str:
         *([f"profile = {dumps(described.profile)}"] if described.profile else []),
         f"flash_bytes_per_second = {described.flash_bytes_per_second:.0f}",
         f"setup = {described.setup:.3f}",
+        *(
+            [f"hybrid_start_cycles = {described.hybrid_start_cycles}"]
+            if described.hybrid_start_cycles
+            else []
+        ),
     ]
     if described.memories:
         lines += ["", "[memories]", *(f"{dumps(name)} = {size}" for name, size in described.memories)]

@@ -309,6 +309,11 @@ def target_of(build: Build) -> Target:
     known, board = data(MACHINE), build.board
     standard = tuple(_record(PoolSpec, pool) for pool in known["pools"])
     setup = board.setup if board is not None else 1.0
+    own = (
+        {"hybrid_start_cycles": board.hybrid_start_cycles}
+        if board is not None and board.hybrid_start_cycles
+        else {}
+    )
     version = known_toolchain(build.toolchain)
     return Target(
         name=known["name"],
@@ -322,7 +327,7 @@ def target_of(build: Build) -> Target:
         latency=Latency(
             **{
                 name: round(value * setup) if name in _SETUP else value
-                for name, value in known["latency"].items()
+                for name, value in {**known["latency"], **own}.items()
                 if name != "software"
             },
             software=_record(SoftwareLatency, known["latency"]["software"]),

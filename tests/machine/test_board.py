@@ -42,11 +42,19 @@ def test_set_up_takes_longer_on_a_slower_board() -> None:
     slow, usual = target_of(Build(board=Board("x", setup=2.0))).latency, target().latency
     assert (slow.start_cycles, slow.unit_cycles) == (2 * usual.start_cycles, 2 * usual.unit_cycles)
     assert slow.fill_cycles == usual.fill_cycles
+    assert slow.hybrid_start_cycles == usual.hybrid_start_cycles
+
+
+def test_a_board_may_have_its_own_start_of_hybrid_epochs() -> None:
+    usual = target().latency
+    known = target_of(Build(board=board("STM32N6570-DK"))).latency
+    assert known.hybrid_start_cycles == board("STM32N6570-DK").hybrid_start_cycles < usual.hybrid_start_cycles
+    assert target_of(Build(board=board("NUCLEO-N657X0-Q"))).latency == usual
 
 
 def test_a_board_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    written = Board('a "b"\n', "nominal", 94e6, 1.25, (("octoFlash", 1 << 20), ("odd name", 5)))
+    written = Board('a "b"\n', "nominal", 94e6, 1.25, (("octoFlash", 1 << 20), ("odd name", 5)), 12_000)
     path.write_text(board_text(written, "fitted\nsomewhere"))
     assert board(str(path)) == written
 
@@ -55,7 +63,7 @@ def test_a_board_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     "text",
     [
         "flash_bytes_per_second = 1", "flash_bytes_per_second = nan", "flash_bytes_per_second = 'fast'", "setup = 0",
-        "setup = inf", "profile = 'turbo'", "memories = 3", "[memories]\na = -1", "[memories]\na = true", "[", "\x00",
+        "setup = inf", "hybrid_start_cycles = -1", "hybrid_start_cycles = 1e9", "profile = 'turbo'", "memories = 3", "[memories]\na = -1", "[memories]\na = true", "[", "\x00",
         "a = " + "[" * 5000, "#" * 200_000,
     ],
 )  # fmt: skip
