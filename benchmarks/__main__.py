@@ -122,6 +122,7 @@ def large_graph(folder: Path) -> list[Figure]:
     from npuscope.machine.machine import target
     from npuscope.model.layers import fold
     from npuscope.model.load import load
+    from npuscope.neural_art.dependencies import Dependencies
     from npuscope.neural_art.judge import judge
     from npuscope.neural_art.price.estimate import layer_cost
     from npuscope.neural_art.schedule.epochs import Placed, schedule
@@ -156,7 +157,7 @@ def large_graph(folder: Path) -> list[Figure]:
     def placed_again() -> None:
         after = session.edit(SplitOutput(name, (8, 8)))
         assert isinstance(after, Session)
-        known = _untouched(after.graph, after.layers, before, after.target, worded=True)
+        known = _untouched(Dependencies(after.graph, after.layers, after.target), before, worded=True)
         around = Context(after.graph, after.layers, after.target)
         fresh = [layer for layer in after.layers.layers if layer.name not in known]
         assert 0 < len(fresh) < 50

@@ -14,7 +14,7 @@ from npuscope.machine.machine import Target
 from npuscope.model.budget import tick, working
 from npuscope.model.graph import Graph
 from npuscope.model.inspection.parameters import parameters
-from npuscope.model.layers import Layer, Layers
+from npuscope.model.layers import Layer
 from npuscope.model.links import Links
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost, Epoch, Memory
@@ -25,6 +25,7 @@ from npuscope.record import dataclass, record
 from npuscope.session import Session
 
 if TYPE_CHECKING:
+    from npuscope.neural_art.dependencies import Dependencies
     from npuscope.neural_art.lowering.lower import Placed
     from npuscope.neural_art.schedule.reuse import Reuse
 
@@ -128,6 +129,8 @@ class Snapshot:
     """Layers' own SQNR against a float model, where somebody measured it."""
     reuse: Reuse | None = field(default=None, repr=False)
     """What speeds up the analysis of the model with another edit; None where none is expected."""
+    dependencies: Dependencies | None = field(default=None, repr=False)
+    """What the verdicts rest on; None where there are none."""
 
     @property
     def draft(self) -> bool:
@@ -210,15 +213,12 @@ def draft(session: Session) -> Snapshot:
     """The layers of a session before they are judged: what a view shows while `analyse` works."""
     state, target = session.states[-1], session.target
     place, hz = Placement.OPEN, target.clocks.cpu_hz
-    reports = tuple(
-        [
-            LayerReport(layer, place, (), None, None, line_alone(layer.name, place, None, hz))
-            for layer in state.layers.layers
-        ]
-    )
-    nothing = Memory((), 0, 0)
+    reports = [
+        LayerReport(layer, place, (), None, None, line_alone(layer.name, place, None, hz))
+        for layer in state.layers.layers
+    ]
     summary = Summary(len(reports), 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0, 0, 0, 0, 0, 0)
-    return Snapshot(state.graph, target, reports, (), nothing, summary)
+    return Snapshot(state.graph, target, tuple(reports), (), Memory((), 0, 0), summary)
 
 
 def analyse(session: Session, previous: Snapshot | None = None, keep: bool = False) -> Snapshot:
@@ -237,7 +237,7 @@ def _analyse(session: Session, previous: Snapshot | None, keep: bool) -> Snapsho
 
     state, target = session.states[-1], session.target
     reuse = Reuse(target, previous.reuse if previous is not None else None) if keep else None
-    known, placed, findings, epochs, memory = _simulated(session, previous, reuse)
+    known, placed, findings, epochs, memory, rests_on = _simulated(session, previous, reuse)
     epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}
     lines = ledger_lines(
         {item.layer.name: (item.placement, item.cost) for item in placed},
@@ -262,7 +262,8 @@ def _analyse(session: Session, previous: Snapshot | None, keep: bool) -> Snapsho
         if before is None or (previous is not None and previous.target is not target):
             before = analyse(replace(session, states=session.states[:1], done=(), undone=())).summary
     changed = _changed(state.layers.layers, previous) if previous is not None else frozenset()
-    return Snapshot(state.graph, target, reports, epochs, memory, summary, before, changed, reuse=reuse)
+    figures = (reports, epochs, memory, summary, before, changed)
+    return Snapshot(state.graph, target, *figures, reuse=reuse, dependencies=rests_on)
 
 
 def changed_since(snapshot: Snapshot, previous: Snapshot) -> Snapshot:
@@ -307,6 +308,7 @@ class _Simulated(NamedTuple):
     findings: list[tuple[Finding, ...]]
     epochs: tuple[Epoch, ...]
     memory: Memory
+    rests_on: Dependencies
 
 
 def _simulated(
@@ -316,6 +318,7 @@ def _simulated(
 
     Without `worded` no layer that is judged anew has findings.
     """
+    from npuscope.neural_art.dependencies import Dependencies
     from npuscope.neural_art.judge import judge, placed
     from npuscope.neural_art.lowering.lower import Placed, Readers
     from npuscope.neural_art.price.estimate import layer_cost
@@ -324,7 +327,8 @@ def _simulated(
 
     state, target = session.states[-1], session.target
     context = Context(state.graph, state.layers, target)
-    known = _untouched(state.graph, state.layers, previous, target, worded)
+    rests_on = Dependencies(state.graph, state.layers, target)
+    known = _untouched(rests_on, previous, worded)
     items: list[Placed] = []
     findings: list[tuple[Finding, ...]] = []
     for layer in state.layers.layers:
@@ -348,26 +352,22 @@ def _simulated(
     before = previous.reuse if previous is not None and previous.target is target else None
     unpriced = schedule(numbered, state.layers, target, before, after)
     epochs, memory = simulate(state.graph, state.layers, costs, unpriced, target, before, after)
-    return _Simulated(known, items, findings, epochs, memory)
+    return _Simulated(known, items, findings, epochs, memory, rests_on)
 
 
-def _untouched(
-    graph: Graph, layers: Layers, previous: Snapshot | None, target: Target, worded: bool
-) -> Mapping[str, LayerReport]:
-    """The reports that still hold: those of layers that neither changed nor have a neighbour that did."""
-    from npuscope.neural_art.vicinity import looks_far, of_the_whole, touched
+def _untouched(now: Dependencies, previous: Snapshot | None, worded: bool) -> Mapping[str, LayerReport]:
+    """The reports that still hold: those of layers that neither changed nor looked at what did."""
+    from npuscope.neural_art.vicinity import outdated
 
-    if previous is None or previous.target is not target:
+    was = previous.dependencies if previous is not None else None
+    if previous is None or was is None or (names := outdated(now, was, worded)) is None:
         return {}
-    before = previous.graph_order[0]
-    if of_the_whole(previous.graph, before.values(), worded) != of_the_whole(graph, layers.layers, worded):
-        return {}
-    changed = touched(layers, before)
-    return {
-        name: report
-        for name, report in previous.by_name.items()
-        if name not in changed and not looks_far(report.layer)
-    }
+    known = dict(previous.by_name)
+    for name in names:
+        known.pop(name, None)
+    if worded:
+        now.take_over(was, known)
+    return known
 
 
 def _summary(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, is_transparent
 from npuscope.model.validity.foreign import hindrance
+from npuscope.neural_art.dependencies import Dependencies, changed
 from npuscope.neural_art.frontend.formats import is_quantized, style
 from npuscope.neural_art.kernels.datatypes import ORDERS, unscaled
 from npuscope.neural_art.mapping.facts import bare, folded_away
@@ -44,6 +45,32 @@ def of_the_whole(graph: Graph, layers: Iterable[Layer], worded: bool) -> tuple[o
         return (style(graph),)
     quantized = is_quantized(layers)
     return style(graph), quantized, None if quantized else hindrance(graph)
+
+
+def outdated(now: Dependencies, was: Dependencies, worded: bool) -> set[str] | None:
+    """Names of layers whose verdict or price an edit may have changed; None where any may have.
+
+    Those are the new ones, and of those near and those that look far the ones that looked at something that changed.
+    """
+    layers = was.layers.layers
+    if was.target is not now.target:
+        return None
+    if of_the_whole(was.graph, layers, worded) != of_the_whole(now.graph, now.layers.layers, worded):
+        return None
+    before, after = was.layers.by_name, now.layers.by_name
+    names = touched(now.layers, before)
+    names.update([layer.name for layer in layers if looks_far(layer)])
+    differs = changed(now, was)
+    if differs is None:
+        return names
+    return {
+        name
+        for name in names
+        if (layer := before.get(name)) is None
+        or after.get(name) is not layer
+        or (looks := was.of(layer)) is None
+        or looks.meet(differs)
+    }
 
 
 def touched(layers: Layers, before: Mapping[str, Layer]) -> set[str]:

@@ -90,9 +90,9 @@ def laid_in_planes(tensor: str, layers: Layers) -> bool:
     From TFLite a Transpose behind the Reshape puts its channels first; elementwise steps, activations and parts keep that.
     """
     for _ in range(MOST_FOLLOWED):
+        writer = layers.writers.get(tensor)
         if tensor in planar(layers):
             return True
-        writer = layers.writers.get(tensor)
         if writer is None or writer.input is None:
             return False
         if writer.kind == "Transpose":
