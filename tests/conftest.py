@@ -7,7 +7,7 @@ from time import thread_time
 
 import pytest
 from builders import computed_once, forked
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from jsonschema.exceptions import best_match
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
@@ -18,7 +18,14 @@ from npuscope.model import budget
 from npuscope.planning import planner
 from npuscope.reports.schemas.catalogue import name_for, schema
 
-settings.register_profile("suite", settings.get_profile(settings.get_current_profile_name()), max_examples=15)
+settings.register_profile(
+    "suite",
+    settings.get_profile(settings.get_current_profile_name()),
+    max_examples=15,
+    suppress_health_check=[
+        HealthCheck.too_slow
+    ],  # by the clock: a machine that is busy otherwise draws slowly
+)
 """Where a test states no number of its own. `pytest --hypothesis-profile long` looks for longer."""
 settings.register_profile("long", settings.get_profile("default"), max_examples=1_000, deadline=None)
 settings.load_profile("suite")

@@ -16,6 +16,7 @@ from npuscope.model.convolution import convolution
 from npuscope.model.errors import ModelError
 from npuscope.model.layers import fold
 from npuscope.model.load import load
+from npuscope.model.tensors import ModelFile, sparse_constant
 
 SPARSE = helper.make_sparse_tensor(
     helper.make_tensor("v", TensorProto.FLOAT, [2], [3, 5]), helper.make_tensor("i", TensorProto.INT64, [2], [1, 3]), [4]
@@ -28,6 +29,46 @@ FORMS: dict[str, tuple[Any, list[Any], str]] = {
     "value_floats": ([0.5, 2.0], [0.5, 2.0], "float32"),
     "sparse_value": (SPARSE, [0, 3, 0, 5], "float32"),
 }
+
+
+def test_positions_outside_a_file_and_what_is_no_file_are_refused(tmp_path: Path) -> None:
+    place = tmp_path / "w.bin"
+    place.write_bytes(b"12345")
+    file = ModelFile(place)
+    assert file.read(1, 3) == b"234"
+    for offset, length, words in (
+        (-1, 2, "points outside the file"),
+        (0, -1, "points outside the file"),
+        (3, 3, "needs bytes 3 to 6, the file has 5"),
+    ):
+        with pytest.raises(ModelError, match=words):
+            file.read(offset, length)
+    with pytest.raises(ModelError, match=r"is not a regular file|cannot be read"):
+        ModelFile(tmp_path).read(0, 1)
+    with pytest.raises(ModelError, match="does not exist"):
+        ModelFile(tmp_path / "none").read(0, 1)
+
+
+@pytest.mark.parametrize("places", [[1, 9], [1, 2, 3], [-9, 1]])
+def test_places_of_sparse_values_that_do_not_fit_are_refused(places: list[int]) -> None:
+    sparse = helper.make_sparse_tensor(
+        helper.make_tensor("v", TensorProto.FLOAT, [2], [3, 5]),
+        helper.make_tensor("i", TensorProto.INT64, [len(places)], places),
+        [4],
+    )
+    with pytest.raises(ModelError, match="cannot be read"):
+        sparse_constant(sparse).array()
+
+
+@pytest.mark.parametrize("sizes", [[1 << 20, 1 << 20], [1 << 40]])
+def test_more_values_than_a_sparse_tensor_may_stand_for_are_not_made(sizes: list[int]) -> None:
+    sparse = helper.make_sparse_tensor(
+        helper.make_tensor("v", TensorProto.FLOAT, [1], [3]),
+        helper.make_tensor("i", TensorProto.INT64, [1], [1]),
+        sizes,
+    )
+    with pytest.raises(ModelError, match="too many to expand"):
+        sparse_constant(sparse).array()
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -65,11 +65,20 @@ def test_every_number_can_be_drawn(kind: str, tmp_path: Path) -> None:
             '<ir_version: 8, opset_import: ["" : 13]> g (float[9999999, 9999999] a) => (float[1] b) { b = Relu(a) }',
             "too large to run: 9999999×9999999",
         ),
+        (
+            '<ir_version: 8, opset_import: ["" : 13]> g (float[] a) => (float[] b) { b = Relu(a) }',
+            "the shape of input 'a' is not known",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_said(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=message):
         random_samples(models.from_text(text, tmp_path), 1)
+
+
+def test_no_sample_is_refused(source: Source) -> None:
+    with pytest.raises(ModelError, match="0 samples: at least one is needed"):
+        random_samples(source, 0)
 
 
 def test_a_free_batch_is_one(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def denoiser() -> tuple[Source, Session, Plan, tuple[Sample, ...]]:
     source = load(SAMPLES / "denoiser_lstm_float.onnx")
     samples = random_samples(source, 3)
     session = Session.open(quantize(source, samples, Settings()), TARGET)
-    return source, session, plan(session, analyse(session), Budget(Allowed.ANY)), samples
+    return source, session, plan(session, analyse(session), Budget(Allowed.ANY, seconds=600.0)), samples
 
 
 def unrefused(result: tuple[Plan, TimeBudgetResult] | Refusal) -> tuple[Plan, TimeBudgetResult]:

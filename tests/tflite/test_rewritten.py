@@ -113,6 +113,47 @@ def test_a_sparse_layout_that_does_not_fit_is_refused(indices: list[int], segmen
         read(sparse_file(indices, segments))
 
 
+ROWS, PAIRS = Level(2, None, None), Level(0, np.array([0, 1, 2]), np.array([1, 0]))
+
+
+@pytest.mark.parametrize(
+    ("layout", "values", "words"),
+    [
+        (Sparsity((0,), (), (ROWS,)), 2, "does not fit its 2 axes"),
+        (Sparsity((0, 1), (), (ROWS, PAIRS)), 3, "holds 3 values for a sparse layout of 2"),
+        (Sparsity((0, 1), (), (ROWS, Level(9, None, None))), 18, "with more values than it has"),
+        (Sparsity((0, 1), (), (ROWS, Level(-1, None, None))), 2, "with more values than it has"),
+        (Sparsity((0, 1, 2), (7,), (ROWS, PAIRS, ROWS)), 4, "states a block of axis 7"),
+        (Sparsity((2, 0, 1), (1,), (ROWS, PAIRS, ROWS)), 4, "states a block of axis 1"),
+        (
+            Sparsity((0, 1), (), (ROWS, Level(0, np.array([0, 1, 2]), np.array([4, 0])))),
+            2,
+            "outside its sizes",
+        ),
+        (
+            Sparsity((0, 1), (), (ROWS, Level(0, np.array([0, 1, 2]), np.array([-1, 0])))),
+            2,
+            "outside its sizes",
+        ),
+        (
+            Sparsity((0, 1), (), (ROWS, Level(0, np.array([0, 2, 1]), np.array([1, 0])))),
+            2,
+            "that run backwards",
+        ),
+        (
+            Sparsity((0, 1), (), (ROWS, Level(0, np.array([0, 1, 3]), np.array([1, 0])))),
+            2,
+            "beyond its 2 indices",
+        ),
+    ],
+)
+def test_a_layout_that_contradicts_itself_or_the_shape_is_refused(
+    layout: Sparsity, values: int, words: str
+) -> None:
+    with pytest.raises(ModelError, match=words):
+        dense(np.arange(values), (2, 4), layout, "w")
+
+
 def test_blocks() -> None:
     """Blocks of 1x4 along the second axis: rows dense, columns of blocks compressed, the block dense."""
     levels = (Level(2, None, None), Level(0, np.array([0, 1, 2]), np.array([1, 0])), Level(4, None, None))
