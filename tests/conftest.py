@@ -22,9 +22,9 @@ settings.register_profile(
     "suite",
     settings.get_profile(settings.get_current_profile_name()),
     max_examples=15,
-    suppress_health_check=[
-        HealthCheck.too_slow
-    ],  # by the clock: a machine that is busy otherwise draws slowly
+    # By the clock, both: a machine that is busy otherwise is slow.
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 """Where a test states no number of its own. `pytest --hypothesis-profile long` looks for longer."""
 settings.register_profile("long", settings.get_profile("default"), max_examples=1_000, deadline=None)
