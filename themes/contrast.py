@@ -28,7 +28,7 @@ CONTRAST = Theme(
         quiet="#c4c4c4",
         faint="#8a8a8a",
         rule="#7a7a7a",
-        cursor="#00478f",
+        cursor="#003a78",
         cursor_text="#ffffff",
         cursor_style="bold",
     ),

@@ -119,6 +119,7 @@ async def draw(shot: Shot, size: tuple[int, int], themes: tuple[str, ...]) -> di
                         await app.workers.wait_for_complete(running)
                 await pilot.pause(0.1)
 
+            app.theme = themes[0]
             await rest()
             if shot.edited:
                 app.editor.apply([SplitInput("Gemm_28", (144, 113))], "split inputs of Gemm_28 as 144+113")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache, partial
@@ -91,6 +92,9 @@ _RANKS = 2
 _MOST_PARTS = 32
 """Parts of a name above which no run of them is looked for: there are too many."""
 
+_MOST_CHARACTERS = 256
+"""Characters of a name above which no words of it are looked for."""
+
 _WIDTHS = 32
 """Widths whose forms are kept: a terminal that is pulled wider asks for many."""
 
@@ -99,7 +103,7 @@ class Names:
     """Forms of names that fit a width and still tell one from another: shortened where they agree, not where they differ.
 
     1. Parts that all names of a form share are left out first; those before the rest stay as far as there is room.
-    2. What is still too long loses whole parts, else characters, of its middle, its start or its end, whichever leaves
+    2. What is still too long loses whole parts, else words, else characters, of its middle, its start or its end, whichever leaves
        it unlike every other form; then what the parts begin with in common, at last the word before a figure; then its
        scopes shrink to initials and figures.
     3. Names that no cut tells apart are numbered, as long as there is room for the number.
@@ -150,8 +154,10 @@ class Names:
             (brief, _without_first_parts),
             (brief, _without_last_parts),
             (words, _unshortened),
+            (brief, _between_words),
             (brief, _without_middle),
             (brief, _without_start),
+            (words, _between_words),
             (words, _without_middle),
             (words, _without_start),
             (bare, _unshortened),
@@ -326,6 +332,27 @@ def _runs(lengths: tuple[int, ...], first: int, last: int) -> tuple[tuple[int, i
 
 def _without_middle(text: str, width: int) -> str:
     return shortened(text, width)
+
+
+_WORD = re.compile(r"[A-Z0-9]*[^\W_A-Z]*")
+"""'Quantize' and 'Linear' of QuantizeLinear; 'Conv2D' is one."""
+
+
+def _between_words(text: str, width: int) -> str:
+    """'Flatten_26_out_0_QuantizeLinear_Output' -> 'Flatten_26…QuantizeLinear_Output': a middle of whole words gives way.
+
+    The text itself where it is a sentence, or its words are so long that two fifths of the width would be left empty.
+    """
+    if len(text) <= width or len(text) > _MOST_CHARACTERS or " " in text:
+        return text
+    words = [match.span() for match in _WORD.finditer(text) if match[0]]
+    starts = [start for start, _ in words if len(text) - start <= (width - 1) * 3 // 4]
+    for start in starts[:_RANKS]:
+        room = width - 1 - (len(text) - start)
+        end = max((end for _, end in words if end <= room), default=0)
+        if end and end + 1 + len(text) - start > width * 3 // 5:
+            return f"{text[:end]}…{text[start:]}"
+    return text
 
 
 def _without_start(text: str, width: int) -> str:

@@ -101,7 +101,22 @@ def test_a_figure_keeps_the_word_before_it_while_there_is_room() -> None:
     ]
     names = Names(known)
     assert names.fit(known[0], 28) == "block_0/network.0/net.0/Conv"
-    assert names.fit(known[0], 24).startswith("block_0/")
+    assert names.fit(known[0], 24) == "block_0…0/net.0/Conv"
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "short"),
+    [
+        ("Flatten_26_out_0_QuantizeLinear_Output", 34, "Flatten_26…0_QuantizeLinear_Output"),
+        ("Flatten_26_out_0_QuantizeLinear_Output", 28, "Flatten_26_out…Linear_Output"),
+        ("images_QuantizeLinear", 20, "images…Linear"),
+        ("w" * 30 + "_x", 12, "wwww…wwwww_x"),
+    ],
+)
+def test_a_name_is_cut_between_its_words_where_they_are_short_enough(
+    name: str, width: int, short: str
+) -> None:
+    assert Names([name]).fit(name, width) == short
 
 
 def test_a_name_of_many_parts_takes_no_longer() -> None:

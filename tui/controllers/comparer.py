@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from npuscope.machine.machine import Target
     from npuscope.neural_art.comparison.values import Comparison
     from npuscope.tui.app import Npuscope
+    from npuscope.tui.screens.agreement.nothing import Next
 
 
 class Comparer:
@@ -80,11 +81,19 @@ class Comparer:
         """What the tools did, beside the prediction."""
         comparison = self._document.comparison
         if comparison is None:
-            self._app.show_message(
-                "Nothing to compare with: npuscope MODEL REPORT... reads what ST's tools wrote."
-            )
+            from npuscope.tui.screens.agreement.nothing import NothingToCompare
+
+            self._app.push_screen(NothingToCompare(self._document.session is not None), self._next)
         else:
             self._push(comparison, self._document.session is not None)
+
+    def _next(self, choice: Next | None) -> None:
+        from npuscope.tui.screens.agreement.nothing import Next
+
+        if choice is Next.OPEN:
+            self._app.action_open_file()
+        elif choice is Next.COMPILE:
+            self._app.action_compile()
 
     def _push(self, comparison: Comparison, with_model: bool) -> None:
         from npuscope.tui.screens.agreement.screen import AgreementScreen

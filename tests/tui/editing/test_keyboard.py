@@ -24,6 +24,7 @@ from npuscope.planning.plan import Budget
 from npuscope.planning.planner import plan
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
+from npuscope.tui.screens.agreement.nothing import NothingToCompare
 from npuscope.tui.screens.agreement.screen import AgreementScreen
 from npuscope.tui.screens.cut.screen import CutScreen
 from npuscope.tui.screens.fixes.screen import FixesScreen
@@ -164,7 +165,9 @@ async def test_compare_with_what_the_tools_did(
     async with explore(denoiser, SMALL) as pilot:
         await pilot.press("a")
         await settle(pilot)
-        assert any("Nothing to compare with" in note.message for note in pilot.app._notifications)
+        assert isinstance(pilot.app.screen, NothingToCompare)
+        said = text_of(pilot.app.screen.query_one(Page))
+        assert "c_info.json" in said and "E  exports the model" in said
         await pilot.press("o")
         await settle(pilot)
         await typed(pilot, path)
