@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from math import fsum
@@ -15,6 +15,7 @@ from npuscope.machine.machine import Target, target
 from npuscope.machine.what_if import Options, with_options
 from npuscope.model.inspection.blocks import blocks
 from npuscope.model.layers import Layer
+from npuscope.neural_art.artefacts.values import ReportedEpoch
 from npuscope.neural_art.mapping.facts import awaits_zero_point, geometry, input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, work
 from npuscope.neural_art.price.advice import advice
@@ -126,6 +127,18 @@ class Known:
         others = [target(version, profile) for version in TOOLCHAINS for profile in PROFILES]
         for other in (*others, with_options(session.target, Options(on_chip=True))):
             self.ms.append(analyse(session.with_target(other)).ledger.milliseconds)
+
+    def add_tools(self, snapshot: Snapshot, built: Sequence[ReportedEpoch]) -> None:
+        """What tools state of epochs, their sums, those of epochs that run one after the other in one place, and how far the predicted time is off."""
+        times = [epoch.milliseconds or 0.0 for epoch in built]
+        total = fsum(times)
+        self.ms += [*times, total]
+        for _, alike in groupby(built, lambda epoch: epoch.placement):
+            self.ms.append(fsum(epoch.milliseconds or 0.0 for epoch in alike))
+        self.cycles += [figure or 0 for epoch in built for figure in (epoch.cycles, epoch.compute_cycles)]
+        self.cycles += [sum(epoch.cycles or 0 for epoch in built), sum(e.compute_cycles or 0 for e in built)]
+        self.shares += [one / total for one in times]
+        self.shares.append(snapshot.ledger.milliseconds / total - 1)
 
     def add_plan(self, plan: Plan) -> None:
         """What its steps save, all of them, and what it leaves to the user."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,14 @@ import numpy as np
 import onnx
 import pytest
 from builders.networks.float_networks import NETWORKS, FloatNetwork
+from builders.seen_figures import agrees
 from builders.shown_text import page_text
 from textual.widgets import Input
 
 from npuscope.jobs import Job
+from npuscope.model.load import load
+from npuscope.numbers.sample_sources import samples_or_random
+from npuscope.numbers.verify_models import verify
 from npuscope.services import quantizing
 from npuscope.tui.screens.inputs.screen import InputsScreen
 from npuscope.tui.screens.quantize.screen import QuantizeScreen
@@ -48,6 +53,8 @@ async def test_every_setting_is_a_row_and_the_chosen_one_is_written_and_opened(
         await pilot.press("down")
         chosen = screen.results[1]
         assert chosen.settings.title.split(",")[0] in plain(choices.body(1, 80))
+        row = re.search(r"(\S+\sms) +(\d+(?:\s\d{3})*) +(\S+)\sdB", plain(choices.body(1, 80)))
+        assert row is not None
         await pilot.press("enter")
         await settle(pilot)
         await settle(pilot)
@@ -56,6 +63,11 @@ async def test_every_setting_is_a_row_and_the_chosen_one_is_written_and_opened(
         assert Path(app.document.path).name == "gates_int8_2.onnx"
         assert app.snapshot.summary.layers == chosen.snapshot.summary.layers
         assert app.snapshot.summary.on_cpu == chosen.snapshot.summary.on_cpu
+        assert agrees(row[1], app.snapshot.ledger.milliseconds)
+        assert agrees(row[2], sum(epoch.compute_cycles for epoch in app.snapshot.epochs))
+        source, written = load(float_model), load(Path(app.document.path))
+        checked = verify(source, written, inputs=samples_or_random(None, source, chosen.samples))
+        assert agrees(row[3], checked.sqnr_db_min)
     assert (float_model.parent / "gates_int8.onnx").read_bytes() == b"someone else's"
 
 

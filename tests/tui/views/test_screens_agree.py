@@ -14,6 +14,7 @@ from typing import Any
 import onnx
 import pytest
 from builders import computed_once
+from builders.artefacts.compared import artefact
 from builders.known_figures import DECIBELS, FIGURE, SHARE, Known
 from builders.models import SAMPLES
 from builders.networks.float_networks import NETWORKS
@@ -23,6 +24,8 @@ from builders.tflite.mobile import thermal
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
+from npuscope.neural_art.artefacts.values import Content, ReportedEpoch
+from npuscope.neural_art.comparison.compare import compare
 from npuscope.numbers.differences import LEAST_DECIBELS
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.layer_accuracy import layer_accuracy
@@ -33,8 +36,10 @@ from npuscope.numbers.verify_regions import verify_local
 from npuscope.planning.history import opened
 from npuscope.planning.plan import Allowed, Budget, Plan
 from npuscope.planning.proposals import propose_splits
+from npuscope.services.diff import difference
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
+from npuscope.tui.screens.difference.screen import DifferenceScreen
 from npuscope.tui.screens.guarded import GuardedScreen
 from npuscope.tui.screens.measured import SAMPLES as MEASURED
 from npuscope.widgets.text.figures import percent
@@ -58,6 +63,9 @@ EDITED: dict[str, Walk] = {
 }  # fmt: skip
 """Those that show what edits made, or the model with them."""
 
+BUILT: dict[str, Walk] = {"agreement": (("a",), ("tab",), ("i",), ("escape", "tab"))}
+"""Those that show what the tools made of the model."""
+
 MAY_BE_EMPTY = {"fixes", "model fixes", "split", "plan", "cut", "channels", "edited reasons"}
 """Where a layer or a model may leave nothing to show a figure of."""
 
@@ -70,6 +78,24 @@ def shown(screen: Any) -> str:
         return "\n".join(lines)
     box = boxes.first().region
     return "\n".join(line[box.x : box.right] for line in lines[box.y : box.bottom])
+
+
+def as_built(snapshot: Snapshot) -> Content:
+    """What a tool would state that made the predicted epochs, each a little slower."""
+    return Content(
+        "c_info",
+        epochs=tuple(
+            ReportedEpoch(
+                epoch.index,
+                epoch.placement.value,
+                epoch.op,
+                compute_cycles=epoch.compute_cycles + 7,
+                cycles=epoch.cycles + 11,
+                milliseconds=epoch.milliseconds * 1.1,
+            )
+            for epoch in snapshot.epochs
+        ),
+    )
 
 
 def yolo() -> bytes:
@@ -120,7 +146,7 @@ async def test_every_figure_on_every_screen_is_of_the_ledger(
     """Each model on each screen as it was opened; then with an edit, so that there is a before and an after."""
     name, made = MODELS[number]
     (tmp_path / name).write_bytes(made())
-    known, after_known = Known(), Known()
+    known, built_known, after_known = Known(), Known(), Known()
     async with explore(tmp_path / name, size=(120, 40)) as pilot:
         app = pilot.app
         if name.startswith("as_int8"):
@@ -149,6 +175,15 @@ async def test_every_figure_on_every_screen_is_of_the_ledger(
         known.add_all(session, snapshot, slowest)
         for plan in plans:
             known.add_plan(plan)
+        built = as_built(snapshot)
+        compared = compare(snapshot, (artefact(built),))
+        app.document.compared(compared)
+        agreed = await walk(BUILT, slowest)
+        app.document.forget_artefacts()
+        built_known.add_model(snapshot)
+        built_known.add_shares(snapshot)
+        built_known.add_tools(snapshot, built.epochs)
+        built_known.shares += [one.evidence.confidence for one in compared.layers if one.evidence is not None]
         fixes = computed_once.propose_edits(session, snapshot, slowest)
         splits = (one for layer in snapshot.by_name for one in propose_splits(session, snapshot, layer))
         app.editor.make(next(chain(fixes, splits)).edit)
@@ -161,8 +196,11 @@ async def test_every_figure_on_every_screen_is_of_the_ledger(
             after_known.add_model(one)
             after_known.add_shares(one)
         after_known.add_models(before, after)
+        app.push_screen(DifferenceScreen(difference(before, after), "before", "after"))
+        await settle(pilot)
+        edited["difference"] = [shown(app.screen)]
         after_known.add_fixes(app.session, after, layer)
-    for seen, of in ((texts, known), (edited, after_known)):
+    for seen, of in ((texts, known), (agreed, built_known), (edited, after_known)):
         every = [(which, text) for which, shown_there in seen.items() for text in shown_there]
         assert [(which, found) for which, text in every if (found := list(of.strange(text)))] == []
         assert {which for which in seen if not FIGURE.search("\n".join(seen[which]))} <= MAY_BE_EMPTY

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders.seen_figures import agrees
 from builders.shown_text import page_text
 
 from npuscope.tui.screens.inputs.screen import InputsScreen
 from npuscope.tui.screens.values.screen import ValuesScreen
 from npuscope.tui.screens.values.text import heading, picture, rows
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.text.spans import length
+from npuscope.widgets.text.spans import length, plain
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
@@ -33,6 +34,10 @@ async def test_weights_and_activations_by_keyboard(
         weight = screen.tensors[1]
         assert screen.query_one(Choices).count == weight.channels + 1
         assert "all channels" in page_text(screen)
+        report = app.snapshot.by_name["Gemm_30"]
+        assert report.layer.weight is not None and report.layer.weight.quant is not None
+        for channel, step in enumerate(report.layer.weight.quant.scale.ravel()[:16]):
+            assert agrees(plain(screen.query_one(Choices).body(channel + 1, 90)).split()[1], float(step))
         await pilot.press("down", "down")
         await settle(pilot)
         assert "channel 1: " in page_text(screen)
