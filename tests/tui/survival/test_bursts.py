@@ -26,7 +26,7 @@ from npuscope.tui.screens.inputs.screen import InputsScreen
 from npuscope.tui.screens.main.screen import MainScreen
 from npuscope.tui.screens.restore.screen import RestoreScreen
 
-BURSTS = 8
+BURSTS = 20
 """On each screen: of one key, of several, and with a paste. tools/fuzz_keys.py goes on for longer."""
 
 SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
@@ -60,6 +60,7 @@ SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
     "scales": ("w",),
     "toolchain": ("c",),
     "agreement": ("a",),
+    "nothing": ("a",),
     "restore": lambda app: app.push_screen(RestoreScreen("m.onnx", ("split Gemm_0",), None)),
     "help": ("question_mark",),
     "palette": ("ctrl+p",),
@@ -194,7 +195,7 @@ async def test_bursts(
             if not burst % 2 or len(app.screen_stack) == 1:
                 await _back(pilot)
                 _open(app, name)
-            keys = [draw.choice(KEYS) for _ in range(draw.randint(2, 8))]
+            keys = [draw.choice(KEYS) for _ in range(draw.randint(2, 6))]
             if burst % 4 == 0:
                 keys = [keys[0]] * 6
             app.post_message(events.Paste("144+113\n/\x1b")) if burst % 7 == 3 else None
