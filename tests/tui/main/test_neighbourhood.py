@@ -64,7 +64,9 @@ async def test_a_click_or_enter_on_a_neighbour_goes_there(denoiser: Path, explor
         await pilot.click(Neighbourhood, offset=at("Gemm_30"))
         await settle(pilot)
         assert tree.layer_name == "Gemm_30"
-        await pilot.press("ctrl+o", "4", "up", "up", "enter")
+        await pilot.press("ctrl+o")
+        await settle(pilot)  # the pane waits while the cursor runs
+        await pilot.press("4", "up", "up", "enter")
         await settle(pilot)
         assert tree.layer_name == "Gemm_28" and pane.has_focus, "the keys stay, to walk on"
         await pilot.press("down", "enter")
