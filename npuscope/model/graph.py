@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from itertools import chain
@@ -68,9 +68,23 @@ class Node:
     @property
     def subgraphs(self) -> tuple[onnx.GraphProto, ...]:
         """The bodies of If, Loop and Scan."""
-        bodies = [a.g for a in self.proto.attribute if a.type == AttributeProto.GRAPH]
-        bodies += [g for a in self.proto.attribute if a.type == AttributeProto.GRAPHS for g in a.graphs]
-        return tuple(bodies)
+        return tuple(bodies_of(self.proto))
+
+
+def bodies_of(node: NodeProto) -> list[onnx.GraphProto]:
+    """The graphs among the attributes of a node."""
+    bodies = [a.g for a in node.attribute if a.type == AttributeProto.GRAPH]
+    return bodies + [g for a in node.attribute if a.type == AttributeProto.GRAPHS for g in a.graphs]
+
+
+def nodes_and_bodies(graph: onnx.GraphProto) -> Iterator[NodeProto]:
+    """The nodes of a graph, and those of the bodies in it."""
+    pending = [graph]
+    while pending:
+        current = pending.pop()
+        yield from current.node
+        for node in current.node:
+            pending += bodies_of(node)
 
 
 def attribute_value(attribute: AttributeProto) -> Any:
@@ -318,11 +332,7 @@ def _outer_reads(node: Node) -> set[str]:
         inner |= {name for n in body.node for name in n.output}
         for child in body.node:
             reads |= {name for name in child.input if name and name not in inner}
-            for attribute in child.attribute:
-                if attribute.type == AttributeProto.GRAPH:
-                    pending.append(attribute.g)
-                elif attribute.type == AttributeProto.GRAPHS:
-                    pending.extend(attribute.graphs)
+            pending += bodies_of(child)
     return reads - set(node.inputs)
 
 

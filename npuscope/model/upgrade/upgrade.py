@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from functools import cache
 
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 from onnx.helper import make_tensor_value_info
 
-from npuscope.model.graph import ONNX_DOMAINS, Graph, Node, unique_names
+from npuscope.model.graph import ONNX_DOMAINS, Graph, Node, bodies_of, nodes_and_bodies, unique_names
 from npuscope.model.names import quoted
 from npuscope.model.upgrade.changes import BROADCASTING, CHANGES
 from npuscope.model.upgrade.older import attributes_gone, broken_rule
@@ -71,7 +71,7 @@ def upgraded(proto: ModelProto, understood: Callable[[ModelProto], Graph]) -> Up
     version = stated_opset(proto)
     if version is None or version < 1:
         return None
-    trial = sorted({n.op_type for n in _all_nodes(proto.graph) if _on_trial(n, version)})
+    trial = sorted({n.op_type for n in nodes_and_bodies(proto.graph) if _on_trial(n, version)})
     if version >= TARGET and not trial:
         return None
     made = ModelProto()
@@ -111,7 +111,7 @@ class _Writer:
         graph.node.extend(nodes)
 
     def _written(self, node: NodeProto) -> list[NodeProto]:
-        for body in _bodies(node):
+        for body in bodies_of(node):
             self._write(body)
         if node.domain not in ONNX_DOMAINS:
             return [node]
@@ -204,18 +204,4 @@ def _names(graph: GraphProto) -> Iterator[str]:
         for node in current.node:
             yield from node.input
             yield from node.output
-            pending += _bodies(node)
-
-
-def _all_nodes(graph: GraphProto) -> Iterator[NodeProto]:
-    pending = [graph]
-    while pending:
-        current = pending.pop()
-        yield from current.node
-        for node in current.node:
-            pending += _bodies(node)
-
-
-def _bodies(node: NodeProto) -> list[GraphProto]:
-    bodies = [a.g for a in node.attribute if a.type == AttributeProto.GRAPH]
-    return bodies + [g for a in node.attribute if a.type == AttributeProto.GRAPHS for g in a.graphs]
+            pending += bodies_of(node)
