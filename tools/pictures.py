@@ -12,6 +12,7 @@ import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from textual.worker import WorkerCancelled
@@ -147,8 +148,10 @@ async def main(names: list[str]) -> None:
     for shot in shots:
         if names and shot.name not in names:
             continue
-        for size in SIZES:
-            for theme, picture in (await draw(shot, size, themes)).items():
+        # Textual's palette keeps the colours that it opened with.
+        at_once = [(theme,) for theme in themes] if shot.name == "palette" else [themes]
+        for size, some in product(SIZES, at_once):
+            for theme, picture in (await draw(shot, size, some)).items():
                 name = f"{shot.name}-{size[0]}x{size[1]}-{theme.removeprefix('npuscope-')}.svg"
                 (FOLDER / name).write_text(picture, "utf-8")
         print(shot.name, flush=True)
