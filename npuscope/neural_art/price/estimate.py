@@ -86,17 +86,25 @@ def layer_cost(
     if too_large_to_compute(layer):
         return None
     if placement is Placement.NONE or (layer.kind in FREE and not placement.on_cpu):
-        return Cost(0, 0, 0, 0.0, NOTHING, weights_bytes=constant_bytes(layer))
+        return _shared(Cost(0, 0, 0, 0.0, NOTHING, weights_bytes=constant_bytes(layer)))
     conv = convolution_with_pad(layer, layers, target)
     if placement is Placement.HW and layers is not None and absorbed(layer, layers, target) is not None:
-        return Cost(0, 0, 0, 0.0, NOTHING)
+        return _shared(Cost(0, 0, 0, 0.0, NOTHING))
     if placement is Placement.HW:
         if conv is not None and layer.quantized:
             return _convolution_cost(layer, conv, target, notes)
         return _stream_cost(layer, target)
     if placement is Placement.HYBRID:
-        return _hybrid_cost(layer, target)
-    return _software_cost(layer, conv, placement, target)
+        cost = _hybrid_cost(layer, target)
+    else:
+        cost = _software_cost(layer, conv, placement, target)
+    return None if cost is None else _shared(cost)
+
+
+@lru_cache(maxsize=1 << 14)
+def _shared(cost: Cost) -> Cost:
+    """Equal prices as one object, by which the figures of epochs are found again."""
+    return cost
 
 
 def _convolution_cost(layer: Layer, conv: Convolution, target: Target, notes: bool) -> Cost | None:

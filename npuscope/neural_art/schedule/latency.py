@@ -13,14 +13,15 @@ from typing import NamedTuple
 
 from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec
-from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layers
+from npuscope.model.convolution import Convolution
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers
 from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.price.power import epoch_millijoules
 from npuscope.neural_art.price.timing import convolution_seconds, software_seconds
 from npuscope.neural_art.price.traffic import Flow, pool_cycles
 from npuscope.neural_art.schedule.dataflow import Dataflow
 from npuscope.neural_art.schedule.handovers import handed_over
-from npuscope.neural_art.schedule.repricing import Basis, Repricing
+from npuscope.neural_art.schedule.repricing import Figures, Form, Own, Repricing
 from npuscope.npu.cost import NOTHING, Cost, Epoch, Inserted, Memory, Part
 from npuscope.npu.verdict import Placement
 
@@ -55,9 +56,8 @@ def price(
             moved.flows,
             {buffer.name: buffer.size for buffer in moved.buffers},
         )
-    if before is None and after is None:
-        return tuple([pricing.epoch(i, flows) for i, flows in enumerate(moved.flows)])
-    return tuple([pricing.once(i, flows, before, after) for i, flows in enumerate(moved.flows)])
+    known = before if before is not None else Repricing()
+    return tuple([pricing.once(i, flows, known, after) for i, flows in enumerate(moved.flows)])
 
 
 def milliseconds_error(epochs: Iterable[Epoch], target: Target) -> float:
@@ -108,6 +108,8 @@ class _Pricing:
     ) -> None:
         self.epochs, self.layers, self.costs = epochs, layers, costs
         self.memory, self.target = memory, target
+        self.usual = target.weight_pools[0].name
+        """The pool that prices take weights to lie in."""
         self.pools = {pool.name: pool for pool in target.pools}
         self.rates = {
             pool.name: (target.accesses_per_second(pool), target.bytes_per_second(pool))
@@ -128,36 +130,52 @@ class _Pricing:
                 self.times[name] = cost.tiling.steps
 
     def once(
-        self, position: int, flows: tuple[Flow, ...], before: Repricing | None, after: Repricing | None
+        self, position: int, flows: tuple[Flow, ...], before: Repricing, after: Repricing | None
     ) -> Epoch:
         """An epoch with its figures, worked out where `before` does not know them."""
         epoch = self.epochs[position]
-        names, buffers, weights_in = epoch.layers, self.memory.buffers, self.memory.weights_in
-        basis = Basis(
-            epoch.placement,
-            epoch.op,
-            epoch.inserted,
-            epoch.moves,
-            flows,
-            tuple([buffers.get(flow.tensor, ()) for flow in flows]),
-            tuple([self.layers.by_name.get(name) for name in names]),
-            tuple([self.costs.get(name) for name in names]),
-            tuple([weights_in.get(name) for name in names]),
-            tuple([self.times[name] for name in names]),
-            self.blobs.get(position),
-        )
-        priced = before.known(epoch, basis) if before is not None else None
+        if epoch.placement is Placement.HW and not epoch.moves:
+            return epoch  # views are counted, not run: the boards' tables of single layers begin behind them
+        numbers: dict[str, int] = {}
+        form = self.form(position, flows, numbers)
+        priced = before.known(epoch, form, numbers)
         if priced is None:
             priced = self.epoch(position, flows)
+            costs = tuple([self.costs.get(name) for name in epoch.layers])
+            before.learn(form, Figures(priced, numbers, costs))
         if after is not None:
-            after.keep(priced, basis)
+            after.keep(priced, form)
         return priced
+
+    def form(self, position: int, flows: tuple[Flow, ...], numbers: dict[str, int]) -> Form:
+        """All that the figures of an epoch depend on; `numbers` takes those of its layers, 0 the one it is named after."""
+        epoch, buffers, own = self.epochs[position], self.memory.buffers, []
+        for name in epoch.layers:
+            numbers[name] = len(numbers)
+            layer, cost, pool = (
+                self.layers.by_name[name],
+                self.costs.get(name),
+                self.memory.weights_in.get(name),
+            )
+            own.append(Own(layer.kind, id(cost), pool, self.times[name], self.elsewhere(layer, cost, pool)))
+        for added in epoch.inserted:
+            numbers.setdefault(added.layer, len(numbers))
+        numbers or numbers.setdefault("", 0)
+        mover: dict[str, int] = {}
+        for move in epoch.moves:
+            if move.layer and move.buffer not in mover:
+                mover[move.buffer] = numbers.setdefault(move.layer, len(numbers))
+        return Form(
+            epoch.placement,
+            tuple(own),
+            tuple([(*added[:3], numbers[added.layer]) for added in epoch.inserted]),
+            tuple([(*flow[1:], buffers.get(flow.tensor, ()), mover.get(flow.tensor, -1)) for flow in flows]),
+            self.blobs.get(position),
+        )
 
     def epoch(self, position: int, flows: tuple[Flow, ...]) -> Epoch:
         epoch, costs, times = self.epochs[position], self.costs, self.times
         placement = epoch.placement
-        if placement is Placement.HW and not epoch.moves:
-            return epoch  # views are counted, not run: the boards' tables of single layers begin behind them
         working = [(name, cost) for name in epoch.layers if (cost := costs.get(name)) is not None]
         added = [(inserted.layer, self.added(inserted, placement)) for inserted in epoch.inserted]
         compute = max(
@@ -283,13 +301,18 @@ class _Pricing:
         """A layer's time in one of its epochs; its own figure holds where its weights lie in the usual pool."""
         pool = self.memory.weights_in.get(name)
         seconds = cost.milliseconds / 1e3
-        if cost.tiling is not None and pool is not None and pool != self.target.weight_pools[0].name:
-            conv = convolution_with_pad(self.layers.by_name[name], self.layers, self.target)
-            if conv is not None:
-                seconds = convolution_seconds(
-                    cost.compute_cycles, cost.streamed_bytes, cost.tiling, conv, self.target, self.pools[pool]
-                )
+        conv = self.elsewhere(self.layers.by_name[name], cost, pool)
+        if conv is not None and cost.tiling is not None and pool is not None:
+            seconds = convolution_seconds(
+                cost.compute_cycles, cost.streamed_bytes, cost.tiling, conv, self.target, self.pools[pool]
+            )
         return seconds / self.times[name]
+
+    def elsewhere(self, layer: Layer, cost: Cost | None, pool: str | None) -> Convolution | None:
+        """The convolution of a layer whose weights lie in another pool than its price assumes."""
+        if cost is None or cost.tiling is None or pool is None or pool == self.usual:
+            return None
+        return convolution_with_pad(layer, self.layers, self.target)
 
     def start_seconds(self, position: int, leader: str) -> dict[str, float]:
         """Set-up and end of an epoch, by the layer that is charged for it; `leader` pays what no unit needs."""

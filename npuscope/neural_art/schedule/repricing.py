@@ -1,78 +1,121 @@
-"""Epochs that an edit left as they were keep their figures: only their numbers change."""
+"""Epochs of one form have the same figures, whatever their layers and tensors are called: each form is worked out once.
+
+A model repeats its blocks, and an edit leaves most epochs as they were but for their numbers and for what shares them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from npuscope.model.layers import Layer
-from npuscope.neural_art.price.traffic import Flow
-from npuscope.npu.cost import Cost, Epoch, Inserted, Move, Part, Share
+from npuscope.model.convolution import Convolution
+from npuscope.npu.cost import Cost, Epoch, Part, Share
 from npuscope.npu.verdict import Placement
 
+MOST_FORMS = 1 << 14
+"""Forms that are remembered before all are forgotten: a plan tries thousands of edits."""
 
-class Basis(NamedTuple):
-    """All that the figures of an epoch depend on, for one target. Its place in the schedule is not among it."""
+
+class Own(NamedTuple):
+    """What the figures of an epoch depend on of one of its layers."""
+
+    kind: str
+    cost: int
+    """Its identity: of equal layers it is one object."""
+    weights_in: str | None
+    times: int
+    conv: Convolution | None
+    """Where its weights lie elsewhere than the price assumes."""
+
+
+class Form(NamedTuple):
+    """All that the figures of an epoch depend on, for one target. Layers are numbers; its place in the schedule is not among it."""
 
     placement: Placement
-    op: str
-    inserted: tuple[Inserted, ...]
-    moves: tuple[Move, ...]
-    flows: tuple[Flow, ...]
-    lying: tuple[tuple[Share, ...], ...]
-    """Where the tensors of `flows` lie."""
-    layers: tuple[Layer | None, ...]
-    costs: tuple[Cost | None, ...]
-    weights_in: tuple[str | None, ...]
-    times: tuple[int, ...]
+    own: tuple[Own, ...]
+    inserted: tuple[tuple[str, int, int, int], ...]
+    """(kind, elements, bytes of constants, layer)."""
+    moved: tuple[tuple[int, int, bool, tuple[Share, ...], int], ...]
+    """Of each flow the bytes, the run, whether it writes, where it lies, and the layer that moves it, -1 for none."""
     handed: int | None
     """Bytes that the CPU hands over to the blob that begins here."""
+
+
+class Figures(NamedTuple):
+    """An epoch with its figures, and the number of each name in it."""
+
+    epoch: Epoch
+    numbers: Mapping[str, int]
+    costs: tuple[Cost | None, ...]
+    """Held as long as the form is, whose identities they are."""
 
 
 Key = tuple[tuple[str, ...], str, int]
 
 
 class Repricing:
-    """The figures of one schedule, and of that before it, found by what an epoch runs and moves.
-
-    A split may shift what shares an epoch with what as far as the model goes; undone, all is as before.
-    """
+    """The figures of one schedule and of that before it, by what an epoch runs and moves; those of all forms seen so far."""
 
     def __init__(self, before: Repricing | None = None) -> None:
-        self._known: dict[Key, tuple[Basis, Epoch]] = {}
+        self._known: dict[Key, tuple[Form, Epoch]] = {}
         self._older = before._known if before is not None else {}
+        self.forms: dict[Form, Figures] = before.forms if before is not None else {}
 
-    def known(self, epoch: Epoch, basis: Basis) -> Epoch | None:
-        """The epoch with its figures, where one before rested on the same."""
+    def known(self, epoch: Epoch, form: Form, numbers: Mapping[str, int]) -> Epoch | None:
+        """The epoch with its figures, where one of its form has them; the very one of before where it is the same."""
         key = _key(epoch)
         for known in (self._known, self._older):
             priced = known.get(key)
-            if priced is not None and priced[0] == basis:
+            if priced is not None and priced[0] == form and _same(priced[1], epoch):
                 return priced[1] if priced[1].index == epoch.index else _numbered(priced[1], epoch.index)
-        return None
+        figures = self.forms.get(form)
+        return None if figures is None else _named(figures, epoch, numbers)
 
-    def keep(self, epoch: Epoch, basis: Basis) -> None:
-        """Remember the figures of an epoch."""
-        self._known[_key(epoch)] = basis, epoch
+    def keep(self, epoch: Epoch, form: Form) -> None:
+        """Remember which figures the epoch has."""
+        self._known[_key(epoch)] = form, epoch
+
+    def learn(self, form: Form, figures: Figures) -> None:
+        """Remember the figures of a form."""
+        if len(self.forms) >= MOST_FORMS:
+            self.forms.clear()
+        self.forms[form] = figures
 
 
 def _key(epoch: Epoch) -> Key:
     return epoch.layers, epoch.moves[0].tensor if epoch.moves else "", len(epoch.moves)
 
 
+def _same(one: Epoch, other: Epoch) -> bool:
+    """Both run and move the same."""
+    return one.moves == other.moves and one.inserted == other.inserted and one.op == other.op
+
+
 def _numbered(epoch: Epoch, index: int) -> Epoch:
+    return _filled(epoch, epoch, index, tuple([Part(index, *part[1:]) for part in epoch.parts]))
+
+
+def _named(figures: Figures, epoch: Epoch, numbers: Mapping[str, int]) -> Epoch:
+    names, was, index = list(numbers), figures.numbers, epoch.index
+    parts = tuple([Part(index, names[was[part.layer]], *part[2:]) for part in figures.epoch.parts])
+    return _filled(figures.epoch, epoch, index, parts)
+
+
+def _filled(priced: Epoch, epoch: Epoch, index: int, parts: tuple[Part, ...]) -> Epoch:
+    """The figures of one epoch as those of another."""
     return Epoch(
         index=index,
         placement=epoch.placement,
         op=epoch.op,
         layers=epoch.layers,
-        compute_cycles=epoch.compute_cycles,
-        cycles=epoch.cycles,
-        milliseconds=epoch.milliseconds,
+        compute_cycles=priced.compute_cycles,
+        cycles=priced.cycles,
+        milliseconds=priced.milliseconds,
         inserted=epoch.inserted,
-        bound_by=epoch.bound_by,
-        start_milliseconds=epoch.start_milliseconds,
-        millijoules=epoch.millijoules,
-        certain=epoch.certain,
+        bound_by=priced.bound_by,
+        start_milliseconds=priced.start_milliseconds,
+        millijoules=priced.millijoules,
+        certain=priced.certain,
         moves=epoch.moves,
-        parts=tuple([Part(index, *part[1:]) for part in epoch.parts]),
+        parts=parts,
     )
