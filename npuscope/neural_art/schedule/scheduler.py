@@ -28,9 +28,10 @@ from heapq import heappop, heappush
 
 from npuscope.machine.machine import Units
 from npuscope.neural_art.lowering.steps import Step
+from npuscope.neural_art.schedule.alike import Stretch
 from npuscope.neural_art.schedule.cuts import separated
 from npuscope.neural_art.schedule.replay import Replay, Run, placed
-from npuscope.neural_art.schedule.step_graph import StepGraph, Stretch, ascending, ranks
+from npuscope.neural_art.schedule.step_graph import StepGraph, ascending, ranks
 from npuscope.npu.verdict import Placement
 
 BEGINNING = (-1, 0, 0)
@@ -167,8 +168,11 @@ class _Packing:
             self.ended(self.stretch, first)
         known = graph.stretches.get(first)
         if known is None or not ascending(known.ranked, self.rank):
+            known = graph.alike.like(first, self.waiting, self.rank)
+        if known is None:
             self.stretch = (first, len(self.epochs), len(self.passed))
             return False
+        graph.stretches.setdefault(first, known)
         for i in known.steps:
             self.done[i] = True
         for reader, count in known.behind:
@@ -188,10 +192,11 @@ class _Packing:
         steps = tuple(self.passed[passed:])
         ranked = self.ranked((*steps, goes_on))
         self.sequence.append(ranked)
-        if begin >= 0 and begin not in self.graph.stretches:
+        if begin >= 0:
             behind = Counter([r for i in steps for r in self.readers[i] if not self.done[r]])
             stretch = Stretch(ranked, steps, tuple(self.epochs[epochs:]), goes_on, tuple(behind.items()))
-            self.graph.stretches[begin] = stretch
+            self.graph.stretches.setdefault(begin, stretch)
+            self.graph.alike.keep(stretch, self.waiting)
 
     def ranked(self, steps: Sequence[int]) -> tuple[int, ...]:
         """Steps in the order of their numbers."""

@@ -5,24 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from operator import is_
 from types import MappingProxyType
-from typing import NamedTuple
 
 from npuscope.neural_art.lowering.steps import Step
+from npuscope.neural_art.schedule.alike import Alike, Stretch
 from npuscope.neural_art.schedule.replay import Change, Run
 from npuscope.npu.cost import Epoch
-
-
-class Stretch(NamedTuple):
-    """What is packed between two moments at which all that can go on is one step."""
-
-    ranked: tuple[int, ...]
-    """Its steps and the one that goes on, in the order of their numbers: what the packing depends on."""
-    steps: tuple[int, ...]
-    epochs: tuple[list[int], ...]
-    goes_on: int
-    behind: tuple[tuple[int, int], ...]
-    """Steps behind it, and how many operands they read from it."""
-
 
 UNNUMBERED: Mapping[str, int] = MappingProxyType({})
 
@@ -66,6 +53,7 @@ class StepGraph:
             self.waiting.append(len(sources))
         self.stretches: dict[int, Stretch] = {}
         """First step -> a stretch that one order packed; another that numbers it alike need not pack it again."""
+        self.alike = Alike(self.steps, self.sources, self.readers, self.fetched)
         self.packings: list[tuple[tuple[tuple[int, ...], ...], Run]] = []
         """Of each packing the stretches it is made of: their steps in the order of their numbers."""
         self.packed: list[list[list[int]]] = []

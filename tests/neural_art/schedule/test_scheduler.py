@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders.scheduled import UNITS
+from builders.scheduled import UNITS, drawn
 
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.schedule.orders import orders
@@ -19,32 +19,6 @@ from npuscope.npu.verdict import Placement
 
 def step(reads: tuple[str, ...], writes: str, placement: Placement = Placement.HW, **units: Any) -> Step:
     return Step("Step", writes, placement, tuple(Read(name) for name in reads), (writes,), lead=True, **units)
-
-
-def drawn(rng: random.Random, count: int, reach: int = 60) -> list[Step]:
-    """Steps of every kind that read what one of so many before them wrote."""
-    steps: list[Step] = []
-    for i in range(count):
-        reads = tuple(f"t{rng.randrange(max(-1, i - reach), i)}" for _ in range(rng.randint(1, 3)))
-        kind = rng.choice(["conv", "arith", "activ", "pool", "copy", "view", "free", "software", "hybrid"])
-        steps.append(
-            Step(
-                kind,
-                f"t{i}",
-                {"software": Placement.SW_INT, "hybrid": Placement.HYBRID}.get(kind, Placement.HW),
-                tuple(Read(name, rng.random() < 0.7, rng.randint(0, 4)) for name in reads),
-                (f"t{i}",),
-                conv=rng.randint(1, 4) if kind == "conv" else 0,
-                arith=kind == "arith",
-                activ=kind == "activ",
-                pool=kind == "pool",
-                copy=kind == "copy",
-                free=kind == "free",
-                loops=kind == "conv" and rng.random() < 0.5,
-                portioned=rng.random() < 0.2,
-            )
-        )
-    return steps
 
 
 @pytest.mark.parametrize("seed", range(25))
