@@ -265,13 +265,10 @@ class Readers:
 
     def __init__(self, placed: Sequence[Placed]) -> None:
         self.placed = list(placed)
-        self._twice = False
+        written = [_written(item.layer) for item in self.placed]
+        writer = {tensor: i for i, tensors in enumerate(written) for tensor in tensors}
+        self._twice = len(writer) < sum(map(len, written))
         """Two layers write one tensor: the last one is read."""
-        writer: dict[str, int] = {}
-        for i, item in enumerate(self.placed):
-            for tensor in _written(item.layer):
-                if writer.setdefault(tensor, i) != i:
-                    self._twice, writer[tensor] = True, i
         self._waiting: list[int] = []
         """Layers that each one reads from."""
         self._readers: list[list[int]] = [[] for _ in placed]
@@ -338,7 +335,8 @@ def _written(layer: Layer) -> tuple[str, ...]:
     """All a layer writes, as it is stored and as the operator names it."""
     known: tuple[str, ...] | None = layer.facts.get("written")
     if known is None:
-        known = layer.facts["written"] = tuple([t for o in layer.outputs for t in (o.tensor, o.seen)])
+        known = tuple(dict.fromkeys([t for o in layer.outputs for t in (o.tensor, o.seen)]))
+        layer.facts["written"] = known
     return known
 
 

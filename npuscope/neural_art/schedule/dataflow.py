@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 from npuscope.machine.machine import Target
@@ -74,18 +75,25 @@ class _Dataflow:
         self.graph, self.layers, self.costs, self.epochs = graph, layers, costs, epochs
         self.target = target
         self.inputs = frozenset(graph.inputs)
-        self.size: dict[str, int] = {}
-        """Tensor -> bytes."""
-        for layer in layers.layers:
-            for tensor, size in stored_bytes(layer):
-                self.size.setdefault(tensor, size)
+        sizes = [stored_bytes(layer)[::-1] for layer in reversed(layers.layers)]
+        self.size: dict[str, int] = dict(chain.from_iterable(sizes))
+        """Tensor -> bytes, as the first layer that has it says."""
         self.geometry: dict[str, Convolution | None] = {}
         """Layer -> its convolution, as it reaches the accelerators."""
 
     def run(self) -> Dataflow:
         self.size_inputs()
+        iterated = {
+            name for name, cost in self.costs.items() if cost and cost.tiling and cost.tiling.iterations > 1
+        }
+        flow = self.flow
         flows = tuple(
-            (*[self.flow(move) for move in epoch.moves], *self.iterations(epoch)) for epoch in self.epochs
+            [
+                tuple([flow(move) for move in epoch.moves])
+                if iterated.isdisjoint(epoch.layers)
+                else (*[flow(move) for move in epoch.moves], *self.iterations(epoch))
+                for epoch in self.epochs
+            ]
         )
         return Dataflow(flows, tuple(self.buffers(flows)))
 
@@ -104,9 +112,11 @@ class _Dataflow:
         size = self.size.setdefault(move.tensor, move.size)
         cost = self.costs.get(move.layer)
         tiling = cost.tiling if cost is not None else None
-        layer = self.layers.by_name.get(move.layer)
         run = 1 if move.apart else 0
-        if tiling is None or layer is None or move.op in ("Identity", "Reshape", "Sub"):
+        if tiling is None or move.op in ("Identity", "Reshape", "Sub"):
+            return Flow(move.buffer, size, run, move.write)
+        layer = self.layers.by_name.get(move.layer)
+        if layer is None:
             return Flow(move.buffer, size, run, move.write)
         if move.layer not in self.geometry:
             self.geometry[move.layer] = convolution_with_pad(layer, self.layers, self.target)

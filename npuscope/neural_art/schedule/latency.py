@@ -149,27 +149,29 @@ class _Pricing:
 
     def form(self, position: int, flows: tuple[Flow, ...], numbers: dict[str, int]) -> Form:
         """All that the figures of an epoch depend on; `numbers` takes those of its layers, 0 the one it is named after."""
-        epoch, buffers, own = self.epochs[position], self.memory.buffers, []
+        epoch, by_name, weights_in = self.epochs[position], self.layers.by_name, self.memory.weights_in
+        own: list[Own] = []
         for name in epoch.layers:
             numbers[name] = len(numbers)
-            layer, cost, pool = (
-                self.layers.by_name[name],
-                self.costs.get(name),
-                self.memory.weights_in.get(name),
-            )
-            own.append(Own(layer.kind, id(cost), pool, self.times[name], self.elsewhere(layer, cost, pool)))
+            layer, cost, pool = by_name[name], self.costs.get(name), weights_in.get(name)
+            conv = None if pool is None or pool == self.usual else self.elsewhere(layer, cost, pool)
+            own.append((layer.kind, id(cost), pool, self.times[name], conv))
         for added in epoch.inserted:
             numbers.setdefault(added.layer, len(numbers))
-        numbers or numbers.setdefault("", 0)
+        if not numbers:
+            numbers[""] = 0
         mover: dict[str, int] = {}
-        for move in epoch.moves:
-            if move.layer and move.buffer not in mover:
-                mover[move.buffer] = numbers.setdefault(move.layer, len(numbers))
-        return Form(
+        for _, buffer, _, _, name, *_ in epoch.moves:
+            if name and buffer not in mover:
+                mover[buffer] = numbers.setdefault(name, len(numbers))
+        lying, moved = self.memory.buffers, mover.get
+        return (
             epoch.placement,
             tuple(own),
             tuple([(*added[:3], numbers[added.layer]) for added in epoch.inserted]),
-            tuple([(*flow[1:], buffers.get(flow.tensor, ()), mover.get(flow.tensor, -1)) for flow in flows]),
+            tuple(
+                [(size, run, write, lying.get(name, ()), moved(name, -1)) for name, size, run, write in flows]
+            ),
             self.blobs.get(position),
         )
 

@@ -35,8 +35,8 @@ ALIGNMENT = 16
 
 def allocate(buffers: Sequence[Buffer], weights: Mapping[str, int], epochs: int, target: Target) -> Memory:
     """Put buffers and weights (layer name -> bytes) in the target's pools."""
-    room = _Room(len(buffers))
     spaces = _spaces(target)
+    room = _Room(len(buffers), spaces)
     where: dict[str, tuple[Share, ...]] = {}
     order = sorted((b for b in buffers if b.size), key=lambda b: (-b.size, b.first, b.name))
     for index, buffer in enumerate(order):
@@ -100,7 +100,7 @@ def _spaces(target: Target) -> list[tuple[PoolSpec, ...]]:
 class _Room:
     """Address ranges taken so far, and when."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, spaces: Sequence[tuple[PoolSpec, ...]]) -> None:
         self.overflows: str | None = None
         """The pool that holds what fits nowhere."""
         self.looked = 0
@@ -113,6 +113,7 @@ class _Room:
         """Epoch -> what buffers of a short life take in it."""
         self.long: list[tuple[Buffer, tuple[int, int]]] = []
         """What the others take."""
+        self.whole = {pool.name: (Share(pool.name, 1.0),) for space in spaces for pool in space}
 
     def place(self, buffer: Buffer, spaces: Sequence[tuple[PoolSpec, ...]]) -> tuple[Share, ...]:
         """Take room for a buffer; its shares of the pools."""
@@ -154,12 +155,10 @@ class _Room:
                 together[id(taken)] = taken
             if len(together) > FEW:
                 return None
-        lasting = [
-            taken
-            for long_lived, taken in self.long
-            if long_lived.first <= buffer.last and long_lived.last >= buffer.first
-        ]
-        return sorted((*together.values(), *lasting))
+        for long_lived, taken in self.long:
+            if long_lived.first <= buffer.last and long_lived.last >= buffer.first:
+                together[id(taken)] = taken
+        return sorted(together.values())
 
     def take(self, buffer: Buffer, begin: int, space: tuple[PoolSpec, ...]) -> tuple[Share, ...]:
         end = begin + -(-buffer.size // ALIGNMENT) * ALIGNMENT
@@ -171,7 +170,7 @@ class _Room:
             for epoch in range(buffer.first, buffer.last + 1):
                 self.short.setdefault(epoch, []).append(taken)
         if len(space) == 1:
-            return (Share(space[0].name, 1.0),)
+            return self.whole[space[0].name]
         parts = [(pool, min(end, pool.address + pool.size) - max(begin, pool.address)) for pool in space]
         return tuple(Share(pool.name, part / (end - begin)) for pool, part in parts if part > 0)
 

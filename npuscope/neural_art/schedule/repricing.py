@@ -16,29 +16,23 @@ MOST_FORMS = 1 << 14
 """Forms that are remembered before all are forgotten: a plan tries thousands of edits."""
 
 
-class Own(NamedTuple):
-    """What the figures of an epoch depend on of one of its layers."""
+Own = tuple[str, int, str | None, int, Convolution | None]
+"""What the figures of an epoch depend on of one of its layers: kind, identity of the price (of equal layers it is one
+object), pool of the weights, parts the work is divided in, and the convolution where weights lie elsewhere than is priced."""
 
-    kind: str
-    cost: int
-    """Its identity: of equal layers it is one object."""
-    weights_in: str | None
-    times: int
-    conv: Convolution | None
-    """Where its weights lie elsewhere than the price assumes."""
+Form = tuple[
+    Placement,
+    tuple[Own, ...],
+    tuple[tuple[str, int, int, int], ...],
+    tuple[tuple[int, int, bool, tuple[Share, ...], int], ...],
+    int | None,
+]
+"""All that the figures of an epoch depend on, for one target. Layers are numbers; its place in the schedule is not among it.
 
-
-class Form(NamedTuple):
-    """All that the figures of an epoch depend on, for one target. Layers are numbers; its place in the schedule is not among it."""
-
-    placement: Placement
-    own: tuple[Own, ...]
-    inserted: tuple[tuple[str, int, int, int], ...]
-    """(kind, elements, bytes of constants, layer)."""
-    moved: tuple[tuple[int, int, bool, tuple[Share, ...], int], ...]
-    """Of each flow the bytes, the run, whether it writes, where it lies, and the layer that moves it, -1 for none."""
-    handed: int | None
-    """Bytes that the CPU hands over to the blob that begins here."""
+1. What is inserted: kind, elements, bytes of constants, layer.
+2. What moves: bytes, run, whether it is written, where it lies, and the layer that moves it, -1 for none.
+3. The bytes that the CPU hands over to the blob that begins here.
+"""
 
 
 class Figures(NamedTuple):

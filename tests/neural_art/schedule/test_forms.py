@@ -19,7 +19,7 @@ from npuscope.machine.variants import with_epoch_controller, with_profile, witho
 from npuscope.model.load import load
 from npuscope.neural_art.price.traffic import Flow
 from npuscope.neural_art.schedule.latency import _Pricing
-from npuscope.neural_art.schedule.repricing import MOST_FORMS, Figures, Form, Repricing
+from npuscope.neural_art.schedule.repricing import MOST_FORMS, Figures, Repricing
 from npuscope.npu.cost import Epoch
 from npuscope.npu.verdict import Placement
 from npuscope.session import Session
@@ -92,5 +92,5 @@ def test_forms_are_forgotten_where_there_are_too_many() -> None:
     known = Repricing()
     figures = Figures(Epoch(1, Placement.HW, "Conv", ()), {}, ())
     for i in range(MOST_FORMS + 1):
-        known.learn(Form(Placement.HW, (), (), (), i), figures)
-    assert list(known.forms) == [Form(Placement.HW, (), (), (), MOST_FORMS)]
+        known.learn((Placement.HW, (), (), (), i), figures)
+    assert list(known.forms) == [(Placement.HW, (), (), (), MOST_FORMS)]
