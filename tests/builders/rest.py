@@ -18,7 +18,6 @@ import textual.pilot
 import textual.screen
 from textual._context import active_app
 from textual.app import App
-from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -96,12 +95,10 @@ async def _rest(app: App[object]) -> None:
 
 def _unfinished(app: App[object]) -> bool:
     """Whether a message is being handled: who handles none waits for the next."""
-    pumps: tuple[MessagePump, ...] = (app, *app._registry)
-    return any(
-        not pump._message_queue.ready_event._waiters  # type: ignore[attr-defined]
-        for pump in pumps
-        if pump._running and not pump._closing
-    )
+    for pump in (app, *app._registry):
+        if pump._running and not pump._closing and not pump._message_queue.ready_event._waiters:  # type: ignore[attr-defined]
+            return True
+    return False
 
 
 def _drawn(app: App[object]) -> bool:

@@ -98,6 +98,15 @@ def test_a_sum_adds_up_as_it_is_written(before: float, head: float, tail: float)
         assert abs(float(text) - value) <= 1.01 * last
 
 
+def test_parts_that_never_add_up_give_the_sum_of_what_is_written() -> None:
+    """0.0917, 0.0587, 0.0386 and 0.1060 are 0.2949, and what is shown of them 0.296."""
+    before = 0.37052266664574673
+    shown = shown_sum(
+        before, 0.09159572611523323, 0.058665017637877986, 0.038566178365966375, 0.10603769680782008
+    )
+    assert shown == (("0.092", "0.059", "0.039", "0.106"), "0.296", "0.371", 0.075)
+
+
 @given(st.floats(-10, 10), st.floats(1e-3, 1e3))
 def test_a_gain_is_a_change_that_is_faster(saved: float, milliseconds: float) -> None:
     if is_gain(saved, milliseconds):

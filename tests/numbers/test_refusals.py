@@ -10,7 +10,10 @@ from builders.models import from_text
 
 from npuscope.machine.machine import target
 from npuscope.model.errors import ModelError
+from npuscope.model.layers import fold
 from npuscope.model.load import Source
+from npuscope.numbers.adapt_inputs import adapt_inputs
+from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.quantize import Settings, quantize
 from npuscope.numbers.user_supplied.images import Preparation, image_samples
@@ -160,3 +163,19 @@ def test_images_that_no_input_takes(
     with pytest.raises(ModelError) as raised:
         image_samples(pictures, source, Preparation(mean, std))
     assert words in str(raised.value)
+
+
+def test_a_float_sample_for_bytes_on_a_scale_that_nobody_knows(tmp_path: Path) -> None:
+    text = '<ir_version: 8, opset_import: ["" : 17]> g (int8[1,4] x) => (int8[1,4] y) { y = Identity(x) }'
+    graph = from_text(text, tmp_path).graph
+    taken = {"x": np.ones((1, 4), np.int8)}
+    assert adapt_inputs(graph, taken)["x"] is taken["x"]
+    with pytest.raises(ModelError, match="input 'x' takes int8, on a scale that is not known"):
+        adapt_inputs(graph, {"x": np.ones((1, 4), np.float32)})
+
+
+def test_a_model_without_nodes_has_no_sums(tmp_path: Path) -> None:
+    graph = from_text(
+        '<ir_version: 8, opset_import: ["" : 17]> g (float[1] x) => (float[1] x) { }', tmp_path
+    ).graph
+    assert with_exact_sums(graph, fold(graph)) is graph

@@ -26,6 +26,12 @@ def test_a_setting_turns_through_all_its_values_and_back(name: str) -> None:
     assert set(seen) == set(first.values)
 
 
+@pytest.mark.parametrize("mpool", [ON_CHIP, "pools.mpool"])
+def test_the_memories_that_are_there_already_stay(mpool: str) -> None:
+    build = Build(mpool=mpool)
+    assert with_setting(build, "memories", mpool) is build
+
+
 @pytest.mark.parametrize(
     ("name", "value", "options"),
     [

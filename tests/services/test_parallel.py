@@ -11,6 +11,7 @@ import pytest
 
 from npuscope.jobs import Job, StoppedError
 from npuscope.model.errors import ModelError
+from npuscope.services import folders
 from npuscope.services.folders import is_folder, model_files
 from npuscope.services.parallel import Failure, each_in_parallel
 
@@ -62,6 +63,15 @@ def test_models_of_folders(tmp_path: Path) -> None:
     files = model_files([named, str(tmp_path), "nowhere.onnx", str(tmp_path / "empty"), named])
     within = [str(tmp_path / name) for name in ("b.onnx", "a.TFLITE", "sub/c.onnx")]
     assert files == [*within, "nowhere.onnx", str(tmp_path / "empty")]
+
+
+def test_a_folder_of_very_many_models_is_read_up_to_a_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "MOST_FILES", 3)
+    for number in range(5):
+        (tmp_path / f"{number}.onnx").touch()
+    assert [Path(file).stem for file in model_files([str(tmp_path)])] == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize("path", ["x" * 5000, "a\0b", ""])
