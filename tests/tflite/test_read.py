@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -229,11 +230,59 @@ def unordered(case: Case) -> bytes:
     return case.bytes([source], [result])
 
 
+def relu(case: Case, **stated: Any) -> bytes:
+    """One operator whose input states that."""
+    source, result = case.entry("in", (1, 4)), case.act("out", (1, 4))
+    for name, value in stated.items():
+        setattr(case.graph.tensors[source], name, value)
+    case.operator("RELU", [source], [result])
+    return case.bytes([source], [result])
+
+
+def without_output(case: Case) -> bytes:
+    source = case.entry("in", (1, 4))
+    case.operator("RELU", [source], [case.act("out", (1, 4))])
+    return case.bytes([source], [])
+
+
+def input_nowhere(case: Case) -> bytes:
+    source, result = case.entry("in", (1, 4)), case.act("out", (1, 4))
+    case.operator("RELU", [source], [result])
+    return case.bytes([99], [result])
+
+
+def few_weights(case: Case) -> bytes:
+    source, result = case.entry("in", (1, 4)), case.act("out", (1, 4))
+    weights = case.integers("weights", [1, 2, 3])
+    case.graph.tensors[weights].shape = [7]
+    case.operator("ADD", [source, weights], [result])
+    return case.bytes([source], [result])
+
+
+def test_names_that_are_taken_are_told_apart() -> None:
+    case = Case("int8")
+    source = case.entry("in", (1, 4))
+    first, second, third, result = (case.act(name, (1, 4)) for name in ("a", "a_3", "a", "out"))
+    for before, after in ((source, first), (first, second), (second, third), (third, result)):
+        case.operator("RELU", [before], [after])
+    made = tflite.read(case.bytes([source], [result]))
+    names = [name for node in made.graph.node for name in node.output]
+    assert len(set(names)) == len(names)
+    assert {"a", "a_3", "a_3_"} <= set(names)
+
+
 @pytest.mark.parametrize(
     ("build", "words"),
     [
         (free_input, "leaves sizes of the input 'in' open"),
         (unordered, "reads 'middle' before RELU_1 writes it"),
+        (partial(relu, type=77), "states type 77 for 'in'"),
+        (partial(relu, buffer=99), "refers to buffer 99 of"),
+        (partial(relu, shape=[1] * 70), "states a tensor of 70 axes"),
+        (partial(relu, shape=[1, -4]), "states a tensor of 2 axes, 1×-4"),
+        (without_output, "states no output"),
+        (input_nowhere, "refers to tensor 99 of 2"),
+        (few_weights, "bytes for the 7 int32 values of 'weights'"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_its_reason(build: Any, words: str) -> None:
