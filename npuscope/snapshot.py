@@ -373,7 +373,7 @@ def _untouched(now: Dependencies, previous: Snapshot | None, worded: bool) -> Ma
 def _summary(
     count: int, reports: tuple[LayerReport, ...], epochs: tuple[Epoch, ...], memory: Memory, target: Target
 ) -> Summary:
-    from npuscope.neural_art.schedule.latency import milliseconds_error
+    from npuscope.neural_art.schedule.uncertainty import milliseconds_error
 
     placements = Counter(report.placement for report in reports)
     epoch_kinds = Counter(epoch.placement for epoch in epochs)

@@ -28,7 +28,7 @@ from npuscope.snapshot import Snapshot
 sys.path.insert(0, str(Path(__file__).parent))
 from cost_cases import CASES, Case
 from cost_convolutions import COLUMNS, NEAR, ConvolutionCheck, convolutions, rows_of
-from cost_zoo import zoo_rows
+from cost_zoo import public_measured, public_rows, zoo_measured, zoo_rows
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
@@ -334,9 +334,15 @@ def report(shared: Path, layers: bool) -> Iterator[str]:
     measured = tables / "measured_epoch_times.csv"
     yield "\n### ST's model zoo"
     yield table(
-        ("model", "version", "ST's table, ms", "with the epoch controller", "", "without", ""),
+        ("model", "version", "ST's table, ms", "with the epoch controller", "band", "", "without", ""),
         zoo_rows(shared),
     )
+    yield "\n### Public projects"
+    yield table(("model", "version", "ms", "predicted", "band", ""), public_rows())
+    rest = (*zoo_measured(shared), *public_measured())
+    own = [(c.board_ms, c.snapshot(cases).summary) for c in CASES if c.board_ms]
+    inside = [abs(s.milliseconds - ms) <= s.milliseconds_error for ms, s in own] + [m.inside for m in rest]
+    yield f"\n{sum(inside)} of these {len(inside)} measurements, those of the boards above included, lie in the band."
     yield "\n### Single layers"
     yield table(
         ("model", "version", "ms of each set-up", "median", "predicted", ""),

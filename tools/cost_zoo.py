@@ -5,20 +5,24 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
-from npuscope.machine.machine import target, target_of
+from npuscope.machine.board import board
+from npuscope.machine.machine import Target, target, target_of
+from npuscope.machine.variants import with_optimization, without_external_memory
 from npuscope.services.open import open_model
 from npuscope.session import Session
-from npuscope.snapshot import analyse
+from npuscope.snapshot import Summary, analyse
 
 
 def zoo(shared: Path) -> Iterator[tuple[str, str, float, Callable[[], bytes]]]:
     """Networks of ST's model zoo that are at hand or can be rebuilt: name, version, what ST measured, the file."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-    from builders.networks.mobilenets import mobilenet_v1, mobilenet_v2
+    from builders.networks.efficient_nets import food
+    from builders.networks.mobilenets import fd_mobilenet, mnasnet, mobilenet_v1, mobilenet_v2
+    from builders.tflite.examples import spectra, tiny_yolo
     from builders.tflite.yolo import detector, pose
 
     for width, side, classes, ms in (
@@ -48,25 +52,112 @@ def zoo(shared: Path) -> Iterator[tuple[str, str, float, Callable[[], bytes]]]:
         yield f"yolov8n_{side}_quant_pc_uf_od", "2.0", ms, partial(detector, side)
     for side, ms in ((192, 24.46), (256, 35.79), (320, 51.35)):
         yield f"yolov8n_{side}_quant_pc_uf_pose", "2.0", ms, partial(pose, side)
+    for width, ms in ((0.25, 2.98), (0.5, 6.55), (0.75, 11.73)):
+        yield f"mobilenet_{width}_pt_224", "3.0", ms, partial(mobilenet_v1, width, 224, 1000)
+    for width, ms in ((0.35, 8.58), (0.5, 10.08), (0.75, 15.17), (1.0, 20.35)):
+        yield f"mobilenetv2_{width}_pt_224", "3.0", ms, partial(mobilenet_v2, width, 224, 1000)
+    yield "mobilenet_v2_0.35_128, person", "2.0", 2.99, partial(mobilenet_v2, 0.35, 128, 2)
+    for side, ms in ((224, 1.46), (128, 0.93)):
+        yield f"fdmobilenet_0.25_{side}", "2.0", ms, partial(fd_mobilenet, 0.25, side, 101)
+    yield "yamnet_256_64x96", "2.0", 1.07, spectra
+    for version in ("2.2", "4.0"):
+        yield "tiny_yolo_v2_224", version, 30.68, tiny_yolo
+    yolo = shared / "groundtruth/cases/st_yolo_x_480/model.tflite"
+    if yolo.is_file():
+        yield "st_yoloxn_d100_w025_480", "3.0", 35.8, yolo.read_bytes
+    yield "semnasnet100_pt_224", "3.0", 37.63, mnasnet
+    for size, side, ms in (("B0", 224, 54.32), ("B1", 240, 73.89), ("B2", 260, 146.01), ("S", 384, 842.0)):
+        yield f"efficientnet_v2{size}_{side}", "2.0", ms, partial(food, side, 101, size)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a board took for a network, and what is predicted."""
+
+    name: str
+    toolchain: str
+    milliseconds: float
+    predicted: float
+    band: float
+    without: float = 0.0
+    """Predicted without the epoch controller."""
+
+    @property
+    def inside(self) -> bool:
+        """The board's time lies in the stated range."""
+        return abs(self.predicted - self.milliseconds) <= self.band
+
+
+def predicted(model: bytes, machine: Target) -> Summary:
+    """A network on a machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        path.write_bytes(model)
+        return analyse(Session.open(open_model(path), machine)).summary
+
+
+@cache
+def zoo_measured(shared: Path) -> tuple[Measured, ...]:
+    """Each as it is predicted with the epoch controller, and without."""
+    rows = []
+    for name, toolchain, milliseconds, made in zoo(shared):
+        build = replace(target(toolchain).build, optimization="3", scheduler="auto")
+        model = made()
+        with_it, without = (
+            predicted(model, target_of(replace(build, epoch_controller=controller)))
+            for controller in (True, False)
+        )
+        rows.append(
+            Measured(
+                name,
+                toolchain,
+                milliseconds,
+                with_it.milliseconds,
+                with_it.milliseconds_error,
+                without.milliseconds,
+            )
+        )
+    return tuple(rows)
 
 
 def zoo_rows(shared: Path) -> Iterator[tuple[object, ...]]:
-    """Each as it is predicted with the epoch controller, and without."""
-    for name, toolchain, measured, made in zoo(shared):
-        predicted = []
-        for controller in (True, False):
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "model"
-                path.write_bytes(made())
-                build = replace(
-                    target(toolchain).build, optimization="3", scheduler="auto", epoch_controller=controller
-                )
-                snapshot = analyse(Session.open(open_model(path), target_of(build)))
-            predicted.append(snapshot.summary.milliseconds)
-        with_it, without = predicted
+    """The rows of the table."""
+    for one in zoo_measured(shared):
         yield (
-            name, toolchain, f"{measured:.2f}", f"{with_it:.2f}", _percent(with_it, measured), f"{without:.2f}",
-            _percent(without, measured),
+            one.name, one.toolchain, f"{one.milliseconds:.2f}", f"{one.predicted:.2f}", f"±{one.band:.2f}",
+            _percent(one.predicted, one.milliseconds), f"{one.without:.2f}", _percent(one.without, one.milliseconds),
+        )  # fmt: skip
+
+
+@cache
+def public_measured() -> tuple[Measured, ...]:
+    """Networks that public projects measured, rebuilt; their sources are in docs/accuracy-cost.md."""
+    from builders.networks.audio_nets import masks
+    from builders.networks.mobilenets import mobilenet_v2, person_detect
+    from builders.networks.stream_nets import speech
+
+    build = replace(target("4.0").build, optimization="3", scheduler="auto", board=board("STM32N6570-DK"))
+    plain, controlled = target_of(build), target_of(replace(build, epoch_controller=True))
+    rows: tuple[tuple[str, float, bytes, Target], ...] = (
+        ("N6Net v2, 96 channels, epoch controller", 1.154, masks(96), without_external_memory(controlled)),
+        ("N6Net v2, 128 channels, epoch controller", 2.597, masks(128), without_external_memory(controlled)),
+        ("LiSenNet, 20 channels, frame by frame", 2.598, speech(), without_external_memory(plain)),
+        ("mobilenet_v2_1.0_224", 22.06, mobilenet_v2(1.0, 224, 1000), plain),
+        ("person_detect 96", 1.563, person_detect(), with_optimization(plain, "0")),
+    )
+    found = []
+    for name, milliseconds, model, machine in rows:
+        summary = predicted(model, machine)
+        found.append(Measured(name, "4.0", milliseconds, summary.milliseconds, summary.milliseconds_error))
+    return tuple(found)
+
+
+def public_rows() -> Iterator[tuple[object, ...]]:
+    """The rows of their table."""
+    for one in public_measured():
+        yield (
+            one.name, one.toolchain, f"{one.milliseconds:.3f}", f"{one.predicted:.3f}", f"±{one.band:.3f}",
+            _percent(one.predicted, one.milliseconds),
         )  # fmt: skip
 
 

@@ -143,6 +143,8 @@ class Move(NamedTuple):
     share: float = 1.0
     apart: bool = False
     """Bytes that lay together are written apart, one by one."""
+    batch: int = 0
+    """Channels at a time that an elementwise step reads; 0: all."""
 
 
 class Part(NamedTuple):

@@ -159,6 +159,7 @@ class Lowering:
     def add(self, step: Step, batch: int = 0) -> str:
         """Put a step at the end; the tensor it writes."""
         self.steps.append(step)
+        step.batch = batch
         step.stored_bytes = step.stored_bytes or step.elements * step.width
         for tensor in step.writes:
             self.written.add(tensor)

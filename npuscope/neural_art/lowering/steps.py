@@ -62,6 +62,8 @@ class Step:
     """The part of its layer's work that a lead step does."""
     constant_bytes: int = 0
     """Bytes that an inserted step fetches beside the weights."""
+    batch: int = 0
+    """Channels it writes at a time; 0: all."""
 
     @property
     def on_npu(self) -> bool:

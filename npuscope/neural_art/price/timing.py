@@ -7,6 +7,9 @@ from npuscope.machine.pools import PoolSpec
 from npuscope.model.convolution import Convolution
 from npuscope.npu.cost import Tiling
 
+DEEP1X1_WEIGHTS = 3
+"""Weights that Deep1x1 takes a cycle; other modes take one."""
+
 
 def convolution_seconds(
     compute_cycles: int, weights_bytes: int, tiling: Tiling, conv: Convolution, target: Target, pool: PoolSpec
@@ -20,7 +23,9 @@ def convolution_seconds(
     latency, npu_hz = target.latency, target.clocks.npu_hz
     passes = tiling.passes * tiling.group * tiling.steps
     compute = compute_cycles / npu_hz
-    fetch = weights_bytes / target.bytes_per_second(pool)
+    # What memory gives beyond that waits at the accelerators' port for kernels.
+    port = npu_hz * (DEEP1X1_WEIGHTS if tiling.deep1x1 else 1)
+    fetch = weights_bytes / min(target.bytes_per_second(pool), port)
     core = max(fetch / passes + compute, fetch + compute / passes)
     core += (latency.fill_cycles + latency.pass_cycles * passes) / npu_hz
     return core + streamed_seconds(conv, target, pool)

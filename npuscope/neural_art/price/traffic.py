@@ -29,12 +29,14 @@ class Flow(NamedTuple):
 
     1. `bytes` counts them as often as they move. `write`: towards the memory.
     2. `run`: bytes that lie together in what is taken at a time, 0 where all do.
+    3. `lone`: accesses that each wait for the one before, of what is fetched anew for every position.
     """
 
     tensor: str
     bytes: int
     run: int
     write: bool
+    lone: int = 0
 
     def accesses(self, byte_width: int, count_short: bool) -> float:
         """Accesses of a pool `byte_width` wide."""
@@ -85,6 +87,34 @@ def convolution_flows(moved: Streams, tiling: Tiling, conv: Convolution) -> tupl
         *(Flow("", size, run_out(tiling, conv), True) for size in moved.writes),
         *(partial_sums("", moved.writes[0], tiling) if moved.writes else ()),
     )
+
+
+AHEAD_FROM = "4.0"
+"""Version from which the vector that scales a map of four dimensions is not seen to be waited for.
+
+An EfficientNetV2-B1, whose 19 gates cost 18 of 74 ms with 2.0, is said to take 44 ms in ST's newer example, which is what all
+else takes with 4.0; that of a Conv1d was waited for in 4.0.1 (LarocheC/stm32n6-stt).
+"""
+
+
+def lone_accesses(layer: Layer, size: int, batch: int, target: Target) -> int:
+    """How often the values of the channels, `size` bytes that the network computes, are fetched to scale a map.
+
+    Once for each position and batch of channels. An Add of such a vector is not seen to take longer for it
+    (LarocheC/eco8-neaixt, full-band probes, 4.0.1).
+    """
+    made = layer.output.dims if layer.output is not None else None
+    if layer.kind != "Mul" or made is None or len(made) < 3:
+        return 0
+    if len(made) > 3 and target.toolchain.at_least(AHEAD_FROM):
+        return 0
+    vector = (made[1], *[1] * (len(made) - 2))
+    if made[1:] == vector or not any(
+        o.constant is None and o.dims is not None and o.dims[1:] == vector and operand_bytes(o) == size
+        for o in layer.inputs
+    ):
+        return 0
+    return elements(made) // min(batch or made[1], made[1])
 
 
 def _feature_bytes(operand: Operand, conv: Convolution) -> int:

@@ -25,6 +25,7 @@ from npuscope.neural_art.price.traffic import (
     PARTIAL_BYTES,
     Flow,
     in_planes,
+    lone_accesses,
     partial_sums,
     run_in,
     run_out,
@@ -114,7 +115,9 @@ class _Dataflow:
         tiling = cost.tiling if cost is not None else None
         run = 1 if move.apart else 0
         if tiling is None or move.op in ("Identity", "Reshape", "Sub"):
-            return Flow(move.buffer, size, run, move.write)
+            asked = move.op == "Mul" and move.lead and not move.write
+            lone = self.lone(move, size) if asked else 0
+            return Flow(move.buffer, size, run, move.write, lone)
         layer = self.layers.by_name.get(move.layer)
         if layer is None:
             return Flow(move.buffer, size, run, move.write)
@@ -130,6 +133,11 @@ class _Dataflow:
             times = times_read(tiling, conv) * move.share
             return Flow(move.buffer, round(size * times), run_in(tiling, conv), False)
         return Flow(move.buffer, size, 0, False)
+
+    def lone(self, move: Move, size: int) -> int:
+        """Accesses of a product's factor that each wait for the one before."""
+        layer = self.layers.by_name.get(move.layer)
+        return lone_accesses(layer, size, move.batch, self.target) if layer is not None else 0
 
     def iterations(self, epoch: Epoch) -> Iterator[Flow]:
         """What convolutions leave in memory from one accumulation iteration to the next."""

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -58,13 +58,6 @@ def price(
         )
     known = before if before is not None else Repricing()
     return tuple([pricing.once(i, flows, known, after) for i, flows in enumerate(moved.flows)])
-
-
-def milliseconds_error(epochs: Iterable[Epoch], target: Target) -> float:
-    """How far the sum of the epochs' milliseconds may be off, either way."""
-    band = target.error_band
-    bands = {Placement.HW: band.hw, Placement.HYBRID: band.hybrid}
-    return sum(epoch.milliseconds * bands.get(epoch.placement, band.software) for epoch in epochs)
 
 
 class Demand(NamedTuple):
@@ -169,9 +162,7 @@ class _Pricing:
             epoch.placement,
             tuple(own),
             tuple([(*added[:3], numbers[added.layer]) for added in epoch.inserted]),
-            tuple(
-                [(size, run, write, lying.get(name, ()), moved(name, -1)) for name, size, run, write in flows]
-            ),
+            tuple([(*flow[1:], lying.get(flow[0], ()), moved(flow[0], -1)) for flow in flows]),
             self.blobs.get(position),
         )
 
@@ -198,6 +189,7 @@ class _Pricing:
         demands += [Demand(cost.milliseconds / 1e3, cost.bound_by, {name: 1.0}) for name, cost in added]
         if not placement.on_cpu:  # a kernel's rate on the CPU has its accesses in it
             demands += [self.pool_demand(epoch, load, owner) for load in loads]
+            demands += self.lone_demands(epoch, loads, owner)
         binding = max(demands, key=_SECONDS) if demands else Demand(0.0, NOTHING, {owner: 1.0})
         starts = self.start_seconds(position, binding.leader)
         start = sum(starts.values())
@@ -272,6 +264,17 @@ class _Pricing:
         filled = self.target.latency.fill_cycles / self.target.clocks.npu_hz if count else 0
         return Demand(count / access_rate + seconds + filled, pool.name, users or {owner: 1.0})
 
+    def lone_demands(self, epoch: Epoch, loads: Iterable[Load], owner: str) -> Iterator[Demand]:
+        """The time of what is fetched anew for every position, an access at a time."""
+        for load in loads:
+            for flow in load.flows:
+                if flow.lone:
+                    seconds = (
+                        flow.lone * self.target.latency.lone_access_cycles / self.target.clocks.npu_ram_hz
+                    )
+                    name = next((m.layer for m in epoch.moves if m.buffer == flow.tensor and m.layer), owner)
+                    yield Demand(seconds, load.pool.name, {name: 1.0})
+
     def constants_of(self, epoch: Epoch) -> list[tuple[str, str, int]]:
         """(layer, pool, bytes) of the constants that an epoch fetches."""
         fetched = []
@@ -344,7 +347,8 @@ class _Pricing:
         """CPU cycles to set up the units of a layer, with the coefficients they hold."""
         latency, tiling = self.target.latency, cost.tiling
         if tiling is None:
-            return latency.unit_cycles
+            vector = min(cost.coefficient_bytes, self.target.limits.broadcast_elements)
+            return latency.unit_cycles + latency.coefficient_cycles * vector
         units = tiling.accelerators * min(len(tiling.parts) or 1, 2)
         # One step that scales and adds is set up no sooner than two: seven models on one board, 2.2 and 4.0
         units += not self.target.toolchain.separate_scale

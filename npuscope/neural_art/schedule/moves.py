@@ -115,4 +115,5 @@ class _Moves:
             source_bytes,
             step.share,
             apart,
+            step.batch if step.arith and step.lead and not write else 0,
         )

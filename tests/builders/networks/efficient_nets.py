@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from builders.networks.public_nets import ZERO, Rebuilt
 
-STAGES = ((1, 1, 16, 2), (4, 2, 32, 3), (4, 2, 48, 3), (4, 2, 96, 4), (6, 1, 112, 6), (6, 2, 192, 9))
-"""Of B1: expansion, stride of the first block, channels, blocks; the first three stages are fused."""
+Stages = tuple[tuple[int, int, int, int], ...]
+STAGES: dict[str, Stages] = {
+    "B0": ((1, 1, 16, 1), (4, 2, 32, 2), (4, 2, 48, 2), (4, 2, 96, 3), (6, 1, 112, 5), (6, 2, 192, 8)),
+    "B1": ((1, 1, 16, 2), (4, 2, 32, 3), (4, 2, 48, 3), (4, 2, 96, 4), (6, 1, 112, 6), (6, 2, 192, 9)),
+    "B2": ((1, 1, 16, 2), (4, 2, 32, 3), (4, 2, 56, 3), (4, 2, 104, 4), (6, 1, 120, 6), (6, 2, 208, 10)),
+    "S": ((1, 1, 24, 2), (4, 2, 48, 4), (4, 2, 64, 4), (4, 2, 128, 6), (6, 1, 160, 9), (6, 2, 256, 15)),
+}
+"""Expansion, stride of the first block, channels, blocks; the first three stages are fused."""
 FUSED = 3
 
 
@@ -56,11 +62,11 @@ class Efficient(Rebuilt):
         return self.plus(x, made, name) if stride == 1 and self.channels[x] == count else made
 
 
-def food(side: int = 240, classes: int = 101) -> bytes:
-    """EfficientNetV2-B1."""
+def food(side: int = 240, classes: int = 101, size: str = "B1") -> bytes:
+    """EfficientNetV2, B1 unless another is asked for."""
     net = Efficient((1, 3, side, side), -1)
     x = net.conv("stem", net.first, 32, 3, 2, silu=True)
-    for stage, (wide, stride, count, blocks) in enumerate(STAGES):
+    for stage, (wide, stride, count, blocks) in enumerate(STAGES[size]):
         block = net.fused if stage < FUSED else net.inverted
         for k in range(blocks):
             x = block(x, f"s{stage}_{k}", wide, stride if k == 0 else 1, count)

@@ -24,9 +24,10 @@ V2 = (
 class _Chain:
     """A map on its way through the network."""
 
-    def __init__(self, side: int) -> None:
-        self.net = Net((1, 3, side, side))
-        self.last, self.channels, self.side, self.count = self.net.quantized("x", 1 / 128, -1), 3, side, 0
+    def __init__(self, side: int, channels: int = 3) -> None:
+        self.net = Net((1, channels, side, side))
+        self.last, self.channels = self.net.quantized("x", 1 / 128, -1), channels
+        self.side, self.count = side, 0
         self.drawn = np.random.default_rng(3)
 
     def conv(
@@ -43,6 +44,22 @@ class _Chain:
             pads=[missing // 2] * 2 + [missing - missing // 2] * 2, kernel_shape=[kernel] * 2,
         )  # fmt: skip
         self.channels, self.side = count, out
+
+    def plus(self, before: str) -> None:
+        """The sum with what the map was before."""
+        added = self.net.node("Add", [before, self.last], f"add{self.count}")
+        self.last = self.net.quantized(added, 0.02, self.zero())
+
+    def gated(self, few: int) -> None:
+        """Squeeze and excitation: each channel times what its mean and those of the others make of it."""
+        net, x, channels, k = self.net, self.last, self.channels, self.count
+        mean = net.quantized(net.node("GlobalAveragePool", [x], f"mean{k}"), 0.02, RELU6)
+        less = net.weighted("Conv", f"less{k}", mean, (few, channels, 1, 1), RELU6, kernel_shape=[1, 1])
+        more = net.weighted(
+            "Conv", f"more{k}", less, (channels, few, 1, 1), self.zero(), False, kernel_shape=[1, 1]
+        )
+        gate = net.quantized(net.node("Sigmoid", [more], f"gate{k}"), 1 / 255, -128)
+        self.last = net.quantized(net.node("Mul", [x, gate], f"scaled{k}"), 0.02, RELU6)
 
     def zero(self) -> int:
         return int(self.drawn.integers(-15, 15))
@@ -77,10 +94,61 @@ def mobilenet_v2(width: float, side: int, classes: int) -> bytes:
             chain.conv(chain.channels, 3, 1 if at else stride, each=True)
             chain.conv(_eights(count * width), linear=True)
             if at:
-                added = chain.net.node("Add", [before, chain.last], f"add{chain.count}")
-                chain.last = chain.net.quantized(added, 0.02, chain.zero())
+                chain.plus(before)
     chain.conv(max(1280, _eights(1280 * width)))
     return chain.classified(classes)
+
+
+FAST = ((64, 2), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 4, (1024, 1))
+"""FD-MobileNet, as `V1`."""
+MNAS = (
+    (6, 24, 2, 2, 3, False),
+    (3, 40, 3, 2, 5, True),
+    (6, 80, 4, 2, 3, False),
+    (6, 112, 2, 1, 3, True),
+    (6, 160, 3, 2, 5, True),
+    (6, 320, 1, 1, 3, False),
+)
+"""MnasNet-A1: expansion, channels, repetitions, stride, kernel, and whether the channels are gated."""
+
+
+def fd_mobilenet(width: float, side: int, classes: int) -> bytes:
+    chain = _Chain(side)
+    chain.conv(int(32 * width), 3, 2)
+    for count, stride in FAST:
+        chain.conv(chain.channels, 3, stride, each=True)
+        chain.conv(int(count * width))
+    return chain.classified(classes)
+
+
+def mnasnet(gated: bool = True) -> bytes:
+    """MnasNet-A1 on 224 x 224 (semnasnet100 of timm), or without its gates."""
+    chain = _Chain(224)
+    chain.conv(32, 3, 2)
+    chain.conv(32, 3, each=True)
+    chain.conv(16, linear=True)
+    for expansion, count, times, stride, kernel, gates in MNAS:
+        for at in range(times):
+            before, channels = chain.last, chain.channels
+            chain.conv(channels * expansion)
+            chain.conv(chain.channels, kernel, 1 if at else stride, each=True)
+            if gates and gated:
+                chain.gated(channels // 4)
+            chain.conv(count, linear=True)
+            if at:
+                chain.plus(before)
+    chain.conv(1280)
+    return chain.classified(1000)
+
+
+def person_detect() -> bytes:
+    """MobileNetV1 of a quarter on 96 x 96 grey pixels, as TensorFlow Lite Micro has it."""
+    chain = _Chain(96, 1)
+    chain.conv(8, 3, 2)
+    for count, stride in V1:
+        chain.conv(chain.channels, 3, stride, each=True)
+        chain.conv(count // 4)
+    return chain.classified(2)
 
 
 def _eights(channels: float) -> int:

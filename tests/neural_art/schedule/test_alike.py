@@ -65,7 +65,7 @@ def test_repeated_blocks_are_packed_as_if_none_were_known(monkeypatch: pytest.Mo
 
 
 NAMES = {"op", "layer", "reads", "writes", "beside"}
-FIGURES = {"lead", "elements", "width", "stored_bytes", "share", "constant_bytes"}
+FIGURES = {"lead", "elements", "width", "stored_bytes", "share", "constant_bytes", "batch"}
 """What is looked at only beside `corrects`, and what no packing looks at."""
 
 

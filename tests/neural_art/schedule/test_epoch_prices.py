@@ -281,3 +281,81 @@ def test_layers_of_one_epoch_share_the_flash(toolchain: str) -> None:
         least = sum(fetched) / session.target.bytes_per_second(flash) * 1e3
         assert epoch.milliseconds >= least
     assert together or toolchain == "4.0"
+
+
+GATED = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,16,32,32] x, int8[1,16,1,1] v) => (int8[1,16,32,32] y)
+<float s = {{0.1}}, int8 z = {{0}}, int64[4] ws = {{16, 16, 1, 1}}>
+{{ w = ConstantOfShape <value: tensor = int8[1] {{1}}> (ws)
+  xf = DequantizeLinear(x, s, z)
+  wf = DequantizeLinear(w, s, z)
+  a = Conv(xf, wf)
+  aq = QuantizeLinear(a, s, z)
+  af = DequantizeLinear(aq, s, z)
+  vf = DequantizeLinear({vector}, s, z)
+  b = {kind}(af, vf)
+  y = QuantizeLinear(b, s, z) }}"""
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "vector", "accesses"),
+    [
+        ("2.0", "Mul", "v", 1024),  # 16 channels at a time, as the convolution writes them
+        ("3.0", "Mul", "v", 1024),
+        ("4.0", "Mul", "v", 0),
+        ("3.0", "Add", "v", 0),  # a probe of LarocheC/eco8-neaixt, 4.0.1
+        ("3.0", "Mul", "aq", 0),  # a map
+    ],
+)
+def test_a_computed_vector_of_the_channels_is_fetched_for_each_position(
+    version: str, kind: str, vector: str, accesses: int, tmp_path: Path
+) -> None:
+    """semnasnet100 (3.0) and three EfficientNetV2 (2.0) of ST's tables: docs/accuracy-cost.md."""
+    machine = target(version)
+    snapshot = on(GATED.format(kind=kind, vector=vector), tmp_path, machine)
+    epoch = next(epoch for epoch in snapshot.epochs if any(m.tensor == "y" and m.write for m in epoch.moves))
+    waited = accesses * machine.latency.lone_access_cycles / machine.clocks.npu_ram_hz * 1e3
+    working = epoch.milliseconds - epoch.start_milliseconds
+    if accesses:
+        assert working == pytest.approx(waited)
+    else:
+        assert working < 0.03
+    assert (epoch.bound_by in {pool.name for pool in machine.pools}) is bool(accesses)
+    assert sum(part.milliseconds for part in epoch.parts) == pytest.approx(epoch.milliseconds)
+
+
+def test_external_memory_for_activations_is_slower_than_documented_and_less_certain() -> None:
+    """EfficientNetV2-S at 384 x 384 (ST's table, 2.0) gets 0.25 of the 0.8 GB/s."""
+    machine = target("2.0")
+    rates = {pool.name: machine.bytes_per_second(pool) for pool in machine.pools if pool.external}
+    assert rates == {"hyperRAM": 2.5e8, "octoFlash": 4e8}
+    assert machine.error_band.hw < machine.error_band.external_ram
+
+
+def test_weights_on_the_chip_come_no_faster_than_their_port_takes_them(tmp_path: Path) -> None:
+    """A byte a cycle, three in Deep1x1: the first kernels are waited for as they are where weights set the time."""
+    path = tmp_path / "gemm.onnx"
+    onnx.save(gemm_qdq(256, 1024, 5), path)  # 16x8: a weight a cycle
+    machine = without_external_memory(target("4.0"))
+    report = next(
+        r for r in analysed_on(path, machine).layers if r.cost is not None and r.cost.tiling is not None
+    )
+    assert report.cost is not None and report.cost.tiling is not None
+    passes = report.cost.tiling.passes
+    assert report.cost.compute_cycles == 256 * 1024
+    least = report.cost.compute_cycles * (1 + 1 / passes) / machine.clocks.npu_hz * 1e3
+    assert least <= report.cost.milliseconds < 1.2 * least
+
+
+def test_the_gate_of_a_conv1d_is_waited_for(tmp_path: Path) -> None:
+    """A Citrinet (LarocheC/stm32n6-stt, 4.0.1, 600/800 MHz): 51,200 values, a channel at a time, took 2,124 us."""
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,256,200] x, int8[1,256,1] v) => (int8[1,256,200] y)
+    <float s = {0.1}, int8 z = {0}>
+    { xf = DequantizeLinear(x, s, z)
+      vf = DequantizeLinear(v, s, z)
+      a = Mul(xf, vf)
+      y = QuantizeLinear(a, s, z) }"""
+    snapshot = on(text, tmp_path, target("4.0", "nominal"))
+    epoch = next(epoch for epoch in snapshot.epochs if epoch.op == "Mul")
+    assert epoch.milliseconds == pytest.approx(2.124, rel=0.02)
