@@ -110,7 +110,8 @@ class _Channels:
     def worst(self) -> int | None:
         if self.signal is None or self.noise is None or not self.noise.any():
             return None
-        return int(np.argmax(self.noise / np.maximum(self.signal, np.finfo(np.float64).tiny)))
+        with np.errstate(over="ignore"):  # of a channel that is 0 in the reference: no ratio is worse
+            return int(np.argmax(self.noise / np.maximum(self.signal, np.finfo(np.float64).tiny)))
 
 
 def layer_accuracy(

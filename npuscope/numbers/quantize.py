@@ -45,6 +45,9 @@ MOST_BYTES = (1 << 31) - (1 << 20)
 
 METADATA = "npuscope.quantize"
 
+RANDOM = "random, seed "
+"""Begins where samples come from that `random_samples` drew."""
+
 ERRORS = 3
 """onnxruntime's severity from which on it says something."""
 
@@ -92,6 +95,13 @@ def quantize(
     entry.key = METADATA
     entry.value = f"{settings.title}; {len(samples)} samples{f' {drawn}' if drawn else ''}"
     return source_of(source.path, result)
+
+
+def calibrated_at_random(model: Source) -> bool:
+    """The float model's random samples set its scales, which keep what those hold and little more."""
+    return any(
+        entry.key == METADATA and f" samples {RANDOM}" in entry.value for entry in model.proto.metadata_props
+    )
 
 
 def _prepared(source: Source, settings: Settings) -> ModelProto:

@@ -18,6 +18,7 @@ from npuscope.numbers.adapt_inputs import BYTES, adapt_inputs, dequantized, quan
 from npuscope.numbers.differences import DifferenceMeter, OutputDifference
 from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import input_quant, input_shape, kept_range, random_samples, read_samples
+from npuscope.numbers.quantize import calibrated_at_random
 from npuscope.numbers.runner import Edited, Runner, Sample, model_of
 from npuscope.record import dataclass
 
@@ -129,7 +130,12 @@ def _alike(one: Array, other: Array, quant_a: Quant | None, quant_b: Quant | Non
 
 
 def samples_for_both(a: Source, b: Source, count: int, seed: int = 0) -> tuple[Sample, ...]:
-    """Random inputs of `a`, in the range that whichever model quantizes an input keeps. Raises ModelError."""
+    """Random inputs of `a`, in the range that whichever model quantizes an input keeps. Raises ModelError.
+
+    Where `b` was calibrated on random inputs of `a`, drawn as those: both say the same of its accuracy then.
+    """
+    if calibrated_at_random(b):
+        return random_samples(a, count, seed)
     ranges = {}
     for one, other in _matched_inputs(a, a.graph, b, b.graph).items():
         quant = quantized_input(b.graph, other)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from builders.networks.float_networks import NETWORKS
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from npuscope.machine.machine import target
 from npuscope.model.load import Source, load, source_of
-from npuscope.numbers.quantize import Settings, quantize
+from npuscope.numbers.inputs import kept_range, random_samples
+from npuscope.numbers.quantize import RANDOM, Settings, quantize
 from npuscope.numbers.verify_models import samples_for_both, verify
+from npuscope.services.quantizing import quantize_for
 
 RANGE = 0.02
 
@@ -41,6 +46,19 @@ def test_the_order_of_a_float_and_an_int8_model_does_not_change_the_figure(float
     result = verify(a, b)
     assert result.sqnr_db_min is not None
     assert result.sqnr_db_min > 30
+
+
+def test_what_random_samples_calibrated_is_verified_on_samples_drawn_alike(tmp_path: Path) -> None:
+    """What `quantize` says of the model it makes and what `verify` says of both files is one figure."""
+    onnx.save(NETWORKS["residual"](), tmp_path / "float.onnx")
+    source = load(tmp_path / "float.onnx")
+    made = quantize_for(source, target(), random_samples(source, 8), Settings(), f"{RANDOM}0")
+    assert made.sqnr_db == pytest.approx(verify(source, made.session.source).sqnr_db_min)
+    others = quantize_for(source, target(), random_samples(source, 8), Settings(), "from files")
+    ends = kept_range(others.session.source.graph, "x")
+    assert ends is not None
+    drawn = samples_for_both(source, others.session.source, 8)
+    assert max(float(np.abs(sample["x"]).max()) for sample in drawn) <= max(map(abs, ends)) + 1e-6
 
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"

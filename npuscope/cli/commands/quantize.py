@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.machine.machine import target_of
     from npuscope.model.errors import ModelError
     from npuscope.numbers.inputs import random_samples
-    from npuscope.numbers.quantize import Settings
+    from npuscope.numbers.quantize import RANDOM, Settings
     from npuscope.reports.several.quantize_report import quantize_json, quantize_text
     from npuscope.services.quantizing import (
         Quantized,
@@ -128,7 +128,7 @@ def run(options: argparse.Namespace) -> int:
         check_target(source, Path(options.output), options.force, embeds=True)
     given = given_samples(options, source)
     if given is None:
-        samples, drawn = random_samples(source, options.samples, options.seed), f"random, seed {options.seed}"
+        samples, drawn = random_samples(source, options.samples, options.seed), f"{RANDOM}{options.seed}"
     else:
         samples, drawn = given, "from a reader" if options.reader else "from files"
     words = f"{plural(len(samples), 'sample')}, {drawn}"

@@ -19,6 +19,7 @@ from builders.known_figures import DECIBELS, FIGURE, SHARE, Known
 from builders.models import SAMPLES
 from builders.networks.float_networks import NETWORKS
 from builders.networks.yolo_like import yolo_like
+from builders.screens_of_runs import Runs, older, see_accuracy, see_difference, see_quantized, see_values
 from builders.tflite.mobile import thermal
 
 from npuscope.edits.kinds.split_input import SplitInput
@@ -30,7 +31,7 @@ from npuscope.numbers.differences import LEAST_DECIBELS
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.layer_accuracy import layer_accuracy
 from npuscope.numbers.price import Price, price
-from npuscope.numbers.quantize import Settings, quantize
+from npuscope.numbers.quantize import METHODS, Settings, quantize
 from npuscope.numbers.verify_models import samples_for_both
 from npuscope.numbers.verify_regions import verify_local
 from npuscope.planning.history import opened
@@ -134,6 +135,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     monkeypatch.setattr("npuscope.tui.screens.cut.screen.verify_cut", unknown)
     monkeypatch.setattr("npuscope.numbers.price.prices", lambda *_: iter(()))
     monkeypatch.setattr("npuscope.tui.screens.history.screen.losses", unknown)
+    monkeypatch.setattr("npuscope.services.quantizing.METHODS", METHODS[:1])
     monkeypatch.setattr(GuardedScreen, "_compositor_refresh", lambda _: None)
     monkeypatch.setattr(GuardedScreen, "_below", None)  # what shows through behind a dialog
     return found
@@ -199,11 +201,23 @@ async def test_every_figure_on_every_screen_is_of_the_ledger(
         app.push_screen(DifferenceScreen(difference(before, after), "before", "after"))
         await settle(pilot)
         edited["difference"] = [shown(app.screen)]
+        await pilot.press("escape")
         after_known.add_fixes(app.session, after, layer)
-    for seen, of in ((texts, known), (agreed, built_known), (edited, after_known)):
+        old = older(app.session, tmp_path / "older.onnx")
+        await pilot.press("u")  # else it is asked whether to make the edit again
+        await settle(pilot)
+        runs = Runs()
+        await see_difference(pilot, settle, runs, old, tmp_path / name)
+        await see_values(pilot, settle, runs, slowest)
+        await see_accuracy(pilot, settle, runs, old)
+        await see_quantized(pilot, settle, runs)
+    assert runs.wrong == []
+    for seen, of in ((texts, known), (agreed, built_known), (edited, after_known), (runs.texts, runs.known)):
         every = [(which, text) for which, shown_there in seen.items() for text in shown_there]
         assert [(which, found) for which, text in every if (found := list(of.strange(text)))] == []
-        assert {which for which in seen if not FIGURE.search("\n".join(seen[which]))} <= MAY_BE_EMPTY
+        texts_of = {which: "\n".join(shown_there) for which, shown_there in seen.items()}
+        empty = {one for one, text in texts_of.items() if not (FIGURE.search(text) or DECIBELS.search(text))}
+        assert empty <= MAY_BE_EMPTY
     assert SHARE.search(texts["epochs"][0])
     if snapshot.off_npu:
         off = sum(snapshot.share(report) for report in snapshot.off_npu)

@@ -92,7 +92,7 @@ def histogram(layer: LayerAccuracy, source: Layer, width: int) -> list[Line]:
     middle = columns * (quant.zero - low) // (high - low + 1)
     ruler = (axis + "┄" * max(middle - len(axis), 0))[:middle] + "0"
     ruler += "┄" * max(columns - len(ruler) - len(ends[1]), 0) + ends[1]
-    title = f"weights of {which}: {percent(used)} of {high - low + 1} levels spanned, step {three(scale)}"
+    title = f"weights of {which}: {percent(used)} % of {high - low + 1} levels spanned, step {three(scale)}"
     lines = [line(Span(title, "title")), line(Span(bars, "accent")), line(quiet(ruler))]
     if layer.weight_outlier is not None:
         text = f"one weight is {three(layer.weight_outlier[1])} times the next largest and sets the scale"

@@ -109,10 +109,11 @@ class QuantizeScreen(Dialog["Quantized"]):
 
     def _samples(self) -> tuple[tuple[Sample, ...], str]:
         """What is calibrated on, and where that comes from. Raises ModelError."""
+        from npuscope.numbers.quantize import RANDOM
         from npuscope.numbers.sample_sources import samples_or_random
 
         samples = samples_or_random(self.inputs, self.session.source, SAMPLES)
-        return samples, "from files" if self.inputs else "random, seed 0"
+        return samples, "from files" if self.inputs else f"{RANDOM}0"
 
     def action_repair(self) -> None:
         """Look for more dB of the setting under the cursor, in the time that it takes."""

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from npuscope.npu.times import change_sign
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import decibels, grouped, time_cell, time_change
+from npuscope.widgets.text.figures import bytes_, decibels, grouped, time_cell, time_change
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 
 if TYPE_CHECKING:
     from npuscope.services.quantizing import Quantized
 
-_CPU, _TIME, _CYCLES, _RATIO, _MEMORY = 9, 10, 10, 8, 9
+_CPU, _TIME, _CYCLES, _RATIO, _MEMORY = 9, 10, 10, 8, 10
 _FIXED = _CPU + _TIME + _CYCLES + _RATIO + _MEMORY
 
 
@@ -40,7 +40,7 @@ def row(result: Quantized, width: int) -> Line:
         Span(right(time_cell(summary.milliseconds), _TIME)),
         Span(right(grouped(summary.compute_cycles), _CYCLES)),
         Span(right(decibels(result.sqnr_db), _RATIO)),
-        quiet(right(f"{-(-summary.activations_bytes // 1024)} KiB", _MEMORY)),
+        quiet(right(bytes_(summary.activations_bytes), _MEMORY)),
     )
 
 
