@@ -7,6 +7,7 @@ without it, or further. Where both are as near, it says nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from npuscope.model.convolution import convolution
 from npuscope.model.layers import Layer, fold
 from npuscope.neural_art.comparison.values import Comparison
 from npuscope.neural_art.kernels.evidence import STEP_RULES
-from npuscope.neural_art.lowering import along_rows, conv, sums, units
+from npuscope.neural_art.lowering import along_rows, conv, pools, sums, units
 from npuscope.neural_art.lowering.lower import Lowering
+from npuscope.neural_art.mapping.capacity import submasks
+from npuscope.neural_art.mapping.operators import POOLING
 from npuscope.npu.cost import Tiling
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot
@@ -66,11 +69,28 @@ class Rule:
         )
 
 
+def pools_sub_masks(lowering: Lowering, layer: Layer, _: Tiling | None) -> bool:
+    """A pooling that leaves a map reads a convolution of a larger kernel, with or without an activation between."""
+    dims = layer.output.dims if layer.output is not None else None
+    if dims is None or math.prod(dims[2:]) == 1:
+        return False
+    writer = lowering.layers.writers.get(layer.input.tensor) if layer.input is not None else None
+    if writer is not None and writer.kind in ("Relu", "Clip") and writer.input is not None:
+        writer = lowering.layers.writers.get(writer.input.tensor)
+    shape = convolution(writer) if writer is not None else None
+    return layer.kind in POOLING and shape is not None and len(submasks(shape, lowering.target)) > 1
+
+
 RULES: Mapping[str, Rule] = {
     "coefficients_fetched": Rule(
         lambda lowering, layer, _: layer.kind == "Conv" and conv.fetches_coefficients(lowering, layer),
         ((conv, "HELD_FROM", "0"),),
     ),
+    "averages_scaled": Rule(
+        lambda _, layer, __: layer.kind in pools.AVERAGES and pools.changes_scale(layer),
+        ((pools, "SCALES_FROM", "99"),),
+    ),
+    "pooled_apart": Rule(pools_sub_masks, ((pools, "APART_FROM", "99"),)),
     "rows_copied": Rule(
         along_rows.ends_in_rows,
         ((along_rows, "STREAMED", frozenset()),),

@@ -11,6 +11,7 @@ from builders.float_yolo import float_yolo
 from builders.networks.audio_nets import groups, hazards, keywords, letters, masks, signals, wake_words
 from builders.networks.efficient_nets import food
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
+from builders.networks.small_cnns import digits, faces, handwriting, spoken_words
 from builders.networks.stream_nets import speech
 from builders.tflite.examples import centerface, persons, pulse, siren, spectra, tiny_yolo
 from builders.tflite.mobile import blazeface, movenet, thermal
@@ -115,6 +116,19 @@ BUILDS: dict[str, PublicBuild] = {
     "keywords": PublicBuild(keywords, "2.2", 38, 0.03, {"QuantizeLinear": 1}),
     # the same project, kws_dscnn_npu_v2; the Sub behind its stem has an epoch of its own
     "wake words": PublicBuild(wake_words, "2.2", 14, 0.08, {}, "default"),
+    # its first version: the sum of two sub-masks has an epoch of its own
+    "spoken words": PublicBuild(
+        spoken_words, "2.2", 18, 0.06, {"DequantizeLinear": 1, "GlobalAveragePool": 1, "QuantizeLinear": 1}, "default"
+    ),
+    # andre1012345/STM32N6-digits-recognition, Model/network.c, 4.0.1
+    "digits": PublicBuild(digits, "4.0", 8, 0.0, {"Softmax": 1}, "3", "auto", {"epoch_controller": True}),
+    # the same project, EfficientNetV2-B1; 19 blocks with squeeze and excitation
+    "food 4.0": PublicBuild(
+        food, "4.0", 136, 0.0, {"Softmax": 1, "DequantizeLinear": 1}, "3", "auto",
+        {"epoch_controller": True, "input_data_types": ("uint8",), "output_data_types": ("float32",)},
+    ),
+    # LarocheC/stm32n6-deployment-zoo, mnist-12 with its onchip profile; one epoch that takes no cycle is not predicted
+    "handwriting": PublicBuild(handwriting, "4.0", 8, 0.13, {}, "3", "auto"),
     # FRIENDA256/stm32N6_AI, tiny_temporal_mixer_8ch of 7 July and of 16 July, n6-allmems-O3
     "signals": PublicBuild(
         lambda: signals(True), "2.2", 30, 0.0,
@@ -169,7 +183,9 @@ COUNTED: dict[str, PublicBuild] = {
     "fires": PublicBuild(
         lambda: detector(320, 2), "2.0", 221, 0.04, {}, "3", "default", {"epoch_controller": True}
     ),
+    # LarocheC/stm32n6-deployment-zoo, face_detection_yunet at 640 x 640: 49 epochs of the NPU and two hybrid ones
+    "faces": PublicBuild(faces, "4.0", 51, 0.06, {"DepthToSpace": 2}, "3", "auto"),
     # vox-haolin/992_PlantDoctor, efficientnet_v2B1_240_fft_qdq_int8; nine copies before a projection are not predicted
     "food": PublicBuild(food, "2.0", 282, 0.1, {}, "3", "default", {"epoch_controller": True}),
 }
-"""Builds of whose network.c only the number of the last epoch and the buffers of some were read."""
+"""Builds of which only the number of epochs was read, or of whose network.c that of the last and the buffers of some."""

@@ -33,7 +33,9 @@ class Evidence:
 NEVER = Evidence(0, 0, ())
 
 STEP_RULES = {
+    "averages_scaled": "an average is brought to its own scale by the unit that pools it (from 4.0)",
     "coefficients_fetched": "coefficients of more than 512 channels take stream engines (up to 3.0)",
+    "pooled_apart": "what sub-masks of a larger kernel were summed to is pooled from memory (from 4.0)",
     "rows_copied": "what a Conv1d writes is copied to rows for other units",
     "second_correction_apart": "the second correction of a product of two maps leaves its epoch (up to 3.0)",
     "sub_masks_apart": "sub-masks of a depthwise kernel of one row are added in later epochs (from 4.0)",

@@ -102,6 +102,8 @@ def conv(lowering: Lowering, item: Placed) -> None:
         laid_in_rows(lowering, layer, columns, result)
         return
     scaled(lowering, layer, summed, tiling)
+    if parts > 1 and layer.output is not None:
+        lowering.summed.add(layer.output.tensor)
     if turned and layer.output is not None:
         lowering.unchained.add(layer.output.tensor)  # written transposed
 

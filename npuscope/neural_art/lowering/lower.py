@@ -80,6 +80,8 @@ class Lowering:
         """Tensors that a Split on channels leaves in planes."""
         self.grouped: set[str] = set()
         """Tensors written in batches of channels that a Split on channels can take apart as they are."""
+        self.summed: set[str] = set()
+        """Results of convolutions that sub-masks of a larger kernel are added to."""
         self.columns: dict[str, str] = {}
         """Rows of three dimensions that a copy laid out -> the columns a Conv1d wrote them in."""
         self.channels_last: set[str] = set()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer
 from npuscope.neural_art.lowering.lower import Lowering, Placed, copied_once, size
 from npuscope.neural_art.lowering.steps import Step
@@ -30,10 +33,10 @@ def pooling(lowering: Lowering, item: Placed) -> None:
     name = lowering.name(source.tensor)
     if padded_on_one_side(layer):
         name = padded(lowering, layer, name)
-    chained = 0 < lowering.batches.get(name, 0) <= POOL_BATCH
+    chained = 0 < lowering.batches.get(name, 0) <= POOL_BATCH and not pooled_apart(lowering, layer, name)
     batch = lowering.batches[name] if chained else largest_divisor(channels, POOL_BATCH) if channels else 0
     count = size(source)
-    rescaled = changes_scale(layer)
+    rescaled = changes_scale(layer) and not scales_itself(layer, lowering.target)
     result = lowering.result(layer)
     step = Step(
         printed(layer.kind),
@@ -51,6 +54,24 @@ def pooling(lowering: Lowering, item: Placed) -> None:
         rescale(lowering, layer, pooled, result, batch)
 
 
+APART_FROM = "4.0"
+"""Version from which it was seen; inferred: earlier ones are taken to pool sums of sub-masks as they come."""
+
+
+def pooled_apart(lowering: Lowering, layer: Layer, source: str) -> bool:
+    """What sub-masks of a larger kernel were summed to is pooled from memory, but for a mean of the whole map.
+
+    mnist-12 (LarocheC/stm32n6-deployment-zoo, 4.0.1), two 5x5 each with a MaxPool behind: eight epochs, five without this, and
+    20,246 cycles in all, to the digit: the 6,272 and 3,136 elements before the poolings pass twice. A 5x5 and a mean of its map
+    are one epoch (conv2d_32f_5x5, 4.0.0). inferred: it may be the sums that read memory where a pooling follows; the epochs
+    are as many, and as long.
+    """
+    if source not in lowering.summed or not lowering.target.toolchain.at_least(APART_FROM):
+        return False
+    before, after = (operand.dims if operand is not None else None for operand in (layer.input, layer.output))
+    return before is None or after is None or math.prod(after[2:]) > 1
+
+
 def changes_scale(layer: Layer) -> bool:
     """The result is stored with another scale or zero point than what is pooled."""
     source, result = layer.input, layer.output
@@ -60,6 +81,21 @@ def changes_scale(layer: Layer) -> bool:
         and result is not None
         and not source.quant.same_as(result.quant)
     )
+
+
+SCALES_FROM = "4.0"
+"""Version from which it was seen; up to 3.0 an Add of its own follows (ocr_det_160, 2.2)."""
+
+AVERAGES = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean"})
+
+
+def scales_itself(layer: Layer, target: Target) -> bool:
+    """An average with another scale than its map: it is multiplied by a constant in any case, which does both.
+
+    EfficientNetV2-B1 (4.0.0, andre1012345/STM32N6-digits-recognition): a depthwise convolution whose bias and Swish take all four
+    ARITH units has the mean of it, in the mean's own scale, in the same epoch.
+    """
+    return layer.kind in AVERAGES and target.toolchain.at_least(SCALES_FROM) and changes_scale(layer)
 
 
 def rescale(lowering: Lowering, layer: Layer, source: str, result: str, batch: int) -> None:

@@ -15,6 +15,7 @@ from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers
+from npuscope.neural_art.lowering.pools import scales_itself
 from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.price.power import epoch_millijoules
 from npuscope.neural_art.price.timing import convolution_seconds, software_seconds
@@ -337,7 +338,10 @@ class _Pricing:
         for name in epoch.layers:
             cost = self.costs.get(name)
             if cost is not None and cost.bound_by != NOTHING:
-                starts[name] = starts.get(name, 0.0) + self.unit_cycles(cost) / clocks.cpu_hz
+                cycles = self.unit_cycles(cost)
+                if scales_itself(self.layers.by_name[name], self.target):
+                    cycles += latency.unit_cycles  # set up no sooner than two: seven models on one board
+                starts[name] = starts.get(name, 0.0) + cycles / clocks.cpu_hz
         for inserted in epoch.inserted:
             if inserted.kind not in COPIED:
                 starts[inserted.layer] = starts.get(inserted.layer, 0.0) + latency.unit_cycles / clocks.cpu_hz

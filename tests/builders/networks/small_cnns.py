@@ -1,0 +1,108 @@
+"""Small convolutional networks of public projects: digits, keywords, faces. Weights are drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from builders.networks.audio_nets import ZERO
+from builders.networks.public_nets import HALF, SAME, Rebuilt
+from builders.networks.small_nets import Net
+
+
+def digits() -> bytes:
+    """32 x 32 pixels (andre1012345/STM32N6-digits-recognition, Core 4.0.0): three Convs, a mean, two Gemms, a Softmax."""
+    net, channels = Net((1, 3, 32, 32)), 3
+    last = net.quantized("x", 1 / 255, ZERO)
+    for k, count in enumerate((16, 32, 64)):
+        last, channels = net.weighted("Conv", f"conv{k}", last, (count, channels, 3, 3), ZERO, **SAME), count
+        if k < 2:
+            last = net.quantized(net.node("MaxPool", [last], f"pool{k}", **HALF), 0.01, ZERO)
+    last = net.quantized(net.node("GlobalAveragePool", [last], "mean"), 0.01, ZERO)
+    last = net.quantized(net.node("Flatten", [last], "row"), 0.01, ZERO)
+    last = net.weighted("Gemm", "fc1", last, (64, 64), ZERO, transB=1)
+    last = net.weighted("Gemm", "fc2", last, (10, 64), 5, relu=False, transB=1)
+    net.quantized(net.node("Softmax", [last], "softmax", axis=1), 1 / 256, ZERO)
+    net.nodes.pop()
+    return net.model("softmax_q", (1, 10), TensorProto.INT8).SerializeToString()
+
+
+def handwriting() -> bytes:
+    """mnist-12 of the ONNX model zoo (LarocheC/stm32n6-deployment-zoo, Core 4.0.1): two 5x5 and MaxPools of 2x2 and 3x3, a Gemm."""
+    net, channels = Net((1, 1, 28, 28)), 1
+    last = net.quantized("x", 0.03, 2)
+    for k, (count, window) in enumerate(((8, 2), (16, 3))):
+        five = {"kernel_shape": [5, 5], "pads": [2, 2, 2, 2]}
+        last, channels = net.weighted("Conv", f"conv{k}", last, (count, channels, 5, 5), ZERO, **five), count
+        pool = net.node("MaxPool", [last], f"pool{k}", kernel_shape=[window] * 2, strides=[window] * 2)
+        last = net.quantized(pool, 0.01, ZERO)
+    row = net.node("Reshape", [last, net.constant("sizes", np.array([1, 256]))], "row")
+    last = net.weighted("Gemm", "fc", net.quantized(row, 0.01, ZERO), (10, 256), 5, relu=False, transB=1)
+    return net.model(last, (1, 10)).SerializeToString()
+
+
+def spoken_words() -> bytes:
+    """DS-CNN (AbhiMalappa/tinybench, kws_dscnn_npu, Core 2.2): a stem of 10x4, four depthwise blocks, a mean that stays float."""
+    net = Net((1, 1, 49, 10))
+    last = net.quantized("x", 0.0436, 3)
+    stem = {"kernel_shape": [10, 4], "pads": [5, 2, 5, 2]}
+    last = net.weighted("Conv", "stem", last, (64, 1, 10, 4), ZERO, **stem)
+    for k in range(4):
+        last = net.weighted("Conv", f"deep{k}", last, (64, 1, 3, 3), ZERO, pads=[1, 1, 1, 1], group=64)
+        last = net.weighted("Conv", f"wide{k}", last, (64, 64, 1, 1), ZERO)
+    mean = net.node("ReduceMean", [last, net.constant("axes", np.array([2, 3]))], "mean", keepdims=1)
+    row = net.node("Reshape", [mean, net.constant("sizes", np.array([1, 64]))], "row")
+    last = net.weighted("Gemm", "fc", net.quantized(row, 0.0175, ZERO), (35, 64), 6, relu=False, transB=1)
+    return net.model(last, (1, 35)).SerializeToString()
+
+
+def faces(side: int = 640) -> bytes:
+    """YuNet of 53,104 weights (LarocheC/stm32n6-deployment-zoo, Core 4.0.1): pairs of 1x1 and depthwise 3x3, a neck, twelve heads."""
+    net = Rebuilt((1, 3, side, side), 2)
+
+    def pair(name: str, source: str, count: int, relu: bool = True) -> str:
+        return net.conv(
+            f"{name}_deep",
+            net.conv(f"{name}_wide", source, count, relu=False),
+            count,
+            3,
+            each=True,
+            relu=relu,
+        )
+
+    def halved(name: str, source: str) -> str:
+        made = net.quantized(net.node("MaxPool", [source], name, **HALF), 0.01, ZERO)
+        net.channels[made] = net.channels[source]
+        return made
+
+    last = halved("pool0", pair("stem", net.conv("first", net.first, 16, 3, 2), 16))
+    levels = []
+    for k, (before, count) in enumerate(((16, 32), (32, 64), (64, 64), (64, 64), (64, 64)), 1):
+        last = pair(f"b{k}", pair(f"a{k}", last, before), count)
+        if k > 2:
+            levels.append(last)
+        if 1 < k < 5:
+            last = halved(f"pool{k}", last)
+    for k in (2, 1):
+        levels[k] = pair(f"side{k}", levels[k], 64)
+        scales = net.constant(f"by{k}", np.array([1, 1, 2, 2], np.float32))
+        asymmetric = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        up = net.of("Resize", [levels[k], "", scales], f"up{k}", 0.01, ZERO, mode="nearest", **asymmetric)
+        levels[k - 1] = net.of("Add", [levels[k - 1], up], f"sum{k}", 0.02, ZERO)
+        net.channels[levels[k - 1]] = 64
+    levels[0] = pair("side0", levels[0], 64)
+    results = []
+    for name, count in (("cls", 1), ("obj", 1), ("box", 4), ("points", 10)):
+        for k, level in enumerate(levels):
+            made, grid = pair(f"{name}{k}", level, count, False), {"scale": 0.02, "zero": net.zero()}
+            made = net.of("Transpose", [made], f"{name}{k}_turned", **grid, perm=[0, 2, 3, 1])
+            sizes = net.sizes(f"{name}{k}_sizes", 1, -1, count)
+            made = net.of("Reshape", [made, sizes], f"{name}{k}_rows", **grid)
+            if count == 1:
+                made = net.of("Sigmoid", [made], f"{name}{k}_score", 1 / 256, ZERO)
+            results.append((made, (1, (side // (8 << k)) ** 2, count)))
+    model = net.model(*results[0], opset=13)
+    for made, shape in results[1:]:
+        model.graph.output.append(helper.make_tensor_value_info(made, TensorProto.FLOAT, shape))
+    data: bytes = model.SerializeToString()
+    return data
