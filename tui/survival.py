@@ -102,6 +102,7 @@ class SurvivingApp(Guarded, App[int]):
             self._held.append(event)
             return
         await self.screen_ready()
+        self._catch_up(event)
         goes_to = self.focused or (self.screen_stack[-1] if self.screen_stack else None)
         if not in_turn:
             await super().on_event(event)
@@ -111,6 +112,11 @@ class SurvivingApp(Guarded, App[int]):
             await super().on_event(event)
         finally:
             self._turn = asyncio.create_task(self._until_done(goes_to))
+
+    def _catch_up(self, event: events.Event) -> None:
+        catch_up = getattr(self.screen_stack[-1], "catch_up", None) if self.screen_stack else None
+        if catch_up is not None and isinstance(event, (events.Key, events.MouseDown)):
+            catch_up(event.key if isinstance(event, events.Key) else "")
 
     async def _until_done(self, pump: MessagePump | None) -> None:
         """Wait until what got a key, and all it was passed on to, has dealt with it; then the next one has its turn."""

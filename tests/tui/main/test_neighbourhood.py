@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from npuscope.machine.machine import target
 from npuscope.tui.app import Npuscope
+from npuscope.tui.screens.main import following
 from npuscope.tui.screens.memory.text import buffer_names
 from npuscope.widgets.lists.graph_tree import GraphTree
 from npuscope.widgets.lists.rail import rail_line, rail_width
@@ -64,9 +65,7 @@ async def test_a_click_or_enter_on_a_neighbour_goes_there(denoiser: Path, explor
         await pilot.click(Neighbourhood, offset=at("Gemm_30"))
         await settle(pilot)
         assert tree.layer_name == "Gemm_30"
-        await pilot.press("ctrl+o")
-        await settle(pilot)  # the pane waits while the cursor runs
-        await pilot.press("4", "up", "up", "enter")
+        await pilot.press("ctrl+o", "4", "up", "up", "enter")
         await settle(pilot)
         assert tree.layer_name == "Gemm_28" and pane.has_focus, "the keys stay, to walk on"
         await pilot.press("down", "enter")
@@ -83,6 +82,37 @@ async def test_a_click_or_enter_on_a_neighbour_goes_there(denoiser: Path, explor
         hottest = max(app.snapshot.layers, key=app.snapshot.time_of).name
         await pilot.click(Neighbourhood, offset=at(hottest))
         assert tree.layer_name == hottest
+
+
+async def test_a_key_acts_on_the_layer_that_a_running_cursor_came_to(
+    denoiser: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The panes wait while it runs; what acts on them does not."""
+    async with explore(denoiser) as pilot:
+        monkeypatch.setattr(following, "DELAY", 1e6)
+        app = pilot.app
+        pane = app.main.query_one(Neighbourhood)
+        await pilot.press("home", "n", "n")
+        assert app.selection.title != app.graph_tree.layer_name, "the key is held"
+        await pilot.press("y")
+        assert app.graph_tree.layer_name in app.clipboard
+        await pilot.press("n", "n", "4")
+        assert app.selection.title == app.graph_tree.layer_name
+        assert pane.has_focus
+        for _ in range(3):
+            await pilot.press("enter")
+            here = app.graph_tree.layer_name
+            links = app.snapshot.links
+            around = {
+                link.layer
+                for link in (
+                    *links.producers(app.snapshot.by_name[here].layer),
+                    *links.consumers(app.snapshot.by_name[here].layer),
+                )
+            }
+            await pilot.press("enter")
+            assert app.graph_tree.layer_name in around
+        app.main._following._stop()
 
 
 async def test_ctrl_o_goes_back_from_wherever_a_key_or_a_screen_led(

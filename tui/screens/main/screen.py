@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from time import monotonic
 
 from textual import on
 from textual.app import ComposeResult
@@ -21,6 +20,7 @@ from npuscope.tui.document import Document
 from npuscope.tui.layout import STACKED, Layout, layout_for
 from npuscope.tui.screens.guarded import GuardedScreen
 from npuscope.tui.screens.main.fix_hints import FixHints
+from npuscope.tui.screens.main.following import Following
 from npuscope.tui.screens.main.search import Search, SearchMessage
 from npuscope.tui.screens.main.text import WHOLE, copied, hints, same, selection, status
 from npuscope.tui.screens.main.walk import Walk
@@ -41,9 +41,6 @@ from npuscope.widgets.text.keys import keyed
 
 BUSY_DELAY = 0.2
 """Seconds after which an analysis is worth a word."""
-
-DETAILS_DELAY = 0.07
-"""Seconds the panes wait while the cursor runs; a single step is shown at once."""
 
 
 JUMPING = (
@@ -76,8 +73,7 @@ class MainScreen(GuardedScreen[object]):
         self._search = Search(self, self._walk)
         self._weigher, self._views = Weigher(self), Views(self)
         self._busy_soon: Timer | None = None
-        self._pending: Timer | None = None
-        self._last_move = 0.0
+        self._following = Following(self)
 
     def compose(self) -> ComposeResult:
         """Status, tree and panes, keys; the search lies over them."""
@@ -135,7 +131,7 @@ class MainScreen(GuardedScreen[object]):
         with self.app.batch_update():
             self.differing = self.document.differing
             self.snapshot = snapshot
-            self._select(self.graph_tree.row)
+            self.select(self.graph_tree.row)
             self.update_status()
             self.update_hints()
 
@@ -211,19 +207,14 @@ class MainScreen(GuardedScreen[object]):
 
     @on(GraphTree.Moved)
     def _moved(self, message: GraphTree.Moved) -> None:
-        """Show a single step at once; while the cursor runs, wait until it rests."""
-        now = monotonic()
-        running = now - self._last_move < DETAILS_DELAY
-        self._last_move = now
-        if self._pending is not None:
-            self._pending.stop()
-            self._pending = None
-        if running:
-            self._pending = self.set_timer(DETAILS_DELAY, lambda: self._select(message.row))
-        else:
-            self._select(message.row)
+        self._following.moved(message.row)
 
-    def _select(self, row: Row | None) -> None:
+    def catch_up(self, key: str) -> None:
+        """The panes show what the cursor is on before a key acts on it, or a click ('')."""
+        self._following.catch_up(key)
+
+    def select(self, row: Row | None) -> None:
+        """Show what the cursor is on."""
         selected = selection(self.document, self.snapshot, self.only, row)
         if selected is not None and not same(self.selection, selected):
             self.selection = selected
