@@ -45,18 +45,17 @@ def table_change(change: float) -> str:
 def shown_sum(before: float, *parts: float) -> tuple[tuple[str, ...], str, str, float]:
     """(parts, their sum, a time before, before less the sum) as text that a reader can add up, the last as a number.
 
-    All have the same places: two to four by the least of them, more where the rounded parts do not add up to the
-    rounded sum; where they never do, the sum is that of the parts as they are written.
+    All have the same places: two, or three where the rounded parts do not add up to the rounded sum else or one of them is
+    small; where they never do, the sum is that of the parts as they are written. Only microseconds have four.
     """
     least = min((abs(time) for time in (*parts, before) if time), default=1.0)
     first = min(max(2, 1 - math.floor(math.log10(least))), 4)
-    for places in range(first, 6):
+    for places in range(first, max(first, 3) + 1):
         shown, total, was = [round(part, places) for part in parts], fsum(parts), round(before, places)
         adds_up = round(fsum(shown), places) == round(total, places)
         if adds_up and round(was - round(total, places), places) == round(before - total, places):
             break
     else:
-        places = first
         shown, was = [round(part, places) for part in parts], round(before, places)
     after = round(fsum(shown), places)
     return (
@@ -72,11 +71,9 @@ def _places(milliseconds: float, places: int) -> str:
 
 
 def places_that_add_up(changes: Sequence[float]) -> int:
-    """Places, 3 to 5, with which rounded changes add up to their rounded sum; of many that never do, 4."""
-    for places in (3, 4, 5):
-        if round(fsum(round(change, places) for change in changes), places) == round(fsum(changes), places):
-            return places
-    return 4
+    """Places with which rounded changes add up to their rounded sum: 3, or 4 where those do not."""
+    written = fsum(round(change, 3) for change in changes)
+    return 3 if round(written, 3) == round(fsum(changes), 3) else 4
 
 
 def signed(change: float, places: int) -> str:

@@ -158,7 +158,7 @@ def _time(layer: Layer, target: Target) -> str:
     if is_qdq(layer.core):
         return "  (the application does already)"
     value = cpu_milliseconds(layer, target)
-    return "  time unknown" if value is None else f"{table_ms(value, 4):>8} ms"
+    return "  time unknown" if value is None else f"{table_ms(value):>8} ms"
 
 
 def _finite(value: float | None) -> float | None:
