@@ -149,7 +149,8 @@ class _Pricing:
             numbers[name] = len(numbers)
             layer, cost, pool = by_name[name], self.costs.get(name), weights_in.get(name)
             conv = None if pool is None or pool == self.usual else self.elsewhere(layer, cost, pool)
-            own.append((layer.kind, id(cost), pool, self.times[name], conv))
+            scaled = scales_itself(layer, self.target)
+            own.append((layer.kind, id(cost), pool, self.times[name], conv, scaled))
         for added in epoch.inserted:
             numbers.setdefault(added.layer, len(numbers))
         if not numbers:

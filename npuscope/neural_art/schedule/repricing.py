@@ -16,9 +16,10 @@ MOST_FORMS = 1 << 14
 """Forms that are remembered before all are forgotten: a plan tries thousands of edits."""
 
 
-Own = tuple[str, int, str | None, int, Convolution | None]
+Own = tuple[str, int, str | None, int, Convolution | None, bool]
 """What the figures of an epoch depend on of one of its layers: kind, identity of the price (of equal layers it is one
-object), pool of the weights, parts the work is divided in, and the convolution where weights lie elsewhere than is priced."""
+object), pool of the weights, parts the work is divided in, the convolution where weights lie elsewhere than is priced, and
+whether it brings its result to a scale of its own."""
 
 Form = tuple[
     Placement,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnx
+import onnx.parser
 import pytest
 from builders.models import SAMPLES
 from builders.networks.drawn_networks import networks
@@ -24,6 +25,14 @@ from npuscope.npu.cost import Epoch
 from npuscope.npu.verdict import Placement
 from npuscope.session import Session
 from npuscope.snapshot import analyse
+
+AVERAGE = """<ir_version: 8, opset_import: ["": 13]>
+g (int8[1,16,8,8] x) => (int8[1,16,1,1] y)
+<float s = {0.1}, float t = {SCALE}, int8 o = {0}> {
+  a = DequantizeLinear(x, s, o)
+  p = GlobalAveragePool(a)
+  y = QuantizeLinear(p, t, o)
+}"""
 
 TARGETS = [target_of(Build(toolchain=toolchain)) for toolchain in TOOLCHAINS]
 TARGETS += [with_epoch_controller(TARGETS[0]), without_external_memory(TARGETS[0]), with_profile(TARGETS[0], "nominal")]  # fmt: skip
@@ -86,6 +95,16 @@ def test_epochs_of_one_form_in_any_network(
     onnx.save(compose.add_prefix(proto, "another/"), path)
     analyse(Session.open(load(path), machine))
     assert checked.worked_out == worked_out
+
+
+@pytest.mark.parametrize("machine", TARGETS)
+def test_averages_of_one_shape_differ_in_form_where_one_changes_its_scale(
+    tmp_path: Path, checked: Checked, machine: Target
+) -> None:
+    path = tmp_path / "average.onnx"
+    for scale in ("0.1", "0.05"):
+        onnx.save(onnx.parser.parse_model(AVERAGE.replace("SCALE", scale)), path)
+        analyse(Session.open(load(path), machine))
 
 
 def test_forms_are_forgotten_where_there_are_too_many() -> None:
