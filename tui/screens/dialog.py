@@ -8,7 +8,6 @@ from typing import ClassVar, TypeVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.reactive import Reactive
 from textual.screen import ModalScreen
 from textual.widget import Widget
@@ -17,6 +16,7 @@ from npuscope.tui.screens.guarded import GuardedScreen
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.title_bar import TitleBar
 from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.panes.box import Box
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, plain
 
 Result = TypeVar("Result")
@@ -77,7 +77,7 @@ class Dialog(ModalScreen[Result], GuardedScreen[Result]):
     def compose(self) -> ComposeResult:
         """The box."""
         title, about = self.heading()
-        with Vertical(id="box"):
+        with Box(id="box"):
             yield TitleBar(title, about, NOTE if if_quantized(self.app) else BLANK)
             yield from self.content()
             yield KeyBar(self.hints())

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.message import Message
 
 from npuscope.record import dataclass
@@ -64,10 +63,6 @@ class Choices(Narrowed):
     def line_role(self, index: int) -> str | None:
         """The cursor's line."""
         return "cursor" if index == self.cursor else None
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """All lines, for a list that is as high as what is in it."""
-        return self.count + self.heading_lines
 
     def head(self, heading: Line) -> None:
         """Another line above the list."""

@@ -11,6 +11,7 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from npuscope.widgets.panes.box import Box
 from npuscope.widgets.text.drawing import LineWidget
 from npuscope.widgets.text.spans import BLANK, Line
 
@@ -29,6 +30,7 @@ class Sheet(LineWidget, ScrollView, can_focus=True):
         overflow-x: hidden;
         overflow-y: auto;
         scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 0;  /* Textual adds its row to an automatic height */
         scrollbar-gutter: stable;
     }
     """
@@ -73,8 +75,14 @@ class Sheet(LineWidget, ScrollView, can_focus=True):
         """Lines of the body that can be seen at once."""
         return max(self.scrollable_content_region.height - self.heading_lines, 1)
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """All lines, for what is as high as what is in it."""
+        return self.count + self.heading_lines
+
     def fit_to(self, count: int) -> None:
         """Scroll over `count` lines of body. Costs a layout only where the scroll bar comes or goes."""
+        if isinstance(self.parent, Box):
+            self.parent.content_changed(self, count + self.heading_lines)
         visible = self.scrollable_content_region.height
         height = max(count + self.heading_lines, visible)
         if self.virtual_size.height == height:

@@ -30,7 +30,7 @@ class AccuracyScreen(MeasuredDialog[str, "Accuracy"]):
     """Asks for the float model, then lists the layers, largest own error first; ends with the layer to go to."""
 
     DEFAULT_CSS = """
-    AccuracyScreen > #box { width: 96; height: 100%; max-height: 38; }
+    AccuracyScreen > #box { width: 96; height: auto; max-height: 38; }
     AccuracyScreen Entry { margin: 1 1 0 1; }
     AccuracyScreen Choices { height: 1fr; min-height: 3; margin: 1 0 0 1; }
     AccuracyScreen Page { height: 9; margin: 1 0 0 1; }

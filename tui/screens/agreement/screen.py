@@ -59,7 +59,7 @@ class AgreementScreen(Listing[LayerFilter | str]):
     """Ends with a filter for the tree, or with the layer to go to. Without a model it stands for itself."""
 
     DEFAULT_CSS = """
-    AgreementScreen > #box { width: 120; height: 100%; max-height: 48; }
+    AgreementScreen > #box { width: 120; height: auto; max-height: 48; }
     AgreementScreen TabBar { margin: 1 0; }
     AgreementScreen RowList { height: auto; max-height: 50%; margin: 0 1; }
     AgreementScreen #summary { height: auto; max-height: 7; margin: 1 0 0 1; }

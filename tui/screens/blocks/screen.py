@@ -28,7 +28,7 @@ class BlocksScreen(Listing[str]):
     """Ends with the name of the layer to go to."""
 
     DEFAULT_CSS = """
-    BlocksScreen > #box { width: 100%; max-width: 170; height: 100%; }
+    BlocksScreen > #box { width: 100%; max-width: 170; height: auto; }
     BlocksScreen RowList { height: 1fr; min-height: 4; margin: 0 0 0 1; }
     BlocksScreen Page { height: 3; margin: 0 1; }
     """

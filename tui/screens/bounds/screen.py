@@ -30,7 +30,7 @@ class BoundsScreen(Dialog[str]):
     """Ends with the name of the layer to go to."""
 
     DEFAULT_CSS = """
-    BoundsScreen > #box { width: 110; height: 100%; max-height: 44; }
+    BoundsScreen > #box { width: 110; height: auto; max-height: 44; }
     BoundsScreen TabBar { margin: 0 0 1 0; }
     BoundsScreen Choices { height: auto; max-height: 11; margin: 0 0 0 1; }
     BoundsScreen #epochs { height: 1fr; margin: 1 0 0 1; }

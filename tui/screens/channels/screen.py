@@ -31,7 +31,7 @@ class ChannelsScreen(Dialog[None]):
     """Shows; changes nothing."""
 
     DEFAULT_CSS = """
-    ChannelsScreen > #box { width: 104; height: 100%; max-height: 44; }
+    ChannelsScreen > #box { width: 104; height: auto; max-height: 44; }
     ChannelsScreen TabBar { margin: 0 0 1 0; }
     ChannelsScreen RowList { height: 1fr; min-height: 4; margin: 0 1; }
     ChannelsScreen Page { height: 2; margin: 1 0 0 1; }

@@ -25,7 +25,7 @@ class CompareScreen(Listing[str]):
     """Ends with the name of the layer to go to."""
 
     DEFAULT_CSS = """
-    CompareScreen > #box { width: 100%; max-width: 160; height: 100%; }
+    CompareScreen > #box { width: 100%; max-width: 160; height: auto; }
     CompareScreen #head { height: 7; margin: 1 1 0 1; }
     CompareScreen RowList { height: 1fr; min-height: 3; margin: 1 0 0 1; }
     CompareScreen #about { height: auto; max-height: 6; margin: 0 1; }

@@ -39,7 +39,7 @@ class CutScreen(Dialog[None]):
     """Shows the cut that saves most, or the one behind the selected layer; writes both models."""
 
     DEFAULT_CSS = """
-    CutScreen > #box { width: 100%; max-width: 120; height: 100%; }
+    CutScreen > #box { width: 100%; max-width: 120; height: auto; }
     CutScreen TabBar { margin: 0 0 1 0; }
     CutScreen Page { height: 1fr; margin: 0 1; }
     """

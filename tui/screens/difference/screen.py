@@ -28,7 +28,7 @@ class DifferenceScreen(Listing[str]):
     """Ends with the name of a layer of the second model, to go to."""
 
     DEFAULT_CSS = """
-    DifferenceScreen > #box { width: 100%; max-width: 170; height: 100%; }
+    DifferenceScreen > #box { width: 100%; max-width: 170; height: auto; }
     DifferenceScreen #summary { height: auto; max-height: 3; margin: 1 0 0 1; }
     DifferenceScreen RowList { height: 1fr; min-height: 4; margin: 1 0 0 1; }
     DifferenceScreen #about { height: 3; margin: 1 0 0 1; }

@@ -23,7 +23,7 @@ class EpochsScreen(Listing[str]):
     """Ends with the name of the layer to go to. Predicted and actual epochs are tabs where both are known."""
 
     DEFAULT_CSS = """
-    EpochsScreen > #box { width: 128; height: 100%; }
+    EpochsScreen > #box { width: 128; height: auto; }
     EpochsScreen TabBar { margin: 0 0 1 0; }
     EpochsScreen RowList { height: 1fr; min-height: 4; margin: 0 1; }
     EpochsScreen Page { height: auto; max-height: 6; margin: 1 0 0 1; }

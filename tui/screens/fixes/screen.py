@@ -52,7 +52,7 @@ class FixesScreen(Dialog[Edit]):
     """Ends with the edit to make."""
 
     DEFAULT_CSS = """
-    FixesScreen > #box { width: 100; height: 34; }
+    FixesScreen > #box { width: 100; height: auto; max-height: 44; }
     FixesScreen Choices { height: auto; min-height: 2; max-height: 12; margin: 1 0 0 1; }
     FixesScreen Page { height: 1fr; margin: 1 0 0 1; }
     FixesScreen.-short Choices { max-height: 7; margin: 0 0 0 1; }

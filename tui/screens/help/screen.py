@@ -24,7 +24,7 @@ class HelpScreen(Dialog[None]):
     """One page that scrolls."""
 
     DEFAULT_CSS = """
-    HelpScreen > #box { width: 92; height: 100%; max-height: 60; }
+    HelpScreen > #box { width: 92; height: auto; max-height: 60; }
     HelpScreen Page { height: 1fr; margin: 0 1; }
     """
 

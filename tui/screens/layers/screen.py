@@ -25,7 +25,7 @@ class LayersScreen(Dialog[Ranked | str]):
     """Ends with the layer to go to; one from a table sorted by gain says so."""
 
     DEFAULT_CSS = """
-    LayersScreen > #box { width: 100%; max-width: 180; height: 100%; }
+    LayersScreen > #box { width: 100%; max-width: 180; height: auto; }
     LayersScreen LayerTable { height: 1fr; margin: 1 0 0 1; }
     """
 

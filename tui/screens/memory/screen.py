@@ -45,7 +45,7 @@ class MemoryScreen(Dialog[Target]):
     """Ends with the target to judge for."""
 
     DEFAULT_CSS = """
-    MemoryScreen > #box { width: 100; height: 100%; max-height: 36; }
+    MemoryScreen > #box { width: 100; height: auto; max-height: 36; }
     MemoryScreen #memory { height: 1fr; margin: 1 0 0 1; }
     MemoryScreen Choices { height: auto; margin: 1 0 0 1; }
     MemoryScreen #outcome { height: 2; margin: 1 0 0 1; }

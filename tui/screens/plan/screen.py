@@ -57,7 +57,7 @@ class PlanScreen(Dialog[Chosen]):
     """Ends with the steps to make."""
 
     DEFAULT_CSS = """
-    PlanScreen > #box { width: 130; height: 32; }
+    PlanScreen > #box { width: 130; height: auto; max-height: 40; }
     PlanScreen TabBar { margin: 0 0 1 0; }
     PlanScreen Choices { height: auto; min-height: 2; max-height: 12; margin: 0 0 0 1; }
     PlanScreen Page { height: 1fr; margin: 1 0 0 1; }

@@ -38,7 +38,7 @@ class ReasonsScreen(Listing[LayerFilter | Ranked | str]):
     """Ends with a filter for the tree, or with the layer to go to; one chosen by gain says so."""
 
     DEFAULT_CSS = """
-    ReasonsScreen > #box { width: 120; height: 100%; max-height: 44; }
+    ReasonsScreen > #box { width: 120; height: auto; max-height: 44; }
     ReasonsScreen TabBar { margin: 0 0 1 0; }
     ReasonsScreen RowList { height: auto; min-height: 4; max-height: 70%; margin: 0 1; }
     ReasonsScreen Page { height: 1fr; min-height: 4; margin: 1 0 0 1; }

@@ -24,7 +24,7 @@ class RuleScreen(Dialog[None]):
     """One page a rule; several rules are tabs."""
 
     DEFAULT_CSS = """
-    RuleScreen > #box { width: 92; height: 100%; max-height: 44; }
+    RuleScreen > #box { width: 92; height: auto; max-height: 44; }
     RuleScreen TabBar { margin: 0 0 1 0; }
     RuleScreen Page { height: 1fr; margin: 0 1; }
     """

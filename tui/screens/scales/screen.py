@@ -24,7 +24,7 @@ class ScalesScreen(Dialog[None]):
     """Figures and histogram, below them every channel."""
 
     DEFAULT_CSS = """
-    ScalesScreen > #box { width: 84; height: 100%; max-height: 44; }
+    ScalesScreen > #box { width: 84; height: auto; max-height: 44; }
     ScalesScreen TabBar { margin: 0 0 1 0; }
     ScalesScreen Page { height: 7; margin: 0 1 1 1; }
     ScalesScreen ChannelList { height: 1fr; margin: 0 1; }

@@ -58,7 +58,7 @@ class SplitScreen(Dialog[Edit]):
     """Ends with the edit to make."""
 
     DEFAULT_CSS = """
-    SplitScreen > #box { width: 88; height: 32; }
+    SplitScreen > #box { width: 88; height: auto; max-height: 36; }
     SplitScreen AxisBar { margin: 0 1; }
     SplitScreen Entry { margin: 0 1 1 1; }
     SplitScreen Choices { height: auto; min-height: 2; max-height: 9; margin: 0 0 1 1; }

@@ -35,7 +35,7 @@ class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
     """A tensor at a time: its histogram over the grid, below it every channel."""
 
     DEFAULT_CSS = """
-    ValuesScreen > #box { width: 96; height: 100%; max-height: 44; }
+    ValuesScreen > #box { width: 96; height: auto; max-height: 44; }
     ValuesScreen TabBar { margin: 0 0 1 0; }
     ValuesScreen Page { height: 9; margin: 0 1; }
     ValuesScreen Choices { height: 1fr; min-height: 3; margin: 1 0 0 1; }
