@@ -126,8 +126,10 @@ async def settled(pilot: Pilot[int]) -> None:
         running = [worker for worker in pilot.app.workers if not worker.is_finished]
         waiting = [pump for pump in (pilot.app, *pilot.app.screen_stack) if pump._message_queue.qsize()]
         if not running and not waiting:
-            timer = pilot.app.main._following.pending
-            if timer is None or timer._task is None or timer._task.done():
+            pending = (pilot.app.main._following.pending, getattr(pilot.app.screen, "_pending", None))
+            if not any(
+                timer is not None and timer._task is not None and not timer._task.done() for timer in pending
+            ):
                 await rest.rest_behind_a_key()
                 if all(worker.is_finished for worker in pilot.app.workers):
                     await pilot.pause()

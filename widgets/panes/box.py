@@ -23,19 +23,22 @@ class Box(Vertical):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Rows of all children, each as high as it would be alone."""
-        rows, below = 0, 0
+        rows, below, docked = 0, 0, 0
         for child in self.children:
             if not child.display:
                 continue
             margin = child.styles.margin
-            rows += _height(child, container, viewport, max(width - margin.width, 1))
-            rows += max(below, margin.top)  # margins that meet are one
+            own = _height(child, container, viewport, max(width - margin.width, 1))
+            if child.styles.dock == "bottom":  # one in place of the other
+                docked = max(docked, own)
+                continue
+            rows += own + max(below, margin.top)  # margins that meet are one
             below = margin.bottom
-        rows += below
+        rows += below + docked
         if self._most[0] == width:
             rows = max(rows, self._most[1])
         self._most = (width, rows)
-        return min(rows, max(container.height - self.gutter.height, 1))
+        return min(rows, max(container.height, 1))
 
     def content_changed(self, child: Widget, rows: int) -> None:
         """A child holds so many rows now: take the room for more of them, where there is some."""
@@ -48,7 +51,9 @@ class Box(Vertical):
     def _can_grow(self) -> bool:
         parent, most = self.parent, self.styles.max_height
         room = parent.size.height if isinstance(parent, Widget) else 0
-        return self.outer_size.height < (room if most is None or most.cells is None else min(room, most.cells))
+        return self.outer_size.height < (
+            room if most is None or most.cells is None else min(room, most.cells)
+        )
 
 
 def _height(child: Widget, container: Size, viewport: Size, width: int) -> int:

@@ -82,3 +82,19 @@ def test_only_a_toml_file_that_is_a_recipe_is_called_one(tmp_path: Path) -> None
     assert [(entry.name, entry.kind) for entry in entries(f"{tmp_path}/") if not entry.folder] == [
         ("fix.toml", "recipe")
     ]
+
+
+async def test_a_slash_behind_a_folder_stands_there_once(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        await pilot.press("o")
+        await settle(pilot)
+        field = pilot.app.screen.query_one(Entry).input
+        assert field.value == f"{denoiser.parent}/"
+        await pilot.press("/")
+        await settle(pilot)
+        assert field.value == f"{denoiser.parent}/"
+        assert field.cursor_position == len(field.value)
+        await pilot.press("home", "right", "/")
+        await settle(pilot)
+        assert field.value == f"{denoiser.parent}/" and field.cursor_position == 1
+        assert listed(pilot.app)

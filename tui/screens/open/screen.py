@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
@@ -35,6 +36,11 @@ def _columns(width: int) -> tuple[int, int, int]:
     if width >= _NAME + _KIND // 2:
         return width - _KIND, _KIND, 0
     return width, 0, 0
+
+
+def one_slash(path: str) -> str:
+    """Without the slashes that follow one."""
+    return re.sub("//+", "/", path)
 
 
 def _heading(width: int) -> Line:
@@ -101,6 +107,11 @@ class OpenScreen(Dialog[str]):
     @on(Input.Changed)
     def _typed(self, message: Input.Changed) -> None:
         message.stop()
+        if "//" in message.value:  # behind a folder a '/' stands already
+            at = len(one_slash(message.value[: message.input.cursor_position]))
+            message.input.value = one_slash(message.value)
+            message.input.cursor_position = at
+            return
         self.read_folder(message.value)
 
     def read_folder(self, typed: str) -> None:

@@ -47,7 +47,7 @@ class VerifyScreen(Dialog[None]):
 
     DEFAULT_CSS = """
     VerifyScreen > #box { width: 84; }
-    VerifyScreen Page { height: auto; min-height: 4; margin: 1 0 1 1; }
+    VerifyScreen Page { height: 1fr; min-height: 4; margin: 1 0 1 1; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
