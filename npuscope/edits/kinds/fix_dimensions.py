@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar
 
-from npuscope.edits.edit import Declaration, Declared, Edit, Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Edit, Exactness, Patch, Refusal, patched
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.shape_pass import inferred
 from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.tensors import Dim, TensorType
+from npuscope.model.validity.faults import fault
 from npuscope.record import dataclass
 
 EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
@@ -75,7 +76,8 @@ class FixDimensions(Declared):
             for node in graph.nodes
             if any(name in changed for name in (*node.inputs, *node.outputs))
         }
-        return Patch(frozenset(), (), (), changed, replaced, fixes_sizes=True)
+        patch = Patch(frozenset(), (), (), changed, replaced, fixes_sizes=True)
+        return _misfit(graph, patched(graph, patch), replaced) or patch
 
     def _inputs(self, graph: Graph) -> dict[str, TensorType] | Refusal:
         wanted = dict(self.sizes)
@@ -102,11 +104,6 @@ class FixDimensions(Declared):
                     return Refusal(f"axis {axis} of input {name} has size {dim}, which is not free")
                 else:
                     shape.append(dim)
-            free = [(axis, dim) for axis, dim in enumerate(shape) if not isinstance(dim, int)]
-            if free:
-                axis, dim = free[0]
-                hint = f"{dim}=N" if dim else f"{name}:{axis}=N"
-                return Refusal(f"axis {axis} of input {name} would still be free", f"give {hint}")
             types[name] = TensorType(type_.dtype, tuple(shape))
         for name in graph.free_batches & wanted.keys():
             if wanted[name] != 1:
@@ -115,7 +112,21 @@ class FixDimensions(Declared):
         unused = [name for name in wanted if name not in used]
         if unused:
             return Refusal(f"no input of the model has a free size {unused[0]!r}", _free_names(graph))
+        for name, given in types.items():
+            for axis, dim in enumerate(given.shape or ()):
+                if not isinstance(dim, int):
+                    hint = f"{dim}=N" if dim else f"{name}:{axis}=N"
+                    return Refusal(f"axis {axis} of input {name} would still be free", f"give {hint}")
         return types
+
+
+def _misfit(before: Graph, after: Graph, names: Iterable[str]) -> Refusal | None:
+    """The first node that these sizes make one ONNX does not allow, as a window larger than its map."""
+    for name in names:
+        found = fault(after, after.nodes[after.node_index[name]])
+        if found and not fault(before, before.nodes[before.node_index[name]]):
+            return Refusal(f"these sizes do not fit {name}: {found}", _free_names(before))
+    return None
 
 
 def _free_names(graph: Graph) -> str:

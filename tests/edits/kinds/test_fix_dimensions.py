@@ -119,6 +119,7 @@ def test_a_free_batch_is_fixed_at_one(spec: ChainSpec, tmp_path_factory: pytest.
             (("frames", 6), ("x:3", 4), ("rows", 2), ("time", 3)),
             "no input of the model has a free size 'time'; free are",
         ),
+        ((("sizes", 4),), "no input of the model has a free size 'sizes'; free are"),
         ((("x:1", 9),), "axis 1 of input x has size 8, which is not free"),
         ((("frames", 0),), "size 0 for frames is not one the compiler takes; give 1 to 65535"),
     ],
@@ -127,6 +128,29 @@ def test_sizes_that_leave_something_open_are_refused(
     frames: Source, sizes: tuple[tuple[str, int], ...], message: str
 ) -> None:
     assert message in refused(opened(frames), FixDimensions(sizes))
+
+
+@pytest.mark.parametrize(
+    ("body", "sizes", "message"),
+    [
+        ("y = MaxPool <kernel_shape = [5, 5]> (x)", (("h", 3), ("w", 9)), "a window of 5 for data of 3"),
+        (
+            "p = AveragePool <kernel_shape = [5, 5]> (x) y = Relu(p)",
+            (("h", 9), ("w", 4)),
+            "a window of 5 for data of 4",
+        ),
+        ("t = Transpose <perm = [0, 1, 3, 2]> (x) y = Add(x, t)", (("h", 3), ("w", 4)), "Add"),
+    ],
+)
+def test_sizes_that_an_operator_does_not_take_are_refused(
+    body: str, sizes: tuple[tuple[str, int], ...], message: str, tmp_path: Path
+) -> None:
+    text = f"""<ir_version: 8, opset_import: ["" : 13]>
+    g (float[1, 3, h, w] x) => (float[1, 3, a, b] y) {{ {body} }}"""
+    session = opened(models.from_text(text, tmp_path))
+    reason = refused(session, FixDimensions(sizes))
+    assert reason.startswith("these sizes do not fit ") and message in reason
+    edited(session, FixDimensions((("h", 9), ("w", 9))))
 
 
 def test_what_cannot_be_inferred_keeps_what_the_file_says(tmp_path: Path) -> None:
