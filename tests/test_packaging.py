@@ -4,15 +4,63 @@ An editable install serves whole folders, so a subpackage missing from `packages
 the wheel.
 """
 
+import subprocess
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
 MOUNTS = SETUPTOOLS["package-dir"]
 LINKS = {ROOT.joinpath(*name.split(".")) for name, folder in MOUNTS.items() if name.split(".") != [folder]}
 """For type checkers and editors; text files where a checkout has no symbolic links."""
+
+
+TOP = frozenset(
+    {
+        *(
+            ".ci",
+            ".gitattributes",
+            ".github",
+            ".gitignore",
+            ".pre-commit-config.yaml",
+            ".pre-commit-hooks.yaml",
+        ),
+        *(
+            "CHANGELOG.md",
+            "CONTRIBUTING.md",
+            "LICENSE",
+            "Makefile",
+            "README.md",
+            "action.yml",
+            "pyproject.toml",
+        ),
+        *(
+            "benchmarks",
+            "docs",
+            "npuscope",
+            "requirements-dev.txt",
+            "sample_models",
+            "tests",
+            "themes",
+            "tools",
+        ),
+        *("tui", "widgets"),
+    }
+)
+
+
+def test_nothing_else_is_kept_at_the_top() -> None:
+    """As the files that a command writes into the folder it is called in."""
+    try:
+        listed = subprocess.run(
+            ["git", "-C", str(ROOT), "ls-files", "--full-name"], capture_output=True, text=True, check=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a checkout")
+    assert {line.partition("/")[0] for line in listed.splitlines()} <= TOP
 
 
 def test_every_package_is_listed() -> None:
