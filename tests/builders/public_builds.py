@@ -135,8 +135,12 @@ BUILDS: dict[str, PublicBuild] = {
         {"DequantizeLinear": 3, "AveragePool": 1, "QuantizeLinear": 2, "Conv": 2, "Cast": 2}, "3", "auto",
     ),
     "later signals": PublicBuild(lambda: signals(False), "2.2", 21, 0.05, {}, "3", "auto"),
-    # LarocheC/eco8-neaixt, N6Net v2 with 80 channels, 4.0.1
+    # LarocheC/eco8-neaixt, N6Net v2 with 80 and 96 channels, and with a full band on one block and on all, 4.0.1
     "masks": PublicBuild(masks, "4.0", 23, 0.0, {}, "3", "auto"),
+    "masks, mean": PublicBuild(lambda: masks(96, "gap", (1,), True), "4.0", 25, 0.0, {}, "3", "auto"),
+    "masks, means": PublicBuild(lambda: masks(96, "gap"), "4.0", 31, 0.0, {}, "3", "auto"),
+    "masks, rows": PublicBuild(lambda: masks(96, "pool", (1,), True), "4.0", 31, 0.0, {}, "3", "auto"),
+    "masks, all rows": PublicBuild(lambda: masks(96, "pool"), "4.0", 55, 0.0, {}, "3", "auto"),
     # LarocheC/stm32n6-stt, q800_real, which names no scheduler
     "letters": PublicBuild(letters, "4.0", 618, 0.0, {}, "3"),
     # LarocheC/eco8-neaixt, group_probe, n6-noextmem

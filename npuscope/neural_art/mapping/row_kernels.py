@@ -54,16 +54,11 @@ def row_taps(columns: int) -> int:
     return next((wide for wide in WIDE_ROWS if columns <= wide), columns) if columns > 1 else 1
 
 
-HALF_ROWS_UNTIL = "3.0"
-"""Version from which a kernel of one row may use all multipliers in 8x8: N6Net v2 of 80 channels (4.0.1) has 23 epochs so, 19 else."""
-
-
 def macs_of_row(stride: int, columns: int, macs: int, target: Target) -> int:
-    """Kernels of one row that the multipliers take at once; up to 2.2 half of them, in 8x8 as well.
+    """Kernels of one row that the multipliers take at once: half of them, in 8x8 as well.
 
     Seven of seven (FRIENDA256/stm32N6_AI, 2.2): 4 of 32 and 6 of 48 with five columns, 8 of 64 with three, 12 of 48 with five and
-    a stride of 2; four of 32 with nine and a stride of 2 (TC-ResNet8). With a stride a column falls in fewer windows, but three have room.
+    a stride of 2; four of 32 with nine and a stride of 2 (TC-ResNet8). With a stride a column falls in fewer windows, but three have
+    room. So in 4.0.1: eight N6Nets (LarocheC/eco8-neaixt) write 6 of 96 beside a stem's 12, and a sum of both is an epoch of its own.
     """
-    if target.toolchain.at_least(HALF_ROWS_UNTIL):
-        return macs // row_taps(columns)
     return target.tiling.macs_16x8 // max(WIDE_ROWS[0], -(-columns // stride)) if columns > 1 else macs

@@ -185,7 +185,7 @@ def _ways(conv: Convolution, simd: str, target: Target, held: Capacity) -> Itera
             deepest,
             target.tiling.max_in_series,
             limits.accumulation_iterations,
-            target.fewest_accelerators,
+            fewest_in_series(target, len(held.parts)),
         )
         if not depths:
             continue
@@ -211,6 +211,19 @@ def _ways(conv: Convolution, simd: str, target: Target, held: Capacity) -> Itera
                     break
         assert best is not None
         yield best
+
+
+WHOLE_SUMS_FROM = "4.0"
+"""Version from which sub-masks take as many CAs in series as their sums need; inferred, see `fewest_in_series`."""
+
+
+def fewest_in_series(target: Target, parts: int) -> bool:
+    """Fewer CAs with partial sums through memory are tried; not for sub-masks from 4.0 on.
+
+    Five kernels of 8x1 on a map of eight rows, eight taps of 48 channels that each take two CAs (N6Net with a full band, 4.0.1:
+    LarocheC/eco8-neaixt), an epoch for two of them. In a TC-ResNet8 (2.2, AbhiMalappa/tinybench) three of nine share one.
+    """
+    return target.fewest_accelerators and (parts == 1 or not target.toolchain.at_least(WHOLE_SUMS_FROM))
 
 
 def _modes(

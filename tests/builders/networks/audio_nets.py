@@ -87,37 +87,66 @@ def hazards() -> bytes:
     return net.model(net.node("Softmax", [last], "softmax", axis=-1), (1, 7)).SerializeToString()
 
 
-def masks(channels: int = 80) -> bytes:
+COLUMN_ZEROS = (0, 0, -1, -2)
+"""Zero points of the columns between the blocks of `masks`, as a board printed them."""
+
+
+def masks(
+    channels: int = 80, band: str = "", blocks: tuple[int, ...] = (0, 1, 2, 3), bins: bool = False
+) -> bytes:
     """N6Net v2 (LarocheC/eco8-neaixt, Core 4.0.1): a map of one column a frame; the frames before come in as inputs.
 
-    A convolution over three frames is three convolutions of 5x1, added.
+    A convolution over three frames is three convolutions of 5x1, added. With a full band the map of some blocks is brought to
+    one row, which is added to all: by a mean ("gap"), or by two convolutions of four rows and one of the eight that are left
+    ("pool"). `bins`: a constant is added for each bin.
     """
-    net = Net((1, 1, 256, 1))
+    rows = 128
+    net = Net((1, 1, 2 * rows, 1))
     tall = {"kernel_shape": [5, 1], "pads": [2, 0, 2, 0]}
-    shape, frames, states = (1, channels, 128, 1), [], []
-    last = net.quantized("x", 0.02, ZERO)
-    last = net.weighted(
-        "Conv", "stem", last, (channels, 1, 4, 1), 3, relu=False, kernel_shape=[4, 1], strides=[2, 1], pads=[1, 0, 1, 0]
-    )  # fmt: skip
+    shape, frames, states = (1, channels, rows, 1), [], []
+
+    def conv(
+        name: str, source: str, into: int, made: int, height: int, zero: int, **attributes: object
+    ) -> str:
+        weights = (made, into, height, 1)
+        attributes = {"kernel_shape": [height, 1], **attributes}
+        return net.weighted("Conv", name, source, weights, zero, relu=False, **attributes)
+
+    last = conv("stem", net.quantized("x", 0.02, ZERO), 1, channels, 4, 0, strides=[2, 1], pads=[1, 0, 1, 0])
+    if bins:
+        places = net.random.integers(-127, 128, shape).astype(np.int8)
+        inputs = [
+            net.constant("bins", places),
+            net.constant("bins_scale", np.float32(0.001)),
+            net.constant("bins_zero", np.int8(0)),
+        ]
+        place = net.node("DequantizeLinear", inputs, "bins_dq")
+        last = net.quantized(net.node("Add", [last, place], "at_bins"), 0.053, 0)
     for k in range(4):
-        total = ""
+        zero = COLUMN_ZEROS[k]
+        states.append(last)
+        total = conv(f"new{k}", last, channels, channels, 5, 2, **tall)
         for age in range(2):
             frames.append(f"frame{k}{age}")
-            part = net.quantized(frames[-1], 0.01, 0)
-            part = net.weighted(
-                "Conv", f"old{k}{age}", part, (channels, channels, 5, 1), 2, relu=False, **tall
-            )
-            total = net.quantized(net.node("Add", [total, part], f"sum{k}{age}"), 0.014, 1) if total else part
-        states.append(last)
-        part = net.weighted("Conv", f"new{k}", last, (channels, channels, 5, 1), 2, relu=False, **tall)
-        total = net.node("Relu", [net.node("Add", [total, part], f"sum{k}")], f"relu{k}")
-        total = net.quantized(total, 0.01, ZERO)
-        total = net.weighted("Conv", f"next{k}", total, (channels, channels, 5, 1), ZERO, **tall)
-        last = net.quantized(net.node("Add", [total, last], f"add{k}"), 0.012, 3)
-    last = net.weighted(
-        "Conv", "mask", last, (2, channels, 3, 1), 6, relu=False, kernel_shape=[3, 1], pads=[1, 0, 1, 0]
-    )  # fmt: skip
-    made = net.model(net.quantized(net.node("Sigmoid", [last], "sigmoid"), 1 / 256, ZERO), (1, 2, 128, 1))
+            part = net.quantized(frames[-1], 0.053, zero)
+            part = conv(f"old{k}{age}", part, channels, channels, 5, 2, **tall)
+            summed = net.node("Add", [total, part], f"sum{k}{age}")
+            total = net.quantized(summed, 0.014, 1 if age == 0 else ZERO)
+        total = conv(f"next{k}", total, channels, channels, 5, ZERO, **tall)
+        if band and k in blocks:
+            one = total
+            if band == "gap":
+                axes = net.constant(f"axes{k}", np.array([2, 3]))
+                mean = net.node("ReduceMean", [one, axes], f"mean{k}", keepdims=1)
+                one = conv(f"band{k}", net.quantized(mean, 0.005, ZERO), channels, channels, 1, ZERO)
+            else:
+                for n, into in enumerate((channels, 48)):
+                    one = conv(f"fewer{k}{n}", one, into, 48, 4, ZERO, strides=[4, 1])
+                one = conv(f"band{k}", one, 48, channels, 8, ZERO)
+            total = net.quantized(net.node("Add", [total, one], f"banded{k}"), 0.012, ZERO)
+        last = net.quantized(net.node("Add", [last, total], f"add{k}"), 0.054, (*COLUMN_ZEROS, 6)[k + 1])
+    last = conv("mask", last, channels, 2, 3, -40, pads=[1, 0, 1, 0])
+    made = net.model(net.quantized(net.node("Sigmoid", [last], "sigmoid"), 1 / 256, ZERO), (1, 2, rows, 1))
     add_borders(made, frames, states, shape)
     return made.SerializeToString()
 
