@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from npuscope.record import record
@@ -63,8 +64,15 @@ def convolution(layer: Layer) -> Convolution | None:
         return None
     known: dict[str, Convolution | None] = layer.facts
     if _FACT not in known:
-        known[_FACT] = _geometry(layer)
+        made = _geometry(layer)
+        known[_FACT] = made if made is None else _shared(made)
     return known[_FACT]
+
+
+@lru_cache(maxsize=1 << 14)
+def _shared(conv: Convolution) -> Convolution:
+    """Equal ones as one object: what is known of one is found for all without a look at its sizes."""
+    return conv
 
 
 def _geometry(layer: Layer) -> Convolution | None:

@@ -73,8 +73,11 @@ class Node:
 
 def bodies_of(node: NodeProto) -> list[onnx.GraphProto]:
     """The graphs among the attributes of a node."""
-    bodies = [a.g for a in node.attribute if a.type == AttributeProto.GRAPH]
-    return bodies + [g for a in node.attribute if a.type == AttributeProto.GRAPHS for g in a.graphs]
+    attributes = node.attribute
+    if not attributes:  # as most are
+        return []
+    bodies = [a.g for a in attributes if a.type == AttributeProto.GRAPH]
+    return bodies + [g for a in attributes if a.type == AttributeProto.GRAPHS for g in a.graphs]
 
 
 def nodes_and_bodies(graph: onnx.GraphProto) -> Iterator[NodeProto]:
@@ -207,6 +210,11 @@ class Graph:
     @cached_property
     def read_quants(self) -> dict[tuple[str, str, str, int, int], Any]:
         """What `quant.read` read of this graph: every Q and DQ of a model asks."""
+        return {}
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What was found out of the graph as a whole, under the name of what asks: each layer asks again."""
         return {}
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 
 import numpy as np
@@ -41,11 +42,13 @@ class Quant:
     @cached_property
     def zero(self) -> int:
         """The zero point of the first channel."""
-        return int(self.zero_point.flat[0])
+        return int(self.zero_point.item() if self.zero_point.size == 1 else self.zero_point.flat[0])
 
     @cached_property
     def divides(self) -> bool:
         """Every scale is a positive number."""
+        if self.scale.size == 1:
+            return 0 < float(self.scale.item()) < math.inf
         return bool((np.isfinite(self.scale) & (self.scale > 0)).all())
 
     @property

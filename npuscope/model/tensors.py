@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import stat
+import sys
 from collections.abc import Mapping
 from dataclasses import field
 from functools import lru_cache
@@ -217,6 +218,9 @@ def _stamp(path: Path) -> Stamp | None:
         return None
 
 
+PLAIN = {name: np.dtype(name) for name in ("int8", "uint8", "int32", "int64", "float32")}
+"""Element types whose raw bytes, least significant first, are the array."""
+
 KEPT_BYTES = 4096
 """Arrays up to this size are kept once they were read."""
 
@@ -273,7 +277,7 @@ class Constant:
                 array = numpy_helper.to_array(stub)
             else:
                 _check_stored(self.proto, self.size)
-                array = numpy_helper.to_array(self.proto)
+                array = _stored(self.proto, self.dtype, self.shape)
         except (ValueError, TypeError, KeyError) as error:
             raise ModelError(f"tensor {self.name!r} cannot be read: {one_line(str(error))}") from error
         array.flags.writeable = False
@@ -332,6 +336,14 @@ def sparse_constant(sparse: SparseTensorProto) -> SparseConstant:
     if any(dim < 0 for dim in shape):
         raise ModelError(f"tensor {name!r} has a negative size")
     return SparseConstant(name, dtype_name(sparse.values.data_type), shape, sparse=sparse)
+
+
+def _stored(proto: TensorProto, dtype: str, shape: tuple[int, ...]) -> Array:
+    """The values of a message: raw bytes as onnx reads them, without asking what else it might be. A model has thousands."""
+    plain = PLAIN.get(dtype) if sys.byteorder == "little" and proto.HasField("raw_data") else None
+    if plain is None or proto.HasField("segment") or proto.data_location != TensorProto.DEFAULT:
+        return numpy_helper.to_array(proto)
+    return np.frombuffer(proto.raw_data, plain).reshape(shape)
 
 
 def _check_stored(proto: TensorProto, size: int) -> None:

@@ -6,9 +6,16 @@ from dataclasses import replace
 from enum import Enum
 from functools import cache
 
+from npuscope.machine.machine import Target
+from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.choose import ALONE, choose
-from npuscope.neural_art.mapping.facts import known_when_compiling
+from npuscope.neural_art.mapping.facts import (
+    awaits_zero_point,
+    geometry,
+    input_zero_point,
+    known_when_compiling,
+)
 from npuscope.neural_art.rules import RULES
 from npuscope.npu.cause import Cause, worst
 from npuscope.npu.rule import Context, Rule, silent
@@ -36,14 +43,20 @@ def judge(layer: Layer, context: Context) -> Verdict:
     """Choose the kernel of a layer and word the reasons."""
     version = context.target.toolchain.version
     placement, causes = placed(layer, context)
-    judged_alone = any(cause.why in ALONE for cause in causes)
     findings = [finding for cause in causes if (finding := _worded(cause, layer, context)) is not None]
-    findings += [
-        finding
-        for rule in (() if judged_alone else _advising(layer.kind, version))
-        if not (rule.front_end and context.graph.imported)
-        for finding in rule.check(layer, context)
-    ]
+    if ALONE.isdisjoint([cause.why for cause in causes]):
+        imported = context.graph.imported
+        rules, by_geometry = _advising(layer.kind, version)
+        findings += [
+            finding
+            for rule in rules
+            if not (imported and rule.front_end)
+            for finding in rule.check(layer, context)
+        ]
+        if by_geometry and layer.quantized:
+            findings += _of_geometry(layer, context, by_geometry)
+    if not findings:
+        return Verdict(placement, (), causes)
     findings.sort(key=lambda f: (-(f.placement.rank if f.placement else 0), _ORDER[f.severity.value], f.code))
     return Verdict(placement, tuple(findings), causes)
 
@@ -69,15 +82,36 @@ _ORDER = {"error": 0, "warning": 1, "advice": 2}
 
 
 @cache
-def _advising(kind: str, version: str) -> tuple[Rule, ...]:
-    """The rules that have more to say of a kind than its causes."""
-    return tuple(
+def _advising(kind: str, version: str) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    """The rules that have more to say of a kind than its causes, those apart that say it by geometry."""
+    rules = [
         rule
         for rule in RULES
         if rule.check is not silent
         and version in rule.versions
         and (rule.kinds is None or kind in rule.kinds)
-    )
+    ]
+    return tuple([r for r in rules if not r.by_geometry]), tuple([r for r in rules if r.by_geometry])
+
+
+MOST_KNOWN = 1 << 14
+"""Convolutions of which it is remembered what was said before all are forgotten: a plan tries thousands of edits."""
+
+_SAID: dict[tuple[str, Convolution, int | None, bool, Target], tuple[Finding, ...]] = {}
+
+
+def _of_geometry(layer: Layer, context: Context, rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
+    """What these rules say, of convolutions alike once."""
+    conv = geometry(layer)
+    if conv is None:
+        return ()
+    key = layer.kind, conv, input_zero_point(layer), awaits_zero_point(layer), context.target
+    said = _SAID.get(key)
+    if said is None:
+        if len(_SAID) >= MOST_KNOWN:
+            _SAID.clear()
+        said = _SAID[key] = tuple([finding for rule in rules for finding in rule.check(layer, context)])
+    return said
 
 
 @cache

@@ -42,4 +42,6 @@ class Cause:
 
 def worst(causes: tuple[Cause, ...], default: Placement) -> Placement:
     """The placement that a layer's causes lead to."""
-    return max((cause.placement for cause in causes), key=lambda p: p.rank, default=default)
+    if not causes:
+        return default
+    return max([cause.placement for cause in causes], key=lambda p: p.rank)

@@ -96,7 +96,7 @@ def _reach(layer: Layer, constant: Constant, quant: Quant) -> Reach | None:
     axis = quant.axis if quant.per_channel and quant.axis is not None else output_axis(layer, rank)
     if not -rank <= axis < rank:
         return None
-    rows = np.moveaxis(stored, axis, 0).reshape(stored.shape[axis], -1)
+    rows = (stored if axis == 0 else np.moveaxis(stored, axis, 0)).reshape(stored.shape[axis], -1)
     zeros = quant.zero_point.reshape(-1, 1)
     if not {len(zeros), quant.scale.size} <= {1, len(rows)}:
         return None

@@ -71,7 +71,8 @@ def upgraded(proto: ModelProto, understood: Callable[[ModelProto], Graph]) -> Up
     version = stated_opset(proto)
     if version is None or version < 1:
         return None
-    trial = sorted({n.op_type for n in nodes_and_bodies(proto.graph) if _on_trial(n, version)})
+    alike = {(node.domain, node.op_type): node for node in nodes_and_bodies(proto.graph)}
+    trial = sorted({op for (_, op), node in alike.items() if _on_trial(node, version)})
     if version >= TARGET and not trial:
         return None
     made = ModelProto()

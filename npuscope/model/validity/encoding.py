@@ -22,21 +22,21 @@ def has_undecodable_names(model: ModelProto) -> bool:
     nodes = [model.graph.node, *(function.node for function in model.functions)]
     if any(isinstance(text, bytes) for text in _of_graph(model.graph)):
         return True
+    texts: list[Any] = []
     while nodes:
         for node in nodes.pop():
-            texts = [node.name, node.op_type, node.domain, *node.input, *node.output]
+            texts += (node.name, node.op_type, node.domain)
+            texts += node.input
+            texts += node.output
             if node.metadata_props:
                 texts += _metadata(node)
-            if bytes in map(type, texts):
-                return True
             for attribute in node.attribute:
-                if isinstance(attribute.name, bytes):
-                    return True
+                texts.append(attribute.name)
                 bodies = _bodies(attribute)
                 if any(isinstance(text, bytes) for body in bodies for text in (body.name, *_of_graph(body))):
                     return True
                 nodes += [body.node for body in bodies]
-    return False
+    return bytes in map(type, texts)
 
 
 def _of_graph(graph: GraphProto) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from onnx import GraphProto, SparseTensorProto
 
 from npuscope.model.errors import ModelError
-from npuscope.model.graph import Graph
+from npuscope.model.graph import Graph, Node
 from npuscope.model.names import quoted
 from npuscope.model.tensors import Constant, constant_array
 from npuscope.model.validity.operands import as_text
@@ -33,7 +33,7 @@ def miswired(graph: Graph, proto: GraphProto, constants: Mapping[str, Constant])
         known.update(node.outputs)
     if not in_order:
         wrong.update((name, f"{_shown(name)} depends on itself") for name in _circular(graph))
-    wrong.update(_sparse(proto))
+    wrong.update(_sparse(graph, proto))
     return wrong
 
 
@@ -53,16 +53,16 @@ def unmade_outputs(graph: Graph, constants: Mapping[str, Constant]) -> tuple[str
 
 
 def _twice(graph: Graph, proto: GraphProto) -> Iterator[tuple[str, str]]:
-    makers: dict[str, str] = {tensor.name: "an initializer" for tensor in proto.initializer}
+    makers: dict[str, str | Node] = {tensor.name: "an initializer" for tensor in proto.initializer}
     makers.update((name, "an input of the graph") for name in graph.inputs)
     for node in graph.nodes:
         for name in node.outputs:
             if not name:
                 continue
-            maker = _shown(node.name)
             if name in makers:
-                yield name, f"{_shown(name)} is written twice, by {makers[name]} and by {maker}"
-            makers[name] = maker
+                one, other = [m if isinstance(m, str) else _shown(m.name) for m in (makers[name], node)]
+                yield name, f"{_shown(name)} is written twice, by {one} and by {other}"
+            makers[name] = node
 
 
 def _circular(graph: Graph) -> Iterator[str]:
@@ -90,17 +90,17 @@ def _circular(graph: Graph) -> Iterator[str]:
         yield from (name for name in graph.nodes[index].outputs if name)
 
 
-def _sparse(proto: GraphProto) -> Iterator[tuple[str, str]]:
+def _sparse(graph: Graph, proto: GraphProto) -> Iterator[tuple[str, str]]:
     for sparse in proto.sparse_initializer:
         if clause := _outside(sparse, sparse.values.name):
             yield sparse.values.name, clause
-    for node in proto.node:
-        if node.op_type == "Constant" and len(node.output) == 1:
-            for attribute in node.attribute:
+    for node in graph.nodes:
+        if node.op == "Constant" and len(node.outputs) == 1:
+            for attribute in node.proto.attribute:
                 if attribute.name == "sparse_value" and (
-                    clause := _outside(attribute.sparse_tensor, node.output[0])
+                    clause := _outside(attribute.sparse_tensor, node.outputs[0])
                 ):
-                    yield node.output[0], clause
+                    yield node.outputs[0], clause
 
 
 def _outside(sparse: SparseTensorProto, name: str) -> str:

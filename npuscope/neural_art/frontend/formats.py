@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from npuscope.model.layer import QLINEAR, WEIGHTED, Layer, is_qdq, is_transparent, moves_integers
 
@@ -25,14 +24,14 @@ class Style(Enum):
     FLOAT = "float"
 
 
-_STYLES: WeakKeyDictionary[Graph, Style] = WeakKeyDictionary()
+_FACT = "style"
 
 
 def style(graph: Graph) -> Style:
     """The style of a model. One with both kinds of quantization has that of most of its weighted operators."""
-    known = _STYLES.get(graph)
+    known: Style | None = graph.facts.get(_FACT)
     if known is None:
-        known = _STYLES[graph] = _style(graph)
+        known = graph.facts[_FACT] = _style(graph)
     return known
 
 
@@ -57,6 +56,11 @@ def _style(graph: Graph) -> Style:
     return Style.QOPERATOR if integer > floating else Style.QDQ
 
 
+def has_real_borders(graph: Graph) -> bool:
+    """There may be layers with `real_borders` in it."""
+    return bool(graph.stored_floats) or style(graph) is Style.QOPERATOR
+
+
 def real_borders(layer: Layer, graph: Graph) -> bool:
     """The Q and DQ around a layer are operators to run, so that what lies between them is float.
 
@@ -67,14 +71,14 @@ def real_borders(layer: Layer, graph: Graph) -> bool:
     integer form of it (mobilefacenet_qop: 33 PRelu, each a float kernel between a DQ and a Q). One whose constants
     have a DequantizeLinear as well is written in QDQ form, which that format never does; it counts as such.
     """
+    if not has_real_borders(graph):
+        return False
     if layer.qoperator or is_qdq(layer.core) or is_transparent(layer.core) or moves_integers(layer.core):
         return False
     if graph.stored_floats:
         return any(
             o.seen in graph.stored_floats for o in (*layer.inputs, *layer.outputs) if o.constant is None
         )
-    if style(graph) is not Style.QOPERATOR:
-        return False
     constants = [o for o in (*layer.inputs, layer.weight) if o is not None and o.constant is not None]
     if constants and all(o.quant is not None for o in constants):
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from npuscope.machine.machine import Target
@@ -98,12 +99,18 @@ def by_sizes(layer: Layer, context: Context) -> Iterator[Cause]:
     conv = geometry(layer)
     if conv is not None:
         zero_point, cpu = input_zero_point(layer), on_cpu(layer, context)
-        yield from _by_sizes(Sized(layer.kind, conv, zero_point, layer.quantized, cpu, context.target))
+        yield from _once(Sized(layer.kind, conv, zero_point, layer.quantized, cpu, context.target))
 
 
 def of_sizes(sized: Sized, *shapes: tuple[int, ...]) -> tuple[Cause, ...]:
     """The causes of a convolution without a layer, which nothing but sizes keeps off the accelerators; `shapes` are its activations'."""
     return (*beyond_fields(sized.kind, shapes, sized.target.limits, lambda: sized.cpu), *_by_sizes(sized))
+
+
+@lru_cache(maxsize=1 << 14)
+def _once(sized: Sized) -> tuple[Cause, ...]:
+    """A model repeats its convolutions, an edit leaves most as they are."""
+    return tuple(_by_sizes(sized))
 
 
 def _by_sizes(sized: Sized) -> Iterator[Cause]:

@@ -133,7 +133,8 @@ def all_in_order(layer: Layer, context: Context) -> bool:
     bias = layer.bias.quant if layer.bias is not None else None
     if not quant.divides or (bias is not None and not bias.divides):
         return False
-    return not (quant.zero_point != MIDDLES.get(quant.dtype, 0)).any()
+    middle = MIDDLES.get(quant.dtype, 0)
+    return not (quant.zero_point != middle if middle else quant.zero_point).any()
 
 
 WIDE = frozenset({"int16", "uint16", "int32"})

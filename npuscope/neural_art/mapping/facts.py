@@ -8,7 +8,7 @@ from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.layer import DEQUANTIZE, FLOATS, QUANTIZE, WEIGHTED, Layer, Operand, is_transparent
 from npuscope.neural_art.frontend.borders import input_stays_float, output_stays_float
-from npuscope.neural_art.frontend.formats import real_borders
+from npuscope.neural_art.frontend.formats import has_real_borders, real_borders
 from npuscope.neural_art.mapping.capacity import submasks
 from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.neural_art.mapping.row_kernels import along_rows
@@ -206,6 +206,8 @@ def is_float(layer: Layer, context: Context) -> bool:
 
 
 def _is_float(layer: Layer, context: Context) -> bool:
+    if _in_integers(layer) and not has_real_borders(context.graph):
+        return False
     if folded_away(layer) or is_border(layer, context) or is_requantize(layer) or is_transparent(layer.core):
         return False
     if real_borders(layer, context.graph):
@@ -219,6 +221,17 @@ def _is_float(layer: Layer, context: Context) -> bool:
         return True
     results = [o for o in layer.outputs if is_read(o, context.graph)] or layer.outputs
     return any(bare(o) for o in results) and norm_behind(layer, context) is None
+
+
+def _in_integers(layer: Layer) -> bool:
+    """All it reads and writes has a quantization, as in most layers of most models."""
+    for operand in layer.inputs:
+        if operand.quant is None:
+            return False
+    for operand in layer.outputs:
+        if operand.quant is None:
+            return False
+    return layer.weight is None or layer.weight.quant is not None
 
 
 def norm_behind(layer: Layer, context: Context) -> Layer | None:

@@ -16,11 +16,9 @@ MOST_ELEMENTS = 1 << 40
 
 def too_large_to_compute(layer: Layer) -> bool:
     """A shape is so large that products of it mean nothing."""
-    weight = (
-        layer.weight.constant.size if layer.weight is not None and layer.weight.constant is not None else 0
-    )
-    known = [o.dims for o in (*layer.inputs, *layer.outputs) if o.dims is not None]
-    return beyond_computing(weight, *(elements(dims) for dims in known))
+    weight = layer.weight.constant if layer.weight is not None else None
+    counts = [elements(o.dims) for o in (*layer.inputs, *layer.outputs) if o.dims is not None]
+    return beyond_computing(weight.size if weight is not None else 0, *counts)
 
 
 def beyond_computing(*counts: int) -> bool:

@@ -17,9 +17,10 @@ RANK = 5
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     """Five dimensions that the NPU takes, where a later compiler was said to crash over them."""
-    crashes = context.target.toolchain.at_least(CRASHES_SINCE)
-    shapes = [o.type.shape for o in (*layer.inputs, *layer.outputs) if o.type.shape is not None]
-    if not crashes or folded_away(layer) or max(map(len, shapes), default=0) != RANK:
+    ranks = [len(o.type.shape) for o in (*layer.inputs, *layer.outputs) if o.type.shape is not None]
+    if RANK not in ranks or max(ranks) != RANK or folded_away(layer):
+        return
+    if not context.target.toolchain.at_least(CRASHES_SINCE):
         return
     yield Finding(
         "N108",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from npuscope.model.layers import QUANTIZE, Layer, is_qdq
+from npuscope.model.layers import QUANTIZE, Layer, Operand, is_qdq
 from npuscope.model.names import quoted
 from npuscope.model.quant import Quant, of_node
 from npuscope.neural_art.mapping.facts import printable_kind
@@ -41,12 +41,27 @@ def _writes(layer: Layer, context: Context) -> Iterator[Finding]:
             return
 
 
+def _written_so(operand: Operand, writer: Layer | None) -> bool:
+    """The layer that writes what an operand reads has the very quantization that it is read with."""
+    result, read = writer.output if writer is not None else None, operand.quant
+    return (
+        result is not None
+        and read is not None
+        and result.quant is read
+        and result.tensor == operand.tensor
+        and read.divides
+    )
+
+
 def _reads(layer: Layer, context: Context) -> Iterator[Finding]:
     graph = context.graph
-    operands = [operand for operand in (layer.weight, layer.bias) if operand is not None]
-    for operand in (*layer.inputs, *operands):
-        writer = graph.producer(operand.tensor)
-        if writer is None or not is_qdq(writer) or writer.op != QUANTIZE or writer is layer.core:
+    producers, nodes, writers = graph.producers, graph.nodes, context.layers.writers
+    for operand in (*layer.inputs, layer.weight, layer.bias):
+        index = producers.get(operand.tensor) if operand is not None else None
+        if operand is None or index is None or _written_so(operand, writers.get(operand.tensor)):
+            continue
+        writer = nodes[index]
+        if writer.op != QUANTIZE or writer is layer.core or not is_qdq(writer):
             continue
         reader = graph.producer(operand.seen)
         alike = reader is not None and reader.inputs[1:] == writer.inputs[1:]

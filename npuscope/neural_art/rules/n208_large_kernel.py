@@ -64,6 +64,7 @@ RULE = Rule(
     causes=frozenset({Why.CONV_WIDE_ROW}),
     word=word,
     check=check,
+    by_geometry=True,
     kinds=frozenset({"Conv"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,9,9] x) => (int8[1,8,5,5] y)

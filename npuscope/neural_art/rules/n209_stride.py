@@ -74,6 +74,7 @@ RULE = Rule(
     "LiSenNet of LarocheC/eco8-neaixt (4.0.1): 3 of 3 of stride 1x3",
     confidence=Confidence.DOCUMENTED,
     check=check,
+    by_geometry=True,
     causes=frozenset({Why.CONV_STRIDE, Why.CONV_UNEVEN, Why.CONV_BLOCKS}),
     word=word,
     kinds=frozenset({"Conv"}),

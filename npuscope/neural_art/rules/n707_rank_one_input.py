@@ -16,8 +16,10 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         return
     for operand in layer.inputs:
         shape = operand.type.shape
+        if shape is None or len(shape) != 1:
+            continue
         name = next((n for n in (operand.seen, operand.tensor) if n in context.graph.input_set), None)
-        if shape is not None and len(shape) == 1 and name is not None:
+        if name is not None:
             yield Finding(
                 "N707",
                 Severity.WARNING,

@@ -11,7 +11,7 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if not any(o.type.dtype == "bool" and o.constant is None for o in (*layer.inputs, *layer.outputs)):
+    if not [o for o in (*layer.inputs, *layer.outputs) if o.type.dtype == "bool" and o.constant is None]:
         return
     yield Finding(
         "N708",

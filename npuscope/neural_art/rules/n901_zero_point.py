@@ -60,6 +60,7 @@ RULE = Rule(
     source="FACTS 3.3 and 2.4: exact in all compiler graphs seen (473 convolutions)",
     confidence=Confidence.INFERRED,
     check=check,
+    by_geometry=True,
     accelerators=True,
     kinds=frozenset({"Conv", "Gemm", "MatMul"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>

@@ -51,6 +51,7 @@ RULE = Rule(
     source="FACTS 7.2 (compiler graphs; the forum case's last question)",
     confidence=Confidence.INFERRED,
     check=check,
+    by_geometry=True,
     kinds=frozenset({"Conv", "Gemm", "MatMul"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,256] x) => (int8[1,1024] y)

@@ -57,6 +57,7 @@ RULE = Rule(
     source="FACTS 2.3 (documented: avoid prime numbers) and 2.4.2",
     confidence=Confidence.INFERRED,
     check=check,
+    by_geometry=True,
     accelerators=True,
     kinds=frozenset({"Conv", "Gemm", "MatMul"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
