@@ -10,11 +10,12 @@ from typing import Any
 from builders.float_yolo import float_yolo
 from builders.networks.audio_nets import groups, hazards, keywords, letters, masks, signals, wake_words
 from builders.networks.efficient_nets import food
+from builders.networks.landmarks import landmarks
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.networks.small_cnns import digits, faces, handwriting, spoken_words
 from builders.networks.stream_nets import speech
 from builders.tflite.examples import centerface, persons, pulse, siren, spectra, tiny_yolo
-from builders.tflite.mobile import blazeface, movenet, thermal
+from builders.tflite.mobile import blazeface, movenet, palms, thermal
 from builders.tflite.yolo import detector, one_map, pose, yolov5
 from npuscope.machine.machine import target, target_of
 from npuscope.services.open import open_model
@@ -135,6 +136,17 @@ BUILDS: dict[str, PublicBuild] = {
         {"DequantizeLinear": 3, "AveragePool": 1, "QuantizeLinear": 2, "Conv": 2, "Cast": 2}, "3", "auto",
     ),
     "later signals": PublicBuild(lambda: signals(False), "2.2", 21, 0.05, {}, "3", "auto"),
+    # JJtan2002/x-cube-n6-ai-hand-landmarks and PedroNDeOliveira/InternshipST, 033_palm_detection_full_quant_pc_uf_od
+    "palms": PublicBuild(
+        palms, "2.1", 157, 0.02, {"Transpose": 4, "Resize": 2, "Concat": 1, "DequantizeLinear": 2}, "3", "alt",
+        {"epoch_controller": True, "output_data_types": ("float32",)},
+    ),
+    # STMicroelectronics/x-cube-n6-ai-face-landmarks, face_landmarks_v1_192_int8_pc, Model/face_landmark.c
+    "landmarks": PublicBuild(
+        landmarks, "2.2", 108, 0.02, {"Transpose": 1, "SpaceToDepth": 1, "DequantizeLinear": 1}, "3", "auto",
+        {"epoch_controller": True, "input_data_types": ("uint8",), "output_data_types": ("float32",),
+         "input_channel_positions": ("chlast",)},
+    ),
     # LarocheC/eco8-neaixt, N6Net v2 with 80 and 96 channels, and with a full band on one block and on all, 4.0.1
     "masks": PublicBuild(masks, "4.0", 23, 0.0, {}, "3", "auto"),
     "masks, mean": PublicBuild(lambda: masks(96, "gap", (1,), True), "4.0", 25, 0.0, {}, "3", "auto"),

@@ -93,6 +93,21 @@ class Mobile(Yolo):
         pads = self.integers([[0, 0], [0, 0], [0, 0], [0, added]])
         return self.one("PAD", [x, pads], (1, height, width, depth + added), self.grid(x), "PadOptions")
 
+    def prelu(self, x: int) -> int:
+        """A slope of each channel for what is negative."""
+        k, channels = next(self.counted), self.dims(x)[3]
+        drawn = self.random.integers(-127, 128, (1, 1, channels)).astype(np.int8)
+        slopes = self.constant(f"s{next(self.numbers)}", drawn, scale=0.005, zero=0)
+        return self.one("PRELU", [x, slopes], self.dims(x), (0.05 + 0.001 * k, k % 40 - 60))
+
+    def residual(self, x: int, channels: int, stride: int = 1) -> int:
+        """MediaPipe's block of two convolutions, the channels of what goes past them filled up."""
+        made = self.plain(self.depthwise(x, 5, stride, 0), channels, activation=0)
+        kept = self.halved(x) if stride == 2 else x
+        if channels > self.dims(x)[3]:
+            kept = self.more_channels(kept, channels - self.dims(x)[3])
+        return self.prelu(self.plus(kept, made))
+
     def real(self, x: int) -> int:
         """Dequantized."""
         made = self.tensor(f"f{next(self.counted)}", self.dims(x), "float32")
@@ -159,3 +174,26 @@ def thermal() -> bytes:
         x = net.halved(net.plain(x, channels, 3, activation=RELU))
     x = net.plain(net.plain(x, 64, 3, activation=RELU), 8, activation=0)
     return net.bytes([image], [x])
+
+
+def palms() -> bytes:
+    """MediaPipe's detector of palms, 192: 33 PRelu, three Pads of channels, two bilinear steps up, heads for two maps."""
+    net = Mobile(192)
+    x = net.prelu(net.plain(net.start(), 32, 5, 2, 0))
+    kept = []
+    for k, (channels, stride) in enumerate(((32, 1), (64, 2), (128, 2), (256, 2), (256, 2))):
+        x = net.residual(x, channels, stride)
+        for _ in range(3 if k == 0 else 4):
+            x = net.residual(x, channels)
+        kept.append(x)
+    results = []
+    for beside, anchors in ((kept[3], 6), (kept[2], 2)):
+        channels = net.dims(beside)[3]
+        x = net.plus(beside, net.prelu(net.plain(net.twice(x), channels, activation=0)))
+        x = net.residual(net.residual(x, channels), channels)
+        side = net.dims(x)[1]
+        for values in (1, 18):
+            made = net.conv(x, anchors * values, zero=values)
+            results.append(net.reshaped(made, (1, side * side * anchors, values)))
+    found = [net.real(net.joined([results[2 + k], results[k]], 1)) for k in range(2)]
+    return net.bytes([net.image], found)
