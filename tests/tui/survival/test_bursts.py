@@ -12,6 +12,7 @@ from typing import Any
 import onnx
 import pytest
 from builders.artefacts.texts import DOT
+from builders.longer import suite_or_long
 from builders.models import gemm_qdq
 from textual import events
 from textual.pilot import Pilot
@@ -26,7 +27,7 @@ from npuscope.tui.screens.inputs.screen import InputsScreen
 from npuscope.tui.screens.main.screen import MainScreen
 from npuscope.tui.screens.restore.screen import RestoreScreen
 
-BURSTS = 20
+BURSTS = suite_or_long(4, 40)
 """On each screen: of one key, of several, and with a paste. tools/fuzz_keys.py goes on for longer."""
 
 SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
