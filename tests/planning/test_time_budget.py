@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from builders.networks.float_networks import NETWORKS
+from builders.networks.spectrum_masks import mask
 
 from npuscope.cli.main import main
 from npuscope.edits.edit import Refusal
@@ -26,13 +27,12 @@ from npuscope.session import Session
 from npuscope.snapshot import analyse
 
 TARGET = target_of(Build())
-SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 
 
 @pytest.fixture(scope="module")
-def denoiser() -> tuple[Source, Session, Plan, tuple[Sample, ...]]:
-    """The float sample, its int8 model with a plan, and samples."""
-    source = load(SAMPLES / "denoiser_lstm_float.onnx")
+def masked() -> tuple[Source, Session, Plan, tuple[Sample, ...]]:
+    """A float model, its int8 model with a plan, and samples."""
+    source = source_of(Path("m.onnx"), mask())
     samples = random_samples(source, 3)
     session = Session.open(quantize(source, samples, Settings()), TARGET)
     return source, session, plan(session, analyse(session), Budget(Allowed.ANY, seconds=600.0)), samples
@@ -44,9 +44,9 @@ def unrefused(result: tuple[Plan, TimeBudgetResult] | Refusal) -> tuple[Plan, Ti
 
 
 def test_a_lossy_step_is_left_out_where_the_time_allows_it(
-    denoiser: tuple[Source, Session, Plan, tuple[Sample, ...]],
+    masked: tuple[Source, Session, Plan, tuple[Sample, ...]],
 ) -> None:
-    _, session, full_plan, samples = denoiser
+    _, session, full_plan, samples = masked
     assert any(loss(step.exactness) for step in full_plan.steps)
     fastest = full_plan.after.milliseconds
     tight, tight_within = unrefused(within_time(session, full_plan, fastest, samples))
@@ -71,9 +71,9 @@ def session_ms(session: Session) -> float:
 
 
 def test_against_a_float_model_biases_and_ranges_are_repaired(
-    denoiser: tuple[Source, Session, Plan, tuple[Sample, ...]],
+    masked: tuple[Source, Session, Plan, tuple[Sample, ...]],
 ) -> None:
-    source, session, full_plan, samples = denoiser
+    source, session, full_plan, samples = masked
     start = verify(source, apply_all_of(session, full_plan, samples), inputs=samples).sqnr_db_min
     better, within = unrefused(within_time(session, full_plan, 100.0, samples, source, user_supplied=True))
     assert within.sqnr_db is not None
