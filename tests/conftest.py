@@ -1,13 +1,19 @@
 """How many examples a property test draws; and every JSON output is held to its schema: what writes them is watched."""
 
 import gc
+import re
+import shutil
 from collections.abc import Iterator
 from functools import cache
+from itertools import count
+from pathlib import Path
 from time import thread_time
 
 import pytest
-from builders import computed_once, forked
+from _pytest.tmpdir import tmppath_result_key
+from builders import computed_once, forked, rewritten_once
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 from jsonschema.exceptions import best_match
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
@@ -18,10 +24,12 @@ from npuscope.model import budget
 from npuscope.planning import planner
 from npuscope.reports.schemas.catalogue import name_for, schema
 
+TESTS = Path(__file__).parent
+
 settings.register_profile(
     "suite",
     settings.get_profile(settings.get_current_profile_name()),
-    max_examples=15,
+    max_examples=10,
     # By the clock, both: a machine that is busy otherwise is slow.
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
@@ -38,6 +46,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Before the processes that run tests are started, which find the folder named in their environment."""
     if not hasattr(config, "workerinput"):
         computed_once.share()
+        if getattr(config.option, "numprocesses", None) and config.args == config.getini("testpaths"):
+            rewritten_once.write(TESTS, config)
+    if config.getoption("--hypothesis-profile") is None:
+        # Ten examples have no use for what constants all modules hold, which take seconds to read in each process.
+        providers._get_local_constants = lambda: providers._local_constants
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -48,6 +61,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     """Modules, cases and the tests themselves stay to the end: no garbage is looked for among them."""
     garbage.freeze()
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """As pytest's: it stays where the test fails. No folder is looked through for a free number, which takes milliseconds."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    path = tmp_path_factory.getbasetemp() / f"{name}{next(_numbers)}"
+    path.mkdir(mode=0o700)
+    yield path
+    if request.node.stash[tmppath_result_key].get("call", True):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+_numbers = count()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,7 +5,8 @@ tests/test_one_truth.py holds those of layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ import pytest
 from builders import computed_once
 from builders.artefacts.compared import artefact
 from builders.known_figures import DECIBELS, FIGURE, SHARE, Known
+from builders.longer import LONG
 from builders.models import SAMPLES
 from builders.networks.float_networks import NETWORKS
 from builders.networks.yolo_like import yolo_like
@@ -67,6 +69,12 @@ EDITED: dict[str, Walk] = {
 BUILT: dict[str, Walk] = {"agreement": (("a",), ("tab",), ("i",), ("escape", "tab"))}
 """Those that show what the tools made of the model."""
 
+OF_RUNS = ("difference", "quantized", "values", "accuracy")
+"""Those that run the model, or hold two."""
+
+ALWAYS = {"main", "epochs", "reasons"}
+"""What is looked for on them is asked of every model."""
+
 MAY_BE_EMPTY = {"fixes", "model fixes", "split", "plan", "cut", "channels", "edited reasons"}
 """Where a layer or a model may leave nothing to show a figure of."""
 
@@ -117,6 +125,25 @@ MODELS: tuple[tuple[str, Callable[[], bytes]], ...] = (
 """Small models of every kind: QDQ, QLinear, float, float as if quantized, TFLite; one has a tail for the CPU."""
 
 
+def chosen(number: int, screens: Iterable[str]) -> list[str]:
+    """Those that a model is walked through: all at length; in the suite a third, so that each is shown of two models or three."""
+    return [name for place, name in enumerate(screens) if LONG or name in ALWAYS or (place + number) % 3 == 0]
+
+
+@pytest.mark.parametrize(
+    "screens", [SCREENS, EDITED, BUILT, OF_RUNS], ids=["opened", "edited", "built", "runs"]
+)
+def test_each_screen_is_shown_of_two_models(screens: Iterable[str]) -> None:
+    counts = Counter(name for number in range(len(MODELS)) for name in chosen(number, screens))
+    assert counts.keys() == {*screens} and min(counts.values()) >= 2
+
+
+def test_a_float_model_is_quantized_and_one_in_int8_is_measured() -> None:
+    names = [name for name, _ in MODELS]
+    assert "quantized" in chosen(names.index("float.onnx"), OF_RUNS)
+    assert "accuracy" in chosen(names.index("denoiser.onnx"), OF_RUNS)
+
+
 @pytest.fixture
 def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     """No model is run and no frame is written, as that takes most of the time. The plans that are shown."""
@@ -145,7 +172,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
 async def test_every_figure_on_every_screen_is_of_the_ledger(
     number: int, tmp_path: Path, explore: Any, settle: Any, plans: list[Plan]
 ) -> None:
-    """Each model on each screen as it was opened; then with an edit, so that there is a before and an after."""
+    """Each model on its screens as it was opened; then with an edit, so that there is a before and an after."""
     name, made = MODELS[number]
     (tmp_path / name).write_bytes(made())
     known, built_known, after_known = Known(), Known(), Known()
@@ -157,7 +184,8 @@ async def test_every_figure_on_every_screen_is_of_the_ledger(
 
         async def walk(screens: Mapping[str, Walk], layer: str) -> dict[str, list[str]]:
             texts = {}
-            for which, stages in screens.items():
+            for which in chosen(number, screens):
+                stages = screens[which]
                 app.main.graph_tree.go_to_layer(layer)
                 texts[which] = list[str]()
                 for keys in stages:
@@ -198,19 +226,27 @@ async def test_every_figure_on_every_screen_is_of_the_ledger(
             after_known.add_model(one)
             after_known.add_shares(one)
         after_known.add_models(before, after)
-        app.push_screen(DifferenceScreen(difference(before, after), "before", "after"))
-        await settle(pilot)
-        edited["difference"] = [shown(app.screen)]
-        await pilot.press("escape")
+        runs, shown_of_runs = Runs(), chosen(number, OF_RUNS)
+        if "difference" in shown_of_runs:
+            app.push_screen(DifferenceScreen(difference(before, after), "before", "after"))
+            await settle(pilot)
+            edited["difference"] = [shown(app.screen)]
+            await pilot.press("escape")
         after_known.add_fixes(app.session, after, layer)
         old = older(app.session, tmp_path / "older.onnx")
         await pilot.press("u")  # else it is asked whether to make the edit again
         await settle(pilot)
-        runs = Runs()
-        await see_difference(pilot, settle, runs, old, tmp_path / name)
-        await see_values(pilot, settle, runs, slowest)
-        await see_accuracy(pilot, settle, runs, old)
-        await see_quantized(pilot, settle, runs)
+        if name.startswith("as_int8"):
+            await pilot.press("I")
+            await settle(pilot)
+        if "difference" in shown_of_runs:
+            await see_difference(pilot, settle, runs, old, tmp_path / name)
+        if "values" in shown_of_runs:
+            await see_values(pilot, settle, runs, slowest)
+        if "accuracy" in shown_of_runs:
+            await see_accuracy(pilot, settle, runs, old)
+        if "quantized" in shown_of_runs:
+            await see_quantized(pilot, settle, runs)
     assert runs.wrong == []
     for seen, of in ((texts, known), (agreed, built_known), (edited, after_known), (runs.texts, runs.known)):
         every = [(which, text) for which, shown_there in seen.items() for text in shown_there]
