@@ -324,7 +324,7 @@ MOVES = (
     ("PgUp PgDn", "A page up, down; Ctrl+u, Ctrl+d half a page"),
     ("Home End  gg G", "First, last row"),
     ("Tab Shift+Tab", "To the next, the previous pane; arrows scroll it, or choose a neighbour for Enter"),
-    ("Ctrl+p", "The palette: every action, by name"),
+    ("Ctrl+p  Ctrl+l", "The palette: every action, by name; draw the screen anew"),
     (
         "Mouse",
         "Rows, neighbours, keys of the last line, names of columns, the header's row of bars; the wheel scrolls",
@@ -343,7 +343,7 @@ BEFORE_A_VERDICT = frozenset(
 WITHOUT_A_MODEL = frozenset({"open_file", "agreement", "theme", "help", "quit"})
 """What can be done where no model is open, or none yet; agreement where there is what ST's tools wrote."""
 
-RESERVED = frozenset({*"jkhlgG", *(f"ctrl+{letter}" for letter in "bcdfhijmpqu"), "escape"})
+RESERVED = frozenset({*"jkhlgG", *(f"ctrl+{letter}" for letter in "bcdfhijlmpqu"), "escape"})
 """Keys that move, or do the same everywhere; Ctrl+h, i, j and m are Backspace, Tab and Enter in a terminal."""
 
 STAY = ("f1", "escape")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Resize
 from textual.message import Message
 
 from npuscope.tui.escape_codes import EscapeCodes
@@ -100,6 +101,17 @@ class Terminal(LinuxDriver):
         if self._escape_codes is None:
             self._escape_codes = EscapeCodes()
         super().write(self._escape_codes.reduced(data))
+
+    def process_message(self, message: Message) -> None:
+        """A terminal of another size has moved what it shows."""
+        if isinstance(message, Resize):
+            self.forget()
+        super().process_message(message)
+
+    def forget(self) -> None:
+        """What the terminal shows is not known any more; all is sent again."""
+        if self._escape_codes is not None:
+            self._escape_codes.forget()
 
     def run_input_thread(self) -> None:
         """Read until the program ends."""

@@ -6,10 +6,14 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-_SEQUENCE = re.compile(r"\x1b\[[0-9:;<=>?]*[ -/]*[@-~]")
+from npuscope.tui.sent_cells import SentCells, is_narrow
+
+_SEQUENCE = re.compile(r"\x1b\[[0-9:;<=>?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\r\n\x07]+")
 _STYLE = re.compile(r"\x1b\[([0-9;]*)m")
-_MOVES = re.compile(r"(?:\x1b\[[0-9;]*[ABCDGH]|\x1b\[\?2026[hl])+")
-"""Sequences that mean the same in any colour."""
+_PLACE = re.compile(r"\x1b\[(?:(\d+);(\d+))?H")
+_HARMLESS = re.compile(r"\x1b\[\?(?:2026|25)[hl]|\x1b\].*|\x07+", re.DOTALL)
+"""Sequences that neither write nor move, and mean the same in any colour: the cursor shown, a title, the clipboard."""
+_LINES = re.compile(r"[\r\n]+")
 
 _REMOVES = {22: (1, 2), 23: (3,), 24: (4, 21), 25: (5,), 27: (7,), 28: (8,), 29: (9,)}
 _MARKS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 21})
@@ -29,19 +33,40 @@ BARE = Pen()
 
 
 class EscapeCodes:
-    """Rewrites what goes to a terminal: the same cells with fewer bytes."""
+    """Rewrites what goes to a terminal: the same cells with fewer bytes.
+
+    Colours are sent where they change, and only cells that are not there already.
+    """
 
     def __init__(self) -> None:
         self._wanted: Pen = BARE
         self._held: Pen | None = None
         """What the terminal has, None where that is not known."""
+        self._sent = SentCells()
+        self._at: tuple[int, int] | None = None
+        """Row and column where the next text goes, from 1 on; None where that is not known."""
+        self._cursor: tuple[int, int] | None = None
+        """Where the terminal's own cursor is."""
+        self._astray = False
+        """Terminals do not agree on the column: letters of other widths than a cell were sent."""
+        self._lines = ""
+        """Ends of lines that are not sent: a move to a place makes them needless."""
+        self._pens: dict[Pen, int] = {}
+
+    def forget(self) -> None:
+        """What the terminal shows is not known: another size, another program's text."""
+        self._sent.forget()
+        self._cursor = self._held = None
 
     def reduced(self, data: str) -> str:
         """The same, shorter. What a style is set to at the end is sent with the text that follows."""
         pieces: list[str] = []
         position = 0
+        moved = False
         for match in _SEQUENCE.finditer(data):
-            self._text(data[position : match.start()], pieces)
+            if match.start() > position:
+                self._text(data[position : match.start()], pieces)
+                moved = False
             position = match.end()
             sequence = match[0]
             style = _STYLE.fullmatch(sequence)
@@ -50,19 +75,80 @@ class EscapeCodes:
                 if pen is not None:
                     self._wanted = pen
                     continue
-            if _MOVES.fullmatch(sequence):
+            if place := _PLACE.fullmatch(sequence):
+                self._at = (int(place[1] or 1), int(place[2] or 1))
+                self._lines, self._astray = "", False
+                moved = True
+            elif _HARMLESS.fullmatch(sequence):
                 pieces.append(sequence)
-                continue
-            self._change(pieces, self._wanted)
-            pieces.append(sequence)
-            # A style this does not know, another screen, a reset: the next text states all of its own.
-            self._held = None if style is not None or sequence[-1] in "hlp" else self._held
-        self._text(data[position:], pieces)
+            elif _LINES.fullmatch(sequence):
+                self._lines += sequence
+            else:
+                self._go(pieces)
+                self._change(pieces, self._wanted)
+                pieces.append(sequence)
+                self._cursor = self._at = None
+                self._astray = False
+                # A style this does not know, another screen, a reset: the next text states all of its own.
+                self._held = None if style is not None or sequence[-1] in "hlp" else self._held
+                if style is None:
+                    self._sent.forget()
+        if position < len(data):
+            self._text(data[position:], pieces)
+        elif moved:  # the cursor is left there for who types
+            self._go(pieces)
         return "".join(pieces)
 
     def _text(self, text: str, pieces: list[str]) -> None:
-        if not text:
+        if self._at is None or self._lines:
+            self._go(pieces)
+            self._at = None
+            self._sent.forget()
+            self._cursor = None
+            self._put(text, pieces)
             return
+        y, x = self._at
+        if self._astray:
+            self._put(text, pieces)
+            return
+        for begin, end in self._sent.changed(y, x, text, self._styles(text)):
+            self._at = (y, x + begin)
+            self._go(pieces)
+            self._put(text[begin:end], pieces)
+            self._cursor = (y, x + end)
+        self._at = (y, x + len(text))
+        if not is_narrow(text):
+            self._astray, self._cursor = True, None
+
+    def _styles(self, text: str) -> list[int]:
+        """A number for how each letter looks; nothing is seen of a blank but what it lies on."""
+        pen = self._wanted
+        own = self._number(pen)
+        if " " not in text or pen.marks & _ON_BLANKS:
+            return [own] * len(text)
+        blank = self._number(Pen("", pen.background))
+        return [blank if letter == " " else own for letter in text]
+
+    def _number(self, pen: Pen) -> int:
+        return self._pens.setdefault(pen, len(self._pens) + 1)
+
+    def _go(self, pieces: list[str]) -> None:
+        """Bring the terminal's cursor to where the next text goes."""
+        if self._at is not None and self._at != self._cursor and not self._astray:
+            self._step(*self._at, pieces)
+        if self._lines:
+            pieces.append(self._lines)
+            self._lines, self._cursor, self._at, self._astray = "", None, None, False
+
+    def _step(self, y: int, x: int, pieces: list[str]) -> None:
+        cursor = self._cursor
+        if cursor is not None and cursor[0] == y and cursor[1] < x:
+            pieces.append(f"\x1b[{x - cursor[1]}C" if x - cursor[1] > 1 else "\x1b[C")
+        else:
+            pieces.append(f"\x1b[{y};{x}H")
+        self._cursor = (y, x)
+
+    def _put(self, text: str, pieces: list[str]) -> None:
         current, wanted = self._held, self._wanted
         if current is not None and not text.strip(" ") and not (current.marks | wanted.marks) & _ON_BLANKS:
             # Nothing is seen of a blank but what it lies on.

@@ -9,12 +9,13 @@ import sys
 from collections import deque
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import events
 from textual.actions import ActionParseResult
 from textual.app import App, ScreenStackError
+from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
@@ -81,6 +82,15 @@ class SurvivingApp(Guarded, App[int]):
         return False
 
     # -- the keyboard
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+l", "redraw", show=False, priority=True)]
+
+    def action_redraw(self) -> None:
+        """Send the whole screen again: another program may have written on it."""
+        forget = getattr(self._driver, "forget", None)
+        if forget is not None:
+            forget()
+        self.screen.refresh()
 
     def get_driver_class(self) -> type[Driver]:
         """Where Textual would take its driver for Unix terminals, ours, which reads any byte."""

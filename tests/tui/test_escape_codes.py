@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,8 @@ class Screen:
             elif final == "H":
                 y, x = (int(part) for part in parameters.split(";"))
                 self.y, self.x = y, x
+            elif final == "C":
+                self.x += int(parameters or 1)
             else:
                 # An erased line takes the colour of the moment.
                 self.other.append((parameters, final, self.background))
@@ -78,7 +81,7 @@ STYLES = st.sampled_from(
 )  # fmt: skip
 PIECES = st.one_of(
     STYLES.map(lambda style: f"\x1b[{style}m"),
-    st.sampled_from(["a", "bc", " ", "   ", " d ", "●"]),
+    st.sampled_from(["a", "bc", " ", "   ", " d ", "●", "abcabcabc", "abcXabcabX", "猫a", "e\u0301b"]),
     st.tuples(st.integers(1, 3), st.integers(1, 9)).map(lambda at: f"\x1b[{at[0]};{at[1]}H"),
     st.sampled_from(["\x1b[K", "\x1b[2J", "\x1b[?2026h", "\x1b[?2026l", "\x1b[?1049h"]),
 )
@@ -97,6 +100,34 @@ def test_the_same_cells_come_of_it(writes: list[str]) -> None:
         plain.background,
         plain.marks,
     ), "nothing stays behind"
+
+
+def test_what_is_there_is_not_sent_again() -> None:
+    escape_codes = EscapeCodes()
+    row = "\x1b[3;4H\x1b[31mthe same layer, 12 ms\x1b[0m\n\x1b[4;4H\x1b[44mbelow\x1b[0m"
+    assert "layer" in escape_codes.reduced(row)
+    assert escape_codes.reduced(row) == ""
+    changed = escape_codes.reduced(row.replace("12", "37"))
+    assert "37" in changed and "layer" not in changed and "ms" not in changed
+    assert "the same" in escape_codes.reduced(row.replace("[31m", "[32m")), "another colour is another cell"
+
+
+@pytest.mark.parametrize("lost", ["\x1b[2J", "\x1b[?1049h", "\x1b[K"])
+def test_what_a_terminal_lost_is_sent_again(lost: str) -> None:
+    escape_codes = EscapeCodes()
+    row = "\x1b[3;4Hthe same"
+    escape_codes.reduced(row)
+    escape_codes.reduced(lost)
+    assert "the same" in escape_codes.reduced(row)
+    escape_codes.forget()
+    assert "the same" in escape_codes.reduced(row), "a terminal of another size"
+
+
+def test_letters_that_terminals_draw_in_more_cells_are_always_sent() -> None:
+    escape_codes = EscapeCodes()
+    row = "\x1b[3;4H層名 the same"
+    assert escape_codes.reduced(row).count("層名 the same") == 1
+    assert escape_codes.reduced(row).count("層名 the same") == 1
 
 
 def test_a_row_of_one_background_names_it_once() -> None:

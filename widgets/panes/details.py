@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Container, Horizontal
+from textual.layout import Layout
 from textual.reactive import reactive
+from textual.widget import Widget
 
 from npuscope.widgets.bars.tab_bar import TabBar
+from npuscope.widgets.panes.arrangement import Arrangement
 from npuscope.widgets.panes.cost import CostPane
 from npuscope.widgets.panes.eligibility import Eligibility
 from npuscope.widgets.panes.neighbourhood import Neighbourhood
@@ -17,7 +19,7 @@ from npuscope.widgets.panes.selection import NOTHING, Selection
 from npuscope.widgets.panes.verdict_bar import VerdictBar
 
 
-class Details(Container):
+class Details(Widget):
     """Eligibility, quantization, MAC/cycle and neighbourhood of the selection.
 
     `stacked`: one pane in view under the verdict; the others behind numbered tabs.
@@ -25,23 +27,19 @@ class Details(Container):
 
     DEFAULT_CSS = """
     Details {
-        layout: vertical;
-        & #eligibility { height: 1fr; padding: 0 0 0 1; }
-        & #neighbourhood { height: 9; max-height: 24%; padding: 0 0 0 1; }
-        & #figures { height: 21; max-height: 46%; }
-        & #quantization { width: 8fr; padding: 0 0 0 1; }
-        & #cost { width: 7fr; padding: 0 0 0 1; }
+        height: 1fr;
+        overflow: hidden hidden;
+        & Pane { padding: 0 0 0 1; }
         & #tabs, & #verdict { display: none; }
     }
     Details.-stacked {
         & #tabs, & #verdict { display: block; }
         & #tabs { margin: 0 0 1 0; }
         & Pane { display: none; }
-        & #figures { display: none; height: 1fr; max-height: 100%; }
         &.-pane-0 #eligibility { display: block; }
-        &.-pane-1 #figures, &.-pane-1 #quantization { display: block; }
-        &.-pane-2 #figures, &.-pane-2 #cost { display: block; }
-        &.-pane-3 #neighbourhood { display: block; height: 1fr; max-height: 100%; }
+        &.-pane-1 #quantization { display: block; }
+        &.-pane-2 #cost { display: block; }
+        &.-pane-3 #neighbourhood { display: block; }
     }
     """
 
@@ -51,6 +49,7 @@ class Details(Container):
     """The pane in view where they are stacked."""
 
     def __init__(self, stacked: bool) -> None:
+        self._arrangement = Arrangement()
         super().__init__(classes="-pane-0 -stacked" if stacked else "-pane-0")
         self.set_reactive(Details.stacked, stacked)
 
@@ -58,16 +57,41 @@ class Details(Container):
         """Verdict and tabs for the stacked form, then the panes."""
         yield VerdictBar(reason=False, id="verdict").data_bind(Details.selection)
         yield TabBar(("Why", "Quant", "MAC", "Graph"), id="tabs").data_bind(Details.current)
-        yield Eligibility(id="eligibility", headless=self.stacked).data_bind(Details.selection)
-        with Horizontal(id="figures"):
-            yield Quantization(id="quantization", headless=self.stacked).data_bind(Details.selection)
-            yield CostPane(id="cost", headless=self.stacked).data_bind(Details.selection)
-        yield Neighbourhood(id="neighbourhood", headless=self.stacked).data_bind(Details.selection)
+        yield Eligibility(id="eligibility", headless=self.stacked)
+        yield Quantization(id="quantization", headless=self.stacked)
+        yield CostPane(id="cost", headless=self.stacked)
+        yield Neighbourhood(id="neighbourhood", headless=self.stacked)
+
+    @property
+    def layout(self) -> Layout:
+        """Where the panes stand."""
+        return self._arrangement
 
     @property
     def panes(self) -> tuple[Pane, ...]:
         """The panes in their order."""
         return tuple(self.query(Pane))
+
+    def on_mount(self) -> None:
+        """What was selected before there were panes."""
+        self._tell()
+
+    def watch_selection(self) -> None:
+        """Tell the panes, all of them before any is moved."""
+        self._tell()
+        self.share()
+
+    def _tell(self) -> None:
+        for pane in self.panes:
+            pane.selection = self.selection
+
+    @on(Pane.Wrapped)
+    def share(self) -> None:
+        """The panes hold something else now: share the height anew, where that moves any."""
+        if self._arrangement.moves(self.panes):
+            self.panes[0].refresh(
+                repaint=False, layout=True
+            )  # Textual forgets where the children of its parents were
 
     def watch_stacked(self, stacked: bool) -> None:
         """Change between all panes and one."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
+from textual.message import Message
 from textual.reactive import reactive
 
 from npuscope.widgets.panes.selection import NOTHING, Selection
@@ -38,6 +39,9 @@ class Pane(Sheet):
 
     headless: reactive[bool] = reactive(False, init=False, repaint=False)
     """The verdict and the pane's name stand elsewhere."""
+
+    class Wrapped(Message):
+        """The text has another number of lines, as it was wrapped again."""
 
     def __init__(self, *, id: str | None = None, headless: bool = False) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -95,7 +99,10 @@ class Pane(Sheet):
 
     def on_resize(self) -> None:
         """Wrap the text again."""
+        before = self.count
         self._set(self.lines(self.selection, self.line_width))
+        if self.count != before:
+            self.post_message(self.Wrapped())
 
     def _set(self, lines: list[Line]) -> None:
         before, self._lines = self._lines, lines
