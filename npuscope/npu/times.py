@@ -46,20 +46,18 @@ def shown_sum(before: float, *parts: float) -> tuple[tuple[str, ...], str, str, 
     """(parts, their sum, a time before, before less the sum) as text that a reader can add up, the last as a number.
 
     All have the same places: two, or three where the rounded parts do not add up to the rounded sum else or one of them is
-    small; where they never do, the sum is that of the parts as they are written. Only microseconds have four.
+    small; where they never do, `add_up` says which part gives way. Only microseconds have four.
     """
     least = min((abs(time) for time in (*parts, before) if time), default=1.0)
     first = min(max(2, 1 - math.floor(math.log10(least))), 4)
+    total, places = fsum(parts), first
     for places in range(first, max(first, 3) + 1):
-        shown, total, was = [round(part, places) for part in parts], fsum(parts), round(before, places)
-        adds_up = round(fsum(shown), places) == round(total, places)
-        if adds_up and round(was - round(total, places), places) == round(before - total, places):
+        after, was = round(total, places), round(before, places)
+        adds_up = round(fsum(round(part, places) for part in parts), places) == after
+        if adds_up and round(was - after, places) == round(before - total, places):
             break
-    else:
-        shown, was = [round(part, places) for part in parts], round(before, places)
-    after = round(fsum(shown), places)
     return (
-        tuple(_places(part, places) for part in shown),
+        tuple(_places(part, places) for part in add_up(parts, places)),
         _places(after, places),
         _places(was, places),
         round(was - after, places),
@@ -70,14 +68,23 @@ def _places(milliseconds: float, places: int) -> str:
     return f"{milliseconds:.{places}f}"
 
 
-def places_that_add_up(changes: Sequence[float]) -> int:
-    """Places with which rounded changes add up to their rounded sum: 3, or 4 where those do not."""
-    written = fsum(round(change, 3) for change in changes)
-    return 3 if round(written, 3) == round(fsum(changes), 3) else 4
+def add_up(parts: Sequence[float], places: int = 3) -> tuple[float, ...]:
+    """Parts rounded so that they add up, as they are written, to their rounded sum.
+
+    Where rounding each alone does not, those nearest to the middle between two figures go to the other one of them.
+    """
+    unit = 10.0**-places
+    rounded = [round(part, places) for part in parts]
+    over = round((fsum(rounded) - round(fsum(parts), places)) / unit)
+    side = 1 if over > 0 else -1
+    by_excess = sorted(range(len(parts)), key=lambda at: side * (rounded[at] - parts[at]), reverse=True)
+    for at in by_excess[: abs(over)]:
+        rounded[at] = round(rounded[at] - side * unit, places)
+    return tuple(rounded)
 
 
-def signed(change: float, places: int) -> str:
-    """-0.3666, +0.0101; 0 for what rounds to nothing."""
+def signed(change: float, places: int = 3) -> str:
+    """-0.367, +0.010; 0 for what rounds to nothing."""
     text = f"{change:+.{places}f}"
     return text if float(text) else "0"
 

@@ -11,7 +11,7 @@ from npuscope.edits.registry import to_data
 from npuscope.model.brief import BriefNames
 from npuscope.model.names import printable
 from npuscope.npu.figures import plural
-from npuscope.npu.times import in_ms, places_that_add_up, saving_words, signed, table_change
+from npuscope.npu.times import add_up, in_ms, saving_words, signed, table_change
 from npuscope.planning.accuracy.time_budget import TimeBudgetResult
 from npuscope.planning.plan import Plan, Step
 from npuscope.reports.cut_report import offer_json, offer_text
@@ -181,12 +181,11 @@ def plan_text(plan: Plan) -> str:
 def _rows(plan: Plan, names: BriefNames) -> list[tuple[str, ...]]:
     """A row for each step, and what they save together: the sum of what each does."""
     changes = [-step.saved_milliseconds for step in plan.steps]
-    places = places_that_add_up(changes)
     rows = [
-        _row(number, step, f"{'~' if step.approximate else ''}{signed(change, places)}", names)
-        for number, (step, change) in enumerate(zip(plan.steps, changes, strict=True), start=1)
+        _row(number, step, f"{'~' if step.approximate else ''}{signed(change)}", names)
+        for number, (step, change) in enumerate(zip(plan.steps, add_up(changes), strict=True), start=1)
     ]
-    total = ("", "all steps", "", "", "", signed(fsum(changes), places), "")
+    total = ("", "all steps", "", "", "", signed(fsum(changes)), "")
     return [*rows, total] if len(rows) > 1 else rows
 
 

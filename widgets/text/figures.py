@@ -96,9 +96,9 @@ def time_change(change: float) -> str:
     return f"{table_change(change).replace(' ', THIN)}{THIN}ms" if change_sign(change) else "·"
 
 
-def added(change: float, places: int) -> str:
-    """A change in a column of those that add up: -0.3733 ms, '·' for what rounds to nothing."""
-    text = signed(change, places)
+def added(change: float) -> str:
+    """A change in a column of those that add up: -0.373 ms, '·' for what rounds to nothing."""
+    text = signed(change)
     return f"{text}{THIN}ms" if text != "0" else "·"
 
 

@@ -14,7 +14,7 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.jobs import Job
 from npuscope.model.brief import fitted_text
 from npuscope.npu.figures import plural
-from npuscope.npu.times import change_sign, places_that_add_up
+from npuscope.npu.times import add_up, change_sign
 from npuscope.numbers.differences import OutputDifference
 from npuscope.planning.history import Step, losses, remade, steps
 from npuscope.session import Session
@@ -82,13 +82,13 @@ class HistoryScreen(Dialog[Session]):
         about = became(before, after) if after is not None else "…"
         about += " predicted" if self._snapshot.measured else ""
         if after is not None and change_sign(after - before):
-            about += f" ({added(after - before, self._places)})"
+            about += f" ({added(after - before)})"
         return line(strong("History"), quiet(f"  {plural(done, 'edit')}")), line(quiet(about))
 
     @property
-    def _places(self) -> int:
-        """Of times that can be added up as they are written."""
-        return places_that_add_up([step.milliseconds for step in self.steps.values()])
+    def _changes(self) -> dict[Edit, float]:
+        """What each gives, as it is written."""
+        return dict(zip(self.steps, add_up([step.milliseconds for step in self.steps.values()]), strict=True))
 
     def _total(self) -> tuple[float, float | None]:
         known = [self.steps[edit] for edit in self.session.done if edit in self.steps]
@@ -153,7 +153,6 @@ class HistoryScreen(Dialog[Session]):
         if step is None:
             return fit((*start, quiet("…" if on_ else "off")), width)
         place = moved(step.before, step.after) if self._moves else ()
-        places = self._places
         loss = self.losses.get(edit)
         cell = "…" if loss is None else "?" if isinstance(loss, str) else decibels(loss.sqnr_db)
         return fit(
@@ -162,12 +161,10 @@ class HistoryScreen(Dialog[Session]):
                 *place,
                 Span(" " * max(self._moves - length(place), 0)),
                 Span(
-                    right(added(step.milliseconds, places), _TIME),
+                    right(added(self._changes[edit]), _TIME),
                     {"-": "hw", "+": "attention"}.get(change_sign(step.milliseconds), "quiet"),
                 ),
-                quiet(
-                    right(time_cell(step.after.milliseconds, places), _total(width)) if _total(width) else ""
-                ),
+                quiet(right(time_cell(step.after.milliseconds), _total(width)) if _total(width) else ""),
                 Span(right(cell, _LOSS), "text" if cell == "exact" else "quiet"),
             ),
             width,

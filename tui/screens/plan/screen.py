@@ -27,7 +27,6 @@ from npuscope.tui.screens.plan.text import (
     heading,
     kept_text,
     outcome,
-    places_taken,
     reasons,
     step_lines,
     unfinished,
@@ -349,8 +348,7 @@ class PlanScreen(Dialog[Chosen]):
         summed = []
         if plan.steps:
             numbers = self._measuring.numbers(plan, self.taken)
-            places = places_taken(self._stated, self.taken)
-            summed = [*outcome(plan.before, self._after, len(self.taken), numbers, width, places)]
+            summed = [*outcome(plan.before, self._after, len(self.taken), numbers, width)]
             if self._said:
                 summed += wrap(line(quiet(self._said)), width)
             elif self.kept is not None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from npuscope.edits.edit import Edit, Exactness
 from npuscope.model.brief import BriefNames, briefly
 from npuscope.npu.figures import plural
-from npuscope.npu.times import change_sign, places_that_add_up
+from npuscope.npu.times import add_up, change_sign
 from npuscope.planning.accuracy.set_aside import BUDGETED
 from npuscope.planning.accuracy.within import LimitedSteps
 from npuscope.planning.plan import Allowed, Left, Plan, Step
@@ -55,23 +55,21 @@ def heading(width: int) -> Line:
 
 def step_lines(steps: Sequence[Step], taken: Collection[int], width: int, names: BriefNames) -> list[Line]:
     """The steps; the times of those taken add up to what they give together, as they are written."""
-    places = places_taken(steps, taken)
     room = _edit_width(width)
     cut = [clip(names.text(step.edit.describe(), step.layer, room - 1), room - 1) for step in steps]
     layer_first = [f"{names.fit(step.layer, room - 1)}: {without_layer(step.edit)}" for step in steps]
     edits = kept_apart(cut, layer_first, room - 1)
+    changes = [-step.saved_milliseconds for step in steps]
+    together = sorted(taken)
+    for index, change in zip(together, add_up([changes[index] for index in together]), strict=True):
+        changes[index] = change
     return [
-        _step_line(step, edit, index in taken, places, width)
-        for index, (step, edit) in enumerate(zip(steps, edits, strict=True))
+        _step_line(step, edit, index in taken, change, width)
+        for index, (step, edit, change) in enumerate(zip(steps, edits, changes, strict=True))
     ]
 
 
-def places_taken(steps: Sequence[Step], taken: Collection[int]) -> int:
-    """Places of the times."""
-    return places_that_add_up([-step.saved_milliseconds for i, step in enumerate(steps) if i in taken])
-
-
-def _step_line(step: Step, edit: str, taken: bool, places: int, width: int) -> Line:
+def _step_line(step: Step, edit: str, taken: bool, change: float, width: int) -> Line:
     """A step: ticked or not, the edit, where its layer runs before and after, what it does to the time."""
     before, after = step.placement
     exact = step.exactness is Exactness.BIT_EXACT
@@ -83,7 +81,7 @@ def _step_line(step: Step, edit: str, taken: bool, places: int, width: int) -> L
         Span("[x] " if taken else "[ ] ", "accent" if taken else "quiet"),
         Span(left(edit, _edit_width(width)), "text" if taken else "quiet"),
         *moved,
-        quiet(right(f"{about}{added(-step.saved_milliseconds, places)}", _TIME)),
+        quiet(right(f"{about}{added(change)}", _TIME)),
         Span(
             "  " + (EXACTNESS if width >= _ROOMY else BRIEFLY)[step.exactness][0],
             "text" if exact else "quiet",
@@ -104,12 +102,9 @@ def _edit_width(width: int) -> int:
 
 
 def outcome(
-    before: Summary, after: Summary | None, steps: int, numbers: str | None, width: int, places: int = 3
+    before: Summary, after: Summary | None, steps: int, numbers: str | None, width: int
 ) -> list[Line]:
-    """The model with the ticked steps against the model as it is; `numbers` is what the worst output keeps, None: all.
-
-    `places` are those of the steps' times.
-    """
+    """The model with the ticked steps against the model as it is; `numbers` is what the worst output keeps, None: all."""
     if after is None:
         return [line(quiet("…"))]
     parts: list[Span | str] = [quiet(f"with {plural(steps, 'step')}: ")]
@@ -117,13 +112,13 @@ def outcome(
         role = "sw-strong" if after.on_cpu else "hybrid" if after.off_npu else "hw"
         glyph = "✗" if after.on_cpu else "◐" if after.off_npu else "●"
         moved = before.off_npu != after.off_npu
-        count = f"{before.off_npu} → {after.off_npu} layers" if moved else plural(after.off_npu, "layer")
+        count = f"{before.off_npu} → {plural(after.off_npu, 'layer')}" if moved else plural(after.off_npu, "layer")
         parts.append(Span(f"{glyph} {count} off the NPU{'' if moved else ' as before'}", role))
         parts.append(quiet(" · "))
     parts.append(strong(became(before.milliseconds, after.milliseconds)))
     change = after.milliseconds - before.milliseconds
     if change_sign(change):
-        parts.append(quiet(f" ({added(change, places)})"))
+        parts.append(quiet(f" ({added(change)})"))
     if steps:
         parts.append(quiet(" · "))
         parts.append(
