@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 from textual.geometry import NULL_OFFSET, Region, Size
@@ -16,69 +15,52 @@ from npuscope.widgets.panes.pane import Pane
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a pane asks for: `want` rows show all of it, `part` of the height is its usual share, `least` it keeps."""
+    """What a pane gets at least, and in what steps it grows to show all it has: what lies below moves only by these."""
 
-    want: int
-    part: float
     least: int
+    step: int
+
+    def rows(self, want: int) -> int:
+        """Enough for `want` rows."""
+        return self.least + -(-max(want - self.least, 0) // self.step) * self.step
 
 
-BLOCK = 5
-"""Blank rows from which on they are somebody else's; fewer of them are not worth that everything below moves."""
+WHY, AROUND, FIGURES = Claim(9, 4), Claim(8, 3), Claim(13, 1)
+"""Eligibility, neighbourhood and figures, one below the other."""
 
-_AIR = 2
-"""Rows beyond what it wants that are left to a pane: the next layer's text may be a little longer."""
+_USUAL = 0.32, 0.23
+"""Of the height: eligibility's and the neighbourhood's where the figures need no more."""
 
 
-def shares(height: int, claims: Sequence[Claim], now: Sequence[int] = ()) -> list[int]:
-    """Rows for each pane, `height` in all; the claims in order of who is served first.
+def shares(height: int, why: int, around: int, figures: int, roomy: bool = False) -> tuple[int, int, int]:
+    """Rows for eligibility, neighbourhood and figures, `height` in all, by the rows that each wants.
 
-    1. Who cannot show all takes rows that stay blank elsewhere, of the usual shares.
-    2. The first takes what it still lacks from the last, down to the least of that.
-    3. What it is `now` stays as long as that would not show much more.
+    1. Eligibility takes what it needs, then the neighbourhood; the figures, the longest, scroll, but keep their least.
+    2. `roomy`: where all is seen, nobody shrinks to that, so that less moves.
     """
-    usual = [int(height * claim.part) for claim in claims]
-    usual[-1] += height - sum(usual)
-    least = [min(claim.least, own) for claim, own in zip(claims, usual, strict=True)]
-    if now and sum(now) == height and _will_do(now, claims, least):
-        return list(now)
-    rows = usual
+    kept = min(FIGURES.least, figures, height // 3)
+    least = min(AROUND.least, height // 4)
+    first = max(min(WHY.rows(why), height - kept - least), 0)
+    last = max(min(AROUND.rows(around), height - first - kept), 0)
+    if roomy:
+        larger = max(first, int(height * _USUAL[0])), max(last, int(height * _USUAL[1]))
+        if sum(larger) + figures <= height:
+            first, last = larger
+    return first, last, height - first - last
 
-    def spare(at: int) -> int:
-        return max(rows[at] - max(claims[at].want + _AIR, least[at]), 0)
-
-    def move(giver: int, taker: int, most: int) -> None:
-        moved = max(min(most, claims[taker].want - rows[taker]), 0)
-        rows[giver] -= moved
-        rows[taker] += moved
-
-    for at in range(len(claims)):
-        for giver in sorted(range(len(claims)), key=spare, reverse=True):
-            if giver != at:
-                move(giver, at, spare(giver))
-    move(len(claims) - 1, 0, rows[-1] - least[-1])
-    return rows
-
-
-def _will_do(rows: Sequence[int], claims: Sequence[Claim], least: Sequence[int]) -> bool:
-    """Nobody lacks much that somebody else has."""
-    last = len(claims) - 1
-    lacks = [max(claim.want - own, 0) for claim, own in zip(claims, rows, strict=True)]
-    spare = [own - max(claim.want, low) for claim, own, low in zip(claims, rows, least, strict=True)]
-    if lacks[0] and rows[last] > least[last]:
-        return False
-    return not any(
-        lack and other != at and free >= (BLOCK if at == last else 1)
-        for at, lack in enumerate(lacks)
-        for other, free in enumerate(spare)
-    )
-
-
-FIRST, SIDE, NEAR = Claim(0, 0.32, 9), Claim(0, 0.45, 13), Claim(0, 0.23, 8)
-"""Eligibility, figures and neighbourhood, one below the other."""
 
 _FIGURES = 8 / 15
 """Of the width, for quantization beside MAC/cycle."""
+
+BLOCK = 5
+"""Rows that figures must gain before anything moves for them."""
+
+
+def will_do(now: tuple[int, int, int], wants: tuple[int, int, int], figures: int) -> bool:
+    """Rows as they are do for what the panes want: reasons and neighbours are seen, and `figures` would be few more."""
+    first, last, middle = now
+    return wants[0] <= first and wants[1] <= last and (wants[2] <= middle or figures - middle < BLOCK)
+
 
 COLUMN = (0.31, 28, 44)
 """MAC/cycle in a column of its own: its part of the width, and the least and most cells."""
@@ -101,6 +83,10 @@ class Arrangement(Layout):
         self._size = Size(0, 0)
         """Of all panes, as last arranged."""
         self._regions: tuple[Region, ...] = ()
+
+    def forget(self) -> None:
+        """Where the panes are has no say in where they go: another model."""
+        self._regions = ()
 
     def arrange(
         self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True
@@ -135,7 +121,7 @@ def _wants(panes: Sequence[Pane]) -> list[int]:
 
 
 def regions(size: Size, wants: Sequence[int], now: Sequence[Region] = ()) -> tuple[Region, ...]:
-    """Regions for one pane or for all four, by the rows that each wants and where they are now."""
+    """Regions for one pane or for all four, by the rows that each wants; as they are `now` where that will do."""
     width, height = size
     if len(wants) < 4:
         return tuple(Region(0, 0, width, height) for _ in wants)
@@ -144,12 +130,12 @@ def regions(size: Size, wants: Sequence[int], now: Sequence[Region] = ()) -> tup
     part, fewest, most = COLUMN
     right = min(max(int(width * part), fewest), most) if column else width - int(width * _FIGURES)
     left = width - right
-    side = scales if column else max(scales, cost)
-    first, last, middle = shares(
-        height,
-        (replace(FIRST, want=why), replace(NEAR, want=around), replace(SIDE, want=side)),
-        [now[at].height for at in (0, 3, 1)] if len(now) == len(wants) else (),
-    )
+    figures = scales if column else max(scales, cost)
+    first, last, middle = shares(height, why, around, figures, roomy=column)
+    if len(now) == len(wants) and size == (now[2].right, now[3].bottom):
+        held = now[0].height, now[3].height, now[1].height
+        if will_do(held, (why, around, figures), middle):
+            first, last, middle = held
     full = left if column else width
     return (
         Region(0, 0, full, first),

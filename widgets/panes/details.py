@@ -76,10 +76,13 @@ class Details(Widget):
         """What was selected before there were panes."""
         self._tell()
 
-    def watch_selection(self) -> None:
+    def watch_selection(self, before: Selection, selection: Selection) -> None:
         """Tell the panes, all of them before any is moved."""
         self._tell()
-        self.share()
+        if before.snapshot is not selection.snapshot:
+            self._arrangement.forget()
+        if not selection.awaits_fixes:  # what is not there yet will take room
+            self.share()
 
     def _tell(self) -> None:
         for pane in self.panes:

@@ -60,6 +60,8 @@ class Selection:
     """What ST's tools made of the model, where artefacts tell."""
     fixes: tuple[Preview, ...] | None = None
     """The best edits for the layer; None while they are not known."""
+    awaits_fixes: bool = False
+    """They are being looked for."""
     outcomes: tuple[Outcome | None, ...] = ()
     """What they make of the model, in their order; empty while that is not known."""
     part: Part | None = None

@@ -36,16 +36,21 @@ class FixHints:
         if selection.report is None or selection.fixes is not None:
             return selection
         known = self._known.get((selection.snapshot, selection.report.name))
-        return selection if known is None else replace(selection, fixes=known[0], outcomes=known[1])
+        if known is None:
+            return replace(selection, awaits_fixes=True) if self._can_look(selection) else selection
+        return replace(selection, fixes=known[0], outcomes=known[1])
+
+    def _can_look(self, selection: Selection) -> bool:
+        """There is something to fix, in the model as it is."""
+        report, session = selection.report, self._screen.document.session
+        if report is None or session is None or not (report.off_npu or report.findings):
+            return False
+        return session.graph is selection.snapshot.graph
 
     def look_for(self, selection: Selection) -> None:
         """Look for the fixes of a layer that has something to fix."""
         report, session, snapshot = selection.report, self._screen.document.session, selection.snapshot
-        if report is None or session is None or selection.fixes is not None:
-            return
-        if not report.off_npu and not report.findings:
-            return
-        if session.graph is not snapshot.graph:
+        if report is None or session is None or selection.fixes is not None or not self._can_look(selection):
             return
 
         latest: _Hints = ((), ())
@@ -66,13 +71,17 @@ class FixHints:
             selection = self._screen.selection
             selected = selection.report.name if selection.report is not None else None
             if selection.snapshot is snapshot and selected == report.name:
-                self._screen.selection = replace(selection, fixes=hints[0], outcomes=hints[1])
+                self._screen.selection = replace(
+                    selection, fixes=hints[0], outcomes=hints[1], awaits_fixes=False
+                )
 
         def remember() -> None:
             known = self._known
             if known and next(iter(known))[0] is not snapshot:
                 known.clear()
             known[snapshot, report.name] = latest
+            if self._screen.selection.awaits_fixes:
+                show(latest)
             if len(known) > REMEMBERED:
                 known.popitem(last=False)
 

@@ -140,7 +140,10 @@ def outcome(before: Summary, after: Summary | None, changed: bool, width: int) -
         parts.append(quiet(f" · cycles with memory × {ratio:.2f}"))
     if before.off_npu != after.off_npu:
         role = "sw-strong" if after.off_npu > before.off_npu else "hw"
-        parts += [quiet(" · "), Span(f"{before.off_npu} → {plural(after.off_npu, 'layer')} off the NPU", role)]
+        parts += [
+            quiet(" · "),
+            Span(f"{before.off_npu} → {plural(after.off_npu, 'layer')} off the NPU", role),
+        ]
     if before.epochs != after.epochs:
         parts.append(quiet(f" · {before.epochs} → {after.epochs} epochs"))
     return list(wrap(line(*parts), width))

@@ -112,7 +112,11 @@ def outcome(
         role = "sw-strong" if after.on_cpu else "hybrid" if after.off_npu else "hw"
         glyph = "✗" if after.on_cpu else "◐" if after.off_npu else "●"
         moved = before.off_npu != after.off_npu
-        count = f"{before.off_npu} → {plural(after.off_npu, 'layer')}" if moved else plural(after.off_npu, "layer")
+        count = (
+            f"{before.off_npu} → {plural(after.off_npu, 'layer')}"
+            if moved
+            else plural(after.off_npu, "layer")
+        )
         parts.append(Span(f"{glyph} {count} off the NPU{'' if moved else ' as before'}", role))
         parts.append(quiet(" · "))
     parts.append(strong(became(before.milliseconds, after.milliseconds)))
