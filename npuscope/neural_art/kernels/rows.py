@@ -28,7 +28,7 @@ def joins_rows(concat: Layer, context: Context) -> bool:
     if axis_of(concat) != ROWS:
         return False
     parts = [part.tensor for part in concat.inputs if part.constant is None]
-    lying = [lies_channels_last(tensor, context) for tensor in parts]
+    lying = [lies_channels_last(tensor, context.layers, context.target) for tensor in parts]
     if all(lying):
         return True
     if not context.target.toolchain.at_least(STREAMS_SINCE) or not any(lying):
@@ -67,7 +67,7 @@ def takes_blocks(layer: Layer, axis: int, context: Context) -> bool:
         one = len(source.dims) == 4 and source.dims[ROWS] == 1
         return (
             one and not beside and context.target.toolchain.at_least(STREAMS_SINCE)
-        ) and lies_channels_last(source.tensor, context)
+        ) and lies_channels_last(source.tensor, context.layers, context.target)
     if axis != ROWS:
         return False
     if (
@@ -77,7 +77,7 @@ def takes_blocks(layer: Layer, axis: int, context: Context) -> bool:
         and _of_stream(writer, context)
     ):
         return not joins_rows(writer, context)
-    return lies_channels_last(source.tensor, context)
+    return lies_channels_last(source.tensor, context.layers, context.target)
 
 
 def _of_stream(concat: Layer, context: Context) -> bool:

@@ -10,7 +10,15 @@ from npuscope.neural_art.lowering.lower import Lowering, Placed, copied_once, si
 from npuscope.neural_art.lowering.splits import divides_channels, joins_planes, side_by_side, split
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import printed
-from npuscope.neural_art.mapping.layout import CHANNELS_FIRST, VIEWS, pad_amounts, permutation, sliced_axes
+from npuscope.neural_art.mapping.layout import (
+    CHANNELS_FIRST,
+    RESHAPING,
+    VIEWS,
+    laid_anew,
+    pad_amounts,
+    permutation,
+    sliced_axes,
+)
 from npuscope.neural_art.mapping.operators import POOLING
 from npuscope.neural_art.mapping.padding import absorbed
 from npuscope.neural_art.mapping.sizes import operand_bytes
@@ -82,6 +90,11 @@ def view(lowering: Lowering, item: Placed) -> None:
     source = lowering.source(layer)
     if not source:
         constant_output(lowering, layer)
+        return
+    if layer.kind in RESHAPING and laid_anew(layer, lowering.layers, lowering.target):
+        made = lowering.result(layer)
+        channels = layer.output.dims[1] if layer.output is not None and layer.output.dims is not None else 0
+        lowering.copy(layer.name, source, made, size(layer.output), op="Reshape", batch=channels)
         return
     if layer.kind not in ("Split", "Slice", "Gather"):
         (lowering.results_are if item.placement is Placement.NONE else lowering.renamed)(layer, source)

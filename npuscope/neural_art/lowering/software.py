@@ -12,6 +12,7 @@ from npuscope.neural_art.lowering.pools import stage_count, staged
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import fused_steps, printed, product, zero_point
 from npuscope.neural_art.mapping.facts import norm_taken_apart
+from npuscope.neural_art.mapping.layout import lies_channels_last
 from npuscope.npu.verdict import Placement
 
 FLOAT = Placement.SW_FLOAT
@@ -84,7 +85,9 @@ def matrices(lowering: Lowering, item: Placed) -> None:
         count = size(operand)
         if heads > 1:
             alone = len(lowering.layers.readers.get(operand.tensor, ())) < 2
-            routine = name in lowering.software and alone
+            routine = (name in lowering.software and alone) or lies_channels_last(
+                operand.tensor, lowering.layers, lowering.target
+            )
             part = f"{layer.name}#split{k}"
             step = Step(
                 "Split", layer.name, Placement.HYBRID if routine else Placement.HW, (Read(name, False),), (part,),
@@ -163,7 +166,7 @@ def floating(lowering: Lowering, item: Placed) -> None:
         if operand.quant is None:
             lowering.view(operand.seen, float_name(operand))
             continue
-        times = max(1, lowered_reads(lowering, operand.tensor)) if fallback or bare_first(layer) else 1
+        times = max(1, lowered_reads(lowering, operand.tensor)) if fallback or of_bare_constant(layer) else 1
         for k in range(min(times, 8)):
             written = operand.tensor if k == 0 else f"{operand.tensor}#{k}"
             step = Step(
@@ -240,9 +243,12 @@ def bare_constant(operand: Operand) -> bool:
     return operand.constant is not None and operand.quant is None and operand.type.dtype in FLOATS
 
 
-def bare_first(layer: Layer) -> bool:
-    """`constant - x` with a float constant: the front end quantizes the constant, the compiler falls back."""
-    return layer.kind == "Sub" and bool(layer.inputs) and bare_constant(layer.inputs[0])
+def of_bare_constant(layer: Layer) -> bool:
+    """`constant - x` or `x - constant` with a float constant: the front end quantizes the constant, the compiler falls back.
+
+    The angle of a YOLO11n OBB (Wafleem/STM32N6-EdgeAI-CV, 4.0): `x - 0.25` has a Q for each of the two steps of the Mul behind it.
+    """
+    return layer.kind == "Sub" and any(bare_constant(o) for o in layer.inputs)
 
 
 def float_name(operand: Operand) -> str:

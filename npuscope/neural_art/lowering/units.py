@@ -9,7 +9,7 @@ from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, Placed, size
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.mapping.facts import signed_zero_point
+from npuscope.neural_art.mapping.facts import signed_zero_point, sums_to_floats
 from npuscope.neural_art.mapping.swish import fills_its_range, gated_by
 from npuscope.npu.verdict import Placement
 
@@ -62,6 +62,7 @@ def elementwise(lowering: Lowering, item: Placed) -> None:
     total = lowering.name(operands[0].tensor)
     batch = carried(lowering, layer)
     pairs = max(len(layer.inputs) - 1, 1)
+    as_floats = sums_to_floats(layer, lowering.layers, lowering.target)
     rest = operands[1:]
     for k in range(pairs):
         reads = [stream(lowering, layer, operands[0], total)]
@@ -82,6 +83,8 @@ def elementwise(lowering: Lowering, item: Placed) -> None:
             width=SUM_BYTES,
         )
         total = lowering.add(step, batch)
+    if as_floats:
+        lowering.floats.add(result)
     if along_last_axis(layer):
         lowering.unchained.add(result)
 

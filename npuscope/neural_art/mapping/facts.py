@@ -219,6 +219,8 @@ def _is_float(layer: Layer, context: Context) -> bool:
     kept = takes_float_constants(layer)
     if any(bare(o) and not (kept and o.constant is not None) for o in layer.inputs):
         return True
+    if sums_to_floats(layer, context.layers, context.target):
+        return False
     results = [o for o in layer.outputs if is_read(o, context.graph)] or layer.outputs
     return any(bare(o) for o in results) and norm_behind(layer, context) is None
 
@@ -232,6 +234,27 @@ def _in_integers(layer: Layer) -> bool:
         if operand.quant is None:
             return False
     return layer.weight is None or layer.weight.quant is not None
+
+
+FLOAT_SUMS_FROM = "4.0"
+"""Version from which it was seen; inferred: up to 3.0 such a sum is taken to be a float layer, as other kinds are."""
+
+
+def sums_to_floats(layer: Layer, layers: Layers, target: Target) -> bool:
+    """A sum of two quantized maps that a float layer reads: an ARITH unit writes the floats, without a DequantizeLinear.
+
+    rb - lt in the head of a YOLO11n OBB, which a float Div reads (Wafleem/STM32N6-EdgeAI-CV, 4.0, network.c; one network).
+    """
+    result = layer.output
+    return (
+        layer.kind in ("Add", "Sub")
+        and target.toolchain.at_least(FLOAT_SUMS_FROM)
+        and len(layer.inputs) == 2
+        and all(o.constant is None and o.quant is not None for o in layer.inputs)
+        and result is not None
+        and bare(result)
+        and bool(layers.readers.get(result.tensor))
+    )
 
 
 def norm_behind(layer: Layer, context: Context) -> Layer | None:

@@ -9,7 +9,8 @@ from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLIN
 from npuscope.npu.rule import Context
 
 if TYPE_CHECKING:
-    from npuscope.model.layers import Layer
+    from npuscope.machine.machine import Target
+    from npuscope.model.layers import Layer, Layers
 
 CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
@@ -47,18 +48,18 @@ _KEEPING = ACTIVATION | ARITHMETIC | POOLING | {"BatchNormalization", "Concat", 
 """Kinds that keep the layout of what they read."""
 
 
-def lies_channels_last(tensor: str, context: Context) -> bool:
+def lies_channels_last(tensor: str, layers: Layers, target: Target) -> bool:
     """A map that a unit wrote as it liked, its channels innermost, so that rows are blocks of memory.
 
-    What a Reshape made lies in the order that its dimensions say, and so does an input of the network. A pooling, a
-    Transpose that moves sizes of 1 only, and a Concat, Split or Slice keep what they read.
+    What a Reshape made lies in the order that its dimensions say, unless it is laid anew, and so does an input of the network.
+    A pooling, a Transpose that moves sizes of 1 only, and a Concat, Split or Slice keep what they read.
     """
     for _ in range(MOST_FOLLOWED):
-        writer = context.layers.writers.get(tensor)
+        writer = layers.writers.get(tensor)
         result = writer.output.dims if writer is not None and writer.output is not None else None
         if writer is None or writer.input is None or result is None or len(result) != 4 or result[0] != 1:
             return False
-        if writer.kind == "Conv":
+        if writer.kind == "Conv" or laid_anew(writer, layers, target):
             return True
         kept = writer.kind == "Transpose" and permutation(writer) == (0, 1, 2, 3)
         if not kept and writer.kind not in _KEEPING:
@@ -68,6 +69,29 @@ def lies_channels_last(tensor: str, context: Context) -> bool:
             return False
         tensor = activations[0].tensor
     return False
+
+
+LAID_ANEW_FROM = "4.0"
+"""Version from which it was seen; inferred: up to 3.0 a Reshape is taken to leave what its dimensions say."""
+
+
+def laid_anew(reshape: Layer, layers: Layers, target: Target) -> bool:
+    """A Reshape that a unit copies, as its map lies channels last: the copy writes the new channels innermost as well.
+
+    The heads of the attention of a YOLO11n OBB (Wafleem/STM32N6-EdgeAI-CV, 4.0, network.c): of 256 channels at 10 x 10 a copy makes
+    2 at 128 x 100, in batches of 2, and the Split of its rows moves nothing.
+    """
+    source, result = reshape.input, reshape.output
+    if reshape.kind not in RESHAPING or not target.toolchain.at_least(LAID_ANEW_FROM):
+        return False
+    before = source.dims if source is not None else None
+    after = result.dims if result is not None else None
+    if source is None or before is None or after is None or before == after:
+        return False
+    if not len(before) == len(after) == 4:
+        return False
+    planes = math.prod(before[2:]) > 1 and after[1] > 1
+    return planes and lies_channels_last(source.tensor, layers, target)
 
 
 def sliced_axes(layer: Layer) -> tuple[int, ...] | None:
