@@ -207,6 +207,14 @@ ACTIONS = (
     Action("screen.go_back(-1)", "ctrl+o", "Ctrl+o", "back", "Back to where the cursor jumped from"),
     Action("screen.go_back(1)", "alt+o", "Alt+o", "forward", "Forward again"),
     Action(
+        "screen.trace",
+        "T",
+        "T",
+        "trace",
+        "Trace what leads to this layer and comes of it; on another, the path between",
+        2,
+    ),
+    Action(
         "screen.jump", "J", "J", "jump", "Jump to a row in view, by the letter that then stands before it"
     ),
     Action(
@@ -261,6 +269,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "screen.join(-1)",
         "screen.go_back(-1)",
         "screen.go_back(1)",
+        "screen.trace",
         "screen.jump",
         "mark",
         "marks",

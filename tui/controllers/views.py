@@ -80,7 +80,8 @@ class Views:
         if self._ready:
             here = self._main.report.name if self._main.report is not None else None
             self._main.app.push_screen(
-                BlocksScreen(self._main.snapshot, self._main.app.size.height, here), self._main.jump
+                BlocksScreen(self._main.snapshot, self._main.app.size.height, here, self._main.trace),
+                self._main.jump,
             )
 
     def bounds(self) -> None:

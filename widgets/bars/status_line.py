@@ -34,6 +34,8 @@ class Status:
     """What became of the file since it was opened, '' where it is as it was."""
     measured: float | None = None
     """Milliseconds on a board, where an artefact gives them."""
+    traced: str = ""
+    """The trace that is set off, '' where there is none."""
 
 
 class StatusLine(Bar):
@@ -140,11 +142,13 @@ def _verdict(status: Status, wide: bool) -> Line:
 
 
 def _only(status: Status) -> Line:
-    """What must not be overlooked, set off: that the model is only judged as if quantized, and the filter."""
+    """What must not be overlooked, set off: that the model is only judged as if quantized, the filter, a trace."""
     assumed = status.snapshot.graph.as_int8
     parts = line(Span("if quantized", "attention"), quiet(" · ")) if assumed else ()
     if status.only:
         parts = (*parts, *line(Span(f"only {shown(status.only, 24)}", "accent-strong"), quiet(" · ")))
+    if status.traced:
+        parts = (*parts, *line(Span(status.traced, "accent-strong"), quiet(" · ")))
     return parts
 
 

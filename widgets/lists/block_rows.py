@@ -7,6 +7,7 @@ from functools import cached_property
 
 from npuscope.model.brief import Names
 from npuscope.model.inspection.blocks import Block, Blocks, operators
+from npuscope.model.inspection.trace import Trace
 from npuscope.model.links import LaneRow, lanes
 from npuscope.model.names import printable
 from npuscope.npu.figures import plural
@@ -14,7 +15,7 @@ from npuscope.npu.verdict import Placement
 from npuscope.record import dataclass
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.bars.figure_bars import bar
-from npuscope.widgets.lists.rail import lane_line
+from npuscope.widgets.lists.rail import AWAY, lane_line
 from npuscope.widgets.text.cells import cells, clip, left, right
 from npuscope.widgets.text.figures import milliseconds, time_cell
 from npuscope.widgets.text.layer_names import shown_layer, shown_of
@@ -34,6 +35,8 @@ class BlockRows:
     snapshot: Snapshot
     graph: Blocks
     by_time: bool = False
+    trace: Trace | None = None
+    """What is set off from the rest."""
 
     @cached_property
     def drawn(self) -> list[LaneRow]:
@@ -69,11 +72,18 @@ class BlockRows:
 
     def role(self, index: int) -> str:
         """The colour of a block."""
+        if not self.is_on(index):
+            return AWAY
         if self.by_time:
             share = self.shares[index]
             return "attention" if share >= HOT else "text" if share >= WARM else "faint"
         worst = max((report.placement for report in self.reports[index]), key=lambda p: p.rank)
         return ROLES[worst]
+
+    def is_on(self, index: int) -> bool:
+        """Some of its layers are on the trace, if there is one."""
+        trace = self.trace
+        return trace is None or any(layer.name in trace.layers for layer in self.graph.blocks[index].layers)
 
     @cached_property
     def _scopes(self) -> Names:
@@ -154,6 +164,8 @@ class BlockRows:
         figure = f"{share * 100:.0f}" if share >= 0.005 else "·"
         parts.append(quiet(right(time_cell(time) if time else "·", 10)))
         parts.append(Span(right(figure, 4), "text" if share >= WARM else "quiet"))
+        if not self.is_on(index):
+            parts[room:] = [Span(part.text, AWAY) for part in parts[room:]]
         return tuple(parts)
 
     def _bar(self, reports: tuple[LayerReport, ...], width: int) -> Line:

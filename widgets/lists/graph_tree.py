@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
+from npuscope.model.inspection.trace import Trace
 from npuscope.model.links import LaneRow
 from npuscope.record import dataclass
 from npuscope.services.query import parsed
@@ -16,8 +17,8 @@ from npuscope.snapshot import Snapshot
 from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.lists.columns import arrow_at, column_at, heading, row_line
 from npuscope.widgets.lists.layer_filter import LayerFilter
-from npuscope.widgets.lists.outline import Kind, Outline, Row, layer_key
-from npuscope.widgets.lists.rail import rail, rail_line, rail_width
+from npuscope.widgets.lists.outline import Kind, Outline, Row, layer_key, successor
+from npuscope.widgets.lists.rail import lanes_on, rail, rail_line, rail_width, traced
 from npuscope.widgets.panes.empty import EMPTY
 from npuscope.widgets.panes.sheet import Sheet
 from npuscope.widgets.text.labels import labelled, labels
@@ -50,6 +51,9 @@ class GraphTree(Sheet):
     differing: reactive[frozenset[str]] = reactive(frozenset[str](), init=False)
     """The layers on which the tools do not agree."""
 
+    trace: reactive[Trace | None] = reactive(None, init=False)
+    """What is set off from the rest."""
+
     class Asked(Message):
         """Rows have labels, or no longer."""
 
@@ -69,7 +73,7 @@ class GraphTree(Sheet):
         super().__init__(id=id)
         self.outline = Outline(EMPTY)
         self.rows: list[Row] = []
-        self._rail: list[LaneRow] = []
+        self._rail, self._on_trace = list[LaneRow](), lanes_on((), (), None)
         self.opened: set[str] = set()
         self.cursor = 0
         self._opened_unfiltered: set[str] = set()
@@ -97,8 +101,7 @@ class GraphTree(Sheet):
 
     def heading(self, index: int, width: int) -> Line:
         """The names of the columns."""
-        room = rail_width(width)
-        (title,) = heading(width - room, "layer", bool(self.snapshot.own_decibels))
+        (title,) = heading(width - (room := rail_width(width)), "layer", bool(self.snapshot.own_decibels))
         return (Span(" " * room + title.text, title.role),)
 
     def body(self, index: int, width: int) -> Line:
@@ -107,9 +110,11 @@ class GraphTree(Sheet):
         shown = row_line(
             self.rows[index], self.snapshot, width - room, parsed(self.sought).words, self.differing
         )
+        if self.trace is not None:
+            shown = traced(shown, self.rows[index], self.trace)
         if room:
             # The mark of a change stays at the very left.
-            shown = (shown[0], *rail_line(self.rows, self._rail, index, room), *shown[1:])
+            shown = (shown[0], *rail_line(self.rows, self._rail, index, room, self._on_trace), *shown[1:])
         label = next((label for label, row in self.labels.items() if row == index), "")
         return labelled(shown, label, self._typed) if label and label.startswith(self._typed) else shown
 
@@ -132,7 +137,7 @@ class GraphTree(Sheet):
             known = {scope for around in old.parents.values() for scope in around}
             fresh = {scope for around in self.outline.parents.values() for scope in around} - known
             self.opened |= fresh if removed or not known else set()
-            key = self._successor(old_row, old)
+            key = successor(old_row, old, self.outline)
         self._reveal(key)
         self._flatten()
         self.cursor = self._index_of(key)
@@ -167,6 +172,10 @@ class GraphTree(Sheet):
         self._flatten()
         self.refresh_body(0)
 
+    def watch_trace(self) -> None:
+        """Another trace."""
+        self._on_trace = lanes_on(self.rows, self._rail, self.trace)
+
     def watch_sought(self) -> None:
         """Another search."""
         self.refresh()
@@ -194,10 +203,19 @@ class GraphTree(Sheet):
         else:
             self.move_to(self._index_of(key))
 
-    def next_off_npu(self, step: int) -> str | None:
-        """The next (1) or previous (-1) layer that is not on the NPU, or that the filter shows; then the first."""
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """What n and N go to: the layers off the NPU, or all that a filter shows; on a trace those on it, or all of it."""
         outline = self.outline
         names = outline.off_npu if self.only is None else tuple(report.name for report in outline.order)
+        if self.trace is None:
+            return names
+        on = self.trace.layers
+        return tuple(n for n in names if n in on) or tuple(r.name for r in outline.order if r.name in on)
+
+    def next_stop(self, step: int) -> str | None:
+        """The next (1) or previous (-1) of the stops; after the last comes the first."""
+        names = self.stops
         if not names:
             return None
         here = self.place
@@ -210,8 +228,7 @@ class GraphTree(Sheet):
 
     def matching(self, query: str) -> list[str]:
         """Names of the layers a search finds, in the tree's order."""
-        found = parsed(query).find(self.outline.order, self.snapshot)
-        return [report.name for report in found]
+        return [report.name for report in parsed(query).find(self.outline.order, self.snapshot)]
 
     @property
     def place(self) -> float:
@@ -353,6 +370,7 @@ class GraphTree(Sheet):
         title = self.model_title if self.only is None else f"only {self.only.label}"
         self.rows = self.outline.rows(self.opened, title) if self.snapshot.layers else []
         self._rail = rail(self.rows, self.snapshot)
+        self.watch_trace()
 
     def _reveal(self, key: str) -> bool:
         """Open the scopes around a layer. True where any was closed."""
@@ -366,24 +384,6 @@ class GraphTree(Sheet):
             if row.key == key:
                 return index
         return 0
-
-    def _successor(self, row: Row | None, old: Outline) -> str:
-        """The row to be on now: the same one; else the first new layer of an edit; else the layer that moved up."""
-        if row is None:
-            return "s:"
-        now = self.outline
-        if row.report is None:
-            return row.key
-        if row.report.name in now.position:
-            return row.key
-        changed = [r.name for r in now.order if r.name in now.snapshot.changed and r.name not in old.position]
-        if changed:
-            return layer_key(min(changed, key=lambda name: now.position[name]))
-        place = old.position.get(row.report.name, 0)
-        for report in (*reversed(old.order[:place]), *old.order[place:]):
-            if report.name in now.position:
-                return layer_key(report.name)
-        return "s:"
 
     def _show_cursor(self, context: int = 0) -> None:
         top = self.scroll_offset.y

@@ -175,3 +175,19 @@ def _simplify(scope: Scope) -> None:
         members.append(member)
     scope.members = members
     scope.layers = tuple(layers)
+
+
+def successor(row: Row | None, old: Outline, now: Outline) -> str:
+    """The row to be on after an edit: the same one; else its first new layer; else the layer that moved up."""
+    if row is None:
+        return "s:"
+    if row.report is None or row.report.name in now.position:
+        return row.key
+    changed = [r.name for r in now.order if r.name in now.snapshot.changed and r.name not in old.position]
+    if changed:
+        return layer_key(min(changed, key=lambda name: now.position[name]))
+    place = old.position.get(row.report.name, 0)
+    for report in (*reversed(old.order[:place]), *old.order[place:]):
+        if report.name in now.position:
+            return layer_key(report.name)
+    return "s:"

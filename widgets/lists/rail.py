@@ -1,9 +1,13 @@
-"""The rail: lanes beside the rows of the tree that show which row feeds which, as `git log --graph` does."""
+"""The rail: lanes beside the rows of the tree that show which row feeds which, as `git log --graph` does.
+
+On a trace, rows and lanes that are not part of it step back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from npuscope.model.inspection.trace import Trace
 from npuscope.model.links import LaneRow, lanes
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.lists.outline import Kind, Row
@@ -39,9 +43,24 @@ def rail(rows: Sequence[Row], snapshot: Snapshot) -> list[LaneRow]:
     return lanes(len(rows), edges, LANES)
 
 
-def rail_line(rows: Sequence[Row], drawn: Sequence[LaneRow], index: int, width: int) -> Line:
-    """The rail of a row in `width` cells; a lane has the colour of the row it comes from."""
-    return lane_line(lambda position: _role(rows[position]), drawn, index, width)
+def rail_line(
+    rows: Sequence[Row],
+    drawn: Sequence[LaneRow],
+    index: int,
+    width: int,
+    on_trace: Mapping[int, int] | None = None,
+) -> Line:
+    """The rail of a row in `width` cells; a lane has the colour of the row it comes from.
+
+    `on_trace`: rows on a trace, each with the last row on it that its lane ends in; all other lanes are faint.
+    """
+
+    def role(position: int) -> str:
+        if on_trace is not None and (position not in on_trace or position < index > on_trace[position]):
+            return AWAY
+        return _role(rows[position])
+
+    return lane_line(role, drawn, index, width)
 
 
 def lane_line(role_of: Callable[[int], str], drawn: Sequence[LaneRow], index: int, width: int) -> Line:
@@ -84,3 +103,42 @@ def _role(row: Row) -> str:
         return ROLES[row.report.placement]
     worst = row.scope.tally.worst if row.scope is not None else None
     return ROLES[worst] if worst is not None else "quiet"
+
+
+END = "◆"
+"""Before a layer that was chosen."""
+
+AWAY = "faint"
+"""The role of what is not on the trace."""
+
+
+def is_on(row: Row, trace: Trace) -> bool:
+    """The layer of a row, or one of the layers below it, is on a trace."""
+    if row.report is not None:
+        return row.report.name in trace.layers
+    if row.scope is None or row.kind is Kind.MODEL:
+        return row.kind is Kind.MODEL
+    return any(report.name in trace.layers for report in row.scope.layers)
+
+
+def traced(shown: Line, row: Row, trace: Trace) -> Line:
+    """A row with its ends marked, in the first cell; faint where it is not on the trace."""
+    if not is_on(row, trace):
+        return tuple(Span(span.text, AWAY) for span in shown)
+    if row.kind is Kind.LAYER and row.report is not None and row.report.name in trace.ends:
+        return (Span(END, "accent-strong"), *shown[1:])
+    return shown
+
+
+def lanes_on(rows: Sequence[Row], drawn: Sequence[LaneRow], trace: Trace | None) -> dict[int, int] | None:
+    """Row on the trace -> the last row on it that the row's lane ends in, 0 for none; None where nothing is traced."""
+    if trace is None:
+        return None
+    on = [is_on(row, trace) for row in rows]
+    last = {index: 0 for index, here in enumerate(on) if here}
+    for index, lane in enumerate(drawn):
+        if on[index]:
+            for begun in lane.ends.values():
+                if on[begun]:
+                    last[begun] = index
+    return last

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from npuscope.model.inspection.blocks import blocks, closed_again, opened_further
+from npuscope.model.inspection.trace import Trace
 from npuscope.snapshot import Snapshot
 from npuscope.tui.screens.listing import Listing
 from npuscope.widgets.bars.key_bar import KeyHint
@@ -45,10 +47,12 @@ class BlocksScreen(Listing[str]):
         Binding("d,q", "leave", show=False),
     ]
 
-    def __init__(self, snapshot: Snapshot, height: int, layer: str | None = None) -> None:
+    def __init__(
+        self, snapshot: Snapshot, height: int, layer: str | None = None, trace: Trace | None = None
+    ) -> None:
         super().__init__()
         most = min(max(height - AROUND, 8), MOST)
-        self.rows = BlockRows(snapshot, blocks(snapshot.links, most))
+        self.rows = BlockRows(snapshot, blocks(snapshot.links, most), trace=trace)
         self._layer = layer
         self._most = most
         self._hot = -1
@@ -122,13 +126,13 @@ class BlocksScreen(Listing[str]):
 
     def _open(self, opened: frozenset[str]) -> None:
         layer = self.rows.graph.blocks[self.cursor].layers[0].name
-        snapshot = self.rows.snapshot
-        self.rows = BlockRows(snapshot, blocks(snapshot.links, self._most, opened), self.rows.by_time)
+        graph = blocks(self.rows.snapshot.links, self._most, opened)
+        self.rows = replace(self.rows, graph=graph)
         self._show(layer)
 
     def action_colour(self) -> None:
         """By what blocks take, or by where they run."""
-        self.rows = BlockRows(self.rows.snapshot, self.rows.graph, not self.rows.by_time)
+        self.rows = replace(self.rows, by_time=not self.rows.by_time)
         self.query_one(RowList).refresh()
         self.follow_cursor()
 

@@ -12,6 +12,7 @@ from textual.reactive import Reactive, reactive
 from textual.timer import Timer
 from textual.widget import Widget
 
+from npuscope.model.inspection.trace import Trace
 from npuscope.npu.figures import plural
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.tui.actions import BEFORE_A_VERDICT, actions_of
@@ -23,6 +24,7 @@ from npuscope.tui.screens.main.fix_hints import FixHints
 from npuscope.tui.screens.main.following import Following
 from npuscope.tui.screens.main.search import Search, SearchMessage
 from npuscope.tui.screens.main.text import WHOLE, copied, hints, same, selection, status
+from npuscope.tui.screens.main.tracing import Tracing, label
 from npuscope.tui.screens.main.walk import Walk
 from npuscope.tui.screens.main.weigher import Weigher
 from npuscope.tui.screens.main.zoom import Zoom
@@ -64,12 +66,13 @@ class MainScreen(GuardedScreen[object]):
     query_text: reactive[str] = reactive("", repaint=False)
     only: reactive[LayerFilter | None] = reactive(None, repaint=False)
     differing: reactive[frozenset[str]] = reactive(frozenset[str](), repaint=False)
+    trace: reactive[Trace | None] = reactive(None, repaint=False)
 
     def __init__(self, document: Document) -> None:
         self.document = document
         self._fix_hints = FixHints(self)
         super().__init__(id="_default")
-        self._walk, self._zoom = Walk(self), Zoom(self)
+        self._walk, self._zoom, self._tracing = Walk(self), Zoom(self), Tracing(self)
         self._search = Search(self, self._walk)
         self._weigher, self._views = Weigher(self), Views(self)
         self._busy_soon: Timer | None = None
@@ -87,6 +90,7 @@ class MainScreen(GuardedScreen[object]):
                 MainScreen.model_title,
                 MainScreen.only,
                 MainScreen.differing,
+                MainScreen.trace,
                 sought=MainScreen.query_text,
             )
             yield Details(stacked=layout in STACKED).data_bind(MainScreen.selection)
@@ -131,6 +135,7 @@ class MainScreen(GuardedScreen[object]):
         with self.app.batch_update():
             self.differing = self.document.differing
             self.snapshot = snapshot
+            self._tracing.follow(snapshot)
             self.select(self.graph_tree.row)
             self.update_status()
             self.update_hints()
@@ -151,7 +156,8 @@ class MainScreen(GuardedScreen[object]):
             self._busy_soon = None
         if self.snapshot.draft and not busy:
             busy = f"computing where {len(self.snapshot.layers)} layers run …"
-        self.status = status(self.document, self.only, busy)
+        traced = label(self.trace, self.snapshot) if self.trace is not None else ""
+        self.status = status(self.document, self.only, busy, traced)
 
     def update_status_soon(self, busy: str) -> None:
         """Say what goes on where it takes its time."""
@@ -279,6 +285,10 @@ class MainScreen(GuardedScreen[object]):
         """To the next (1) or previous (-1) layer where branches meet."""
         self._walk.join(step)
 
+    def action_trace(self) -> None:
+        """What leads to the selected layer and what comes of it; on another layer the path between both."""
+        self._tracing.step()
+
     def action_hottest(self, step: int) -> None:
         """The most expensive layer, then the next one."""
         self._walk.hottest(step)
@@ -315,7 +325,7 @@ class MainScreen(GuardedScreen[object]):
         self.remove_class("-details")
         self._zoom.end()
         self._walk.by_gain = False
-        if self.graph_tree.has_focus:
+        if self.graph_tree.has_focus and not self._tracing.end():
             self.action_show_all()
         self.graph_tree.focus()
 

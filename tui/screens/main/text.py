@@ -26,8 +26,8 @@ COPY_WIDTH = 100
 """Cells a line of copied text takes at most."""
 
 
-def status(document: Document, only: LayerFilter | None, busy: str) -> Status:
-    """The status line; `busy` says what goes on."""
+def status(document: Document, only: LayerFilter | None, busy: str, traced: str = "") -> Status:
+    """The status line; `busy` says what goes on, `traced` what is set off."""
     session = document.session
     if session is None:
         if not busy and document.comparison is not None:
@@ -43,6 +43,7 @@ def status(document: Document, only: LayerFilter | None, busy: str) -> Status:
         only.label if only is not None else "",
         document.stale,
         document.measured_milliseconds,
+        traced,
     )
 
 

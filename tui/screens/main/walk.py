@@ -113,7 +113,7 @@ class Walk:
             return
         screen = self._screen
         tree, position = screen.graph_tree, screen.graph_tree.outline.position
-        name, here = tree.next_off_npu(step), position.get(tree.layer_name or "")
+        name, here = tree.next_stop(step), position.get(tree.layer_name or "")
         if name is None:
             if screen.document.session is not None:
                 screen.show_message("Every layer is on the NPU.")
@@ -122,9 +122,9 @@ class Walk:
         tree.go_to_layer(name)
         self.left(before)
         if here is not None and (position[name] - here) * step <= 0:
-            all_there = len(tree.outline.off_npu) if tree.only is None else len(position)
             end = "first" if step > 0 else "last"
-            screen.show_message(f"The {end} again, of {all_there}{'' if tree.only else ' not on the NPU'}.")
+            what = " on the trace" if tree.trace else "" if tree.only else " not on the NPU"
+            screen.show_message(f"The {end} again, of {len(tree.stops)}{what}.")
 
     def gain(self, step: int) -> bool:
         """To the layer whose fix saves less (1) or more (-1), or say which this one is (0); False where none saves any."""

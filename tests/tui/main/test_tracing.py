@@ -1,0 +1,147 @@
+"""A trace on the screen: by keyboard, at 80 columns too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.tui.screens.blocks.screen import BlocksScreen
+from npuscope.widgets.bars.status_line import StatusLine
+from npuscope.widgets.lists.rail import AWAY, END
+from npuscope.widgets.lists.row import Kind
+from npuscope.widgets.text.spans import plain
+
+
+def header(app: Any) -> str:
+    """The top line."""
+    line = plain(app.main.query_one(StatusLine).bar(app.size.width - 2))
+    return line.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def faint(app: Any) -> set[str]:
+    """The layers whose rows step back."""
+    tree = app.graph_tree
+    width = tree.line_width
+    return {
+        row.report.name
+        for index, row in enumerate(tree.rows)
+        if row.kind is Kind.LAYER and row.report is not None
+        and all(span.role == AWAY for span in tree.body(index, width) if span.text.strip(" │●┐┘┤├─┬┴┼+"))
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+async def test_a_trace_sets_off_what_leads_to_a_layer(
+    size: tuple[int, int], denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser, size) as pilot:
+        app = pilot.app
+        snapshot = app.snapshot
+        app.graph_tree.go_to_layer("Gemm_28")
+        await pilot.press("T")
+        await settle(pilot)
+        both = app.main.trace
+        assert both is not None and both.start == "Gemm_28"
+        assert f"trace {len(both.layers)} · " in header(app)
+        everything = {report.name for report in snapshot.layers}
+        assert faint(app) == everything - both.layers
+        await pilot.press("T")
+        before = app.main.trace
+        await pilot.press("T")
+        after = app.main.trace
+        assert before is not None and after is not None
+        assert before.layers | after.layers == both.layers
+        assert before.layers & after.layers == {"Gemm_28"}
+        assert faint(app) == everything - after.layers
+        index = next(i for i, row in enumerate(app.graph_tree.rows) if row.label == "Gemm_28")
+        assert app.graph_tree.body(index, app.graph_tree.line_width)[0].text == END
+        await pilot.press("T")
+        assert app.main.trace is None
+        assert not faint(app)
+        assert "trace" not in header(app)
+
+
+async def test_the_path_between_two_layers(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        app = pilot.app
+        order = app.graph_tree.outline.off_npu
+        await pilot.press("n", "T", "n", "N", "n", "T")
+        await settle(pilot)
+        path = app.main.trace
+        assert path is not None and path.end and set(path.ends) <= set(order)
+        time = sum(app.snapshot.time_of(r) for r in app.snapshot.layers if r.name in path.layers)
+        assert f"trace {len(path.layers)} · {time:#.3g}" in header(app)
+        seen = set()
+        for _ in range(4):
+            await pilot.press("n")
+            await settle(pilot)
+            seen.add(app.graph_tree.layer_name)
+        assert seen == set(order) & path.layers, "n stays on the trace"
+        await pilot.press("d")
+        await settle(pilot)
+        assert isinstance(app.screen, BlocksScreen)
+        rows = app.screen.rows
+        roles = [rows.role(index) for index in range(len(rows.graph.blocks))]
+        away = [not path.layers & {layer.name for layer in block.layers} for block in rows.graph.blocks]
+        assert [role == AWAY for role in roles] == away and any(away) and not all(away)
+        await pilot.press("c")
+        assert app.screen.rows.trace is path, "in other colours too"
+        await pilot.press("escape", "escape")
+        await settle(pilot)
+        assert app.main.trace is None and app.main.only is None
+
+
+async def test_where_no_path_is_and_where_no_layer_is(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        app = pilot.app
+        await pilot.press("T")
+        await settle(pilot)
+        assert app.main.trace is None
+        assert "Choose a layer" in [note.message for note in app._notifications][-1]
+        joined = app.snapshot.links
+        first, other = next(
+            (one.name, two.name)
+            for one in app.snapshot.layers
+            for two in app.snapshot.layers
+            if one is not two and not _joined(joined, one.name, two.name)
+        )
+        app.graph_tree.go_to_layer(first)
+        await pilot.press("T")
+        kept = app.main.trace
+        app.graph_tree.go_to_layer(other)
+        await pilot.press("T")
+        await settle(pilot)
+        assert app.main.trace is kept
+        assert "No path joins" in [note.message for note in app._notifications][-1]
+
+
+def _joined(links: Any, one: str, other: str) -> bool:
+    from npuscope.model.inspection.trace import path
+
+    return path(links, one, other) is not None
+
+
+async def test_a_trace_follows_an_edit_and_ends_with_its_layer(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        app = pilot.app
+        app.graph_tree.go_to_layer("Add_31")
+        await pilot.press("T")
+        before = app.main.trace
+        app.make(SplitInput("Gemm_28", (144, 113)))
+        await settle(pilot)
+        after = app.main.trace
+        assert before is not None and after is not None
+        assert after.start == "Add_31" and after.layers != before.layers
+        assert after.layers <= {report.name for report in app.snapshot.layers}
+        await pilot.press("u")
+        await settle(pilot)
+        app.graph_tree.go_to_layer("Gemm_28")
+        await pilot.press("escape", "T")
+        app.make(SplitInput("Gemm_28", (144, 113)))
+        await settle(pilot)
+        assert app.main.trace is None, "its layer is no more"
