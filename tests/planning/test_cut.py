@@ -25,7 +25,6 @@ from npuscope.planning import planner
 from npuscope.planning.cut import Cut, cut, propose_cut, tensors_named, times, verify_cut
 from npuscope.planning.improve import Trial, tried
 from npuscope.planning.plan import Plan
-from npuscope.planning.planner import plan
 from npuscope.reports.cut_report import offer_text
 from npuscope.session import Session
 from npuscope.snapshot import analyse
@@ -155,7 +154,7 @@ def test_the_tail_of_a_yolo_is_proposed() -> None:
 
 def test_a_plan_proposes_no_cut_where_none_pays() -> None:
     session = opened(load(models.SAMPLES / "mobilenet_mini_int8.onnx"))
-    assert plan(session, analyse(session)).cut is None
+    assert planner.plan(session, analyse(session)).cut is None
 
 
 def test_a_plan_leaves_out_what_the_cpu_would_compute_after_a_cut() -> None:

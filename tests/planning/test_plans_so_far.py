@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from builders import models
+from builders.networks.spectrum_masks import mask, quantized
 
 from npuscope.machine.machine import target
-from npuscope.model.load import load
 from npuscope.planning import planner
 from npuscope.planning.plan import Allowed, Budget, Plan, apply
 from npuscope.planning.planner import plan
@@ -18,12 +17,12 @@ def test_each_plan_so_far_can_be_made_and_is_what_it_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(planner, "SO_FAR_EVERY", 0.0)
-    denoiser = Session.open(load(models.SAMPLES / "denoiser_lstm_int8.onnx"), target("2.1"))
+    session = Session.open(quantized(mask()), target("4.0"))
     so_far: list[Plan] = []
-    final = plan(denoiser, analyse(denoiser), Budget(Allowed.EXACT, seconds=60), found=so_far.append)
-    assert len(so_far) >= 2
+    final = plan(session, analyse(session), Budget(Allowed.ANY, seconds=60), found=so_far.append)
+    assert len({one.steps for one in so_far}) >= 2
     for one in so_far:
-        edited = apply(denoiser, one)
+        edited = apply(session, one)
         assert isinstance(edited, Session)
         after = analyse(edited).summary
         assert (after.off_npu, after.milliseconds) == (

@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 import pytest
 from builders.models import DENOISER, SAMPLES, from_text
+from builders.networks.spectrum_masks import mask
 from onnx import numpy_helper
 
 import npuscope
@@ -40,6 +41,9 @@ def names(changes: Difference) -> set[tuple[str, str]]:
 def test_the_export_of_a_plan_differs_by_its_recipe(tmp_path: Path, path: Path) -> None:
     # Of the block of attention a plan that other tests look for, too.
     toolchain, loss = ("4.0", "needed") if path.stem == "attention_block_int8" else ("2.1", "any")
+    if path.stem == "denoiser_lstm_float":  # there is nothing to do for one that is small, either
+        path = tmp_path / "float.onnx"
+        onnx.save(mask(), path)
     session = opened(path, toolchain)
     plan = npuscope.plan(session, loss)
     made = npuscope.apply(session, plan)

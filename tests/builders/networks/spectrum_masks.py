@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import onnx
 
 from builders.networks.float_networks import FloatNetwork
+from npuscope.model.load import Source, source_of
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.quantize import Settings, quantize
 
 
 def mask() -> onnx.ModelProto:
@@ -12,6 +17,12 @@ def mask() -> onnx.ModelProto:
     net = FloatNetwork(7)
     inner = net.add("LeakyRelu", net.gemm("x", 257, 48), alpha=0.1)
     return net.model((1, 257), net.add("Mul", net.add("Sigmoid", net.gemm(inner, 48, 257)), "x"))
+
+
+def quantized(network: onnx.ModelProto) -> Source:
+    """One of these in int8, on random samples."""
+    source = source_of(Path("m.onnx"), network)
+    return quantize(source, random_samples(source, 3), Settings())
 
 
 def gated_mask() -> onnx.ModelProto:
