@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import pytest
 import textual.app
@@ -18,6 +18,7 @@ import textual.pilot
 import textual.screen
 from textual._context import active_app
 from textual.app import App
+from textual.geometry import Size
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -40,6 +41,9 @@ _held: list[None] = []
 _undrawn: WeakSet[Screen[object]] = WeakSet()
 """Screens on top that are laid out and would have been drawn."""
 
+_drawn_at: WeakKeyDictionary[Screen[object], Size] = WeakKeyDictionary()
+"""What each screen was drawn at, where it was."""
+
 
 async def rest(*_: float) -> None:
     """Until the application is at rest. A worker in a thread may still compute, a timer may still run."""
@@ -51,6 +55,20 @@ async def rest(*_: float) -> None:
     for screen in [screen for screen in app._screen_stack if screen in _undrawn]:
         _undrawn.discard(screen)
         if screen.is_running:
+            screen._compositor_refresh()
+
+
+async def rest_drawn_once(*_: float) -> None:
+    """The same, and a screen that was drawn at its size before is drawn by a later rest, or where a test looks."""
+    try:
+        app = active_app.get()
+    except LookupError:
+        return
+    await rest_behind_a_key()
+    for screen in [screen for screen in app._screen_stack if screen in _undrawn]:
+        if screen.is_running and _drawn_at.get(screen) != screen.size:
+            _drawn_at[screen] = screen.size
+            _undrawn.discard(screen)
             screen._compositor_refresh()
 
 

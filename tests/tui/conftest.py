@@ -12,7 +12,7 @@ from typing import Any
 
 import onnx
 import pytest
-from builders import computed_once, rest
+from builders import computed_once, opened_once, rest
 from onnx import TensorProto, helper
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
@@ -23,6 +23,7 @@ from npuscope.machine.machine import target
 from npuscope.tui.app import Npuscope
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
+
 
 WAIT = 400.0
 """Seconds until a test gives up, on a machine that is busy with other things: less than the time that a test may take."""
@@ -45,6 +46,14 @@ def plans_and_fixes_found_once() -> Iterator[None]:
         patch.setattr("npuscope.tui.screens.fixes.screen.propose_edits", computed_once.propose_edits)
         for module in ("npuscope.services.fix_hints", "npuscope.tui.screens.fixes.screen"):
             patch.setattr(f"{module}.outcome", computed_once.outcome_of)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_opened_once() -> Iterator[None]:
+    """What is read and judged of a file is the same for every application."""
+    with pytest.MonkeyPatch.context() as patch:
+        opened_once.use(patch)
         yield
 
 
@@ -119,7 +128,7 @@ def make_chain(tmp_path: Path) -> Callable[..., Path]:
 
 
 async def settled(pilot: Pilot[int]) -> None:
-    """Until no worker runs, no message waits and the panes show what the cursor is on."""
+    """Until no worker runs, no message waits and the panes show what the cursor is on; each screen is drawn once at a size."""
     until = monotonic() + WAIT
     while monotonic() < until:
         await rest.rest_behind_a_key()
@@ -132,7 +141,7 @@ async def settled(pilot: Pilot[int]) -> None:
             ):
                 await rest.rest_behind_a_key()
                 if all(worker.is_finished for worker in pilot.app.workers):
-                    await pilot.pause()
+                    await rest.rest_drawn_once()
                     return
             await asyncio.sleep(0.002)
         for worker in running:
@@ -175,6 +184,7 @@ def explore() -> Explore:
         async with app.run_test(size=size) as pilot:
             await settled(pilot)
             yield pilot
+            await pilot.pause()  # draws how it ended
             assert [error for _, error in app.faults] == []
 
     return run
