@@ -10,13 +10,12 @@ from builders import computed_once, models
 from builders.known_figures import FIGURE, Known
 from builders.seen_figures import agrees, opened
 
-from npuscope.machine.machine import target
 from npuscope.machine.variants import with_epoch_controller
 from npuscope.model.brief import Names
 from npuscope.neural_art.comparison.compare import compare
 from npuscope.planning.channels import channel_table, shape_of
 from npuscope.planning.history import steps
-from npuscope.planning.plan import apply
+from npuscope.planning.plan import Plan, apply
 from npuscope.reports.change_report import change_words
 from npuscope.reports.check.text import Rows, check_text
 from npuscope.reports.dot import LABEL_WIDTH, dot_text
@@ -38,6 +37,16 @@ DENOISER = models.DENOISER.stem
 MODELS = (DENOISER, "attention_block_int8", "tcn_calculator", "denoiser_lstm_float")
 
 
+@pytest.fixture(scope="module")
+def planned() -> tuple[Session, Snapshot, Plan]:
+    """The denoiser with its plan made, and the plan."""
+    session, snapshot = opened(DENOISER)
+    plan = computed_once.plan(session, snapshot)
+    changed = apply(session, plan)
+    assert isinstance(changed, Session)
+    return changed, analyse(changed, snapshot), plan
+
+
 def texts(session: Session, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     """What is printed of one model."""
     yield "check", check_text(session, snapshot, 160, Rows.ALL)
@@ -57,13 +66,9 @@ def test_no_text_of_a_model_has_a_figure_of_its_own(model: str) -> None:
         assert FIGURE.search(text) or name == "dot", name
 
 
-def test_nor_has_a_plan_what_it_makes_or_the_history_of_it() -> None:
-    session = Session.open(opened(DENOISER)[0].source, target("2.1"))  # whose plan other tests look for, too
-    before = analyse(session)
-    plan = computed_once.plan(session, before)
-    changed = apply(session, plan)
-    assert isinstance(changed, Session)
-    after = analyse(changed, before)
+def test_nor_has_a_plan_what_it_makes_or_the_history_of_it(planned: tuple[Session, Snapshot, Plan]) -> None:
+    changed, after, plan = planned
+    session, before = opened(DENOISER)
     known = Known()
     known.add_model(before)
     known.add_model(after)
