@@ -291,7 +291,7 @@ class Totals(NamedTuple):
     on_cpu: int
 
 
-def totals(session: Session, previous: Snapshot) -> Totals:
+def totals(session: Session, previous: Snapshot | None = None) -> Totals:
     """What the summary of `analyse` would say, and nothing else: no layer is given words."""
     simulated = _simulated(session, previous, worded=False)
     placements = [item.placement for item in simulated.placed]

@@ -7,6 +7,7 @@ from dataclasses import field, replace
 from enum import Enum
 from typing import Any, ClassVar, Protocol
 
+from npuscope.model.after_edits.difference import note_origin
 from npuscope.model.after_edits.reindexing import take_over
 from npuscope.model.budget import OutOfTimeError
 from npuscope.model.errors import ModelError, one_line
@@ -248,7 +249,10 @@ def patched(graph: Graph, patch: Patch) -> Graph:
     }
     for name in orphans:
         del constants[name]
-    return _without_makers(changed, orphans)
+    changed = _without_makers(changed, orphans)
+    named = {constant.name for constant in patch.constants}
+    note_origin(changed, graph, frozenset(named | orphans | patch.types.keys()))
+    return changed
 
 
 def _without_makers(graph: Graph, orphans: set[str]) -> Graph:

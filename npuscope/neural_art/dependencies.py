@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
 
 from npuscope.machine.machine import Target
-from npuscope.model.after_edits.difference import changed_names, replaced
+from npuscope.model.after_edits.difference import changed_constants, changed_names, replaced
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
 from npuscope.neural_art.judge import judge
@@ -127,7 +127,7 @@ def changed(now: Dependencies, was: Dependencies) -> Looks | None:
         others = other.layers.by_name
         made = [layer for layer in one.layers.layers if others.get(layer.name) is not layer]
         links |= _around(one.graph, nodes, made)
-    values = changed_names(graph.constants, before.constants) | changed_names(graph.derived, before.derived)
+    values = changed_constants(graph, before) | changed_names(graph.derived, before.derived)
     return Looks(frozenset(links), frozenset(values))
 
 

@@ -192,6 +192,12 @@ class Epoch:
     parts: tuple[Part, ...] = ()
     """What each layer is charged, in the order of the epoch's layers, then those that inserted operators serve."""
 
+    def numbered(self, index: int) -> Epoch:
+        """The same without figures at another place: itself where it has that already."""
+        if self.index == index:
+            return self
+        return Epoch(index, self.placement, self.op, self.layers, inserted=self.inserted, moves=self.moves)
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from npuscope.edits.edit import Refusal
+from npuscope.garbage import without_collections
 from npuscope.jobs import QUIET, Job
 from npuscope.machine.machine import Target
+from npuscope.model.budget import working
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph, Node
 from npuscope.model.inspection.extent import elements
@@ -21,7 +23,7 @@ from npuscope.numbers.runner import Runner, Sample
 from npuscope.numbers.verify_models import Verification, output_quant
 from npuscope.record import dataclass
 from npuscope.session import Session, State
-from npuscope.snapshot import Snapshot, analyse
+from npuscope.snapshot import Snapshot, totals
 
 TRIED = 12
 """Cuts that are priced for a model: each begins at one more of its last layers off the NPU."""
@@ -238,14 +240,20 @@ def _as_session(session: Session, graph: Graph) -> Session:
 
 def times(made: Cut, before: Snapshot, head: Snapshot | None = None) -> CutTimes:
     """What the two models take, each layer of the tail by the CPU."""
-    after = head if head is not None else analyse(made.head)
+    after = head.summary.milliseconds if head is not None else _milliseconds(made.head)
     conversions = {report.name for report in before.layers if report.placement is Placement.NONE}
     total: float | None = 0.0
     for layer in made.tail.layers.layers:
         if layer.name not in conversions:  # those the application does already
             own = cpu_milliseconds(layer, made.tail.target)
             total = None if total is None or own is None else total + own
-    return CutTimes(before.summary.milliseconds, after.summary.milliseconds, total)
+    return CutTimes(before.summary.milliseconds, after, total)
+
+
+def _milliseconds(session: Session) -> float:
+    """What a model takes, without a word on its layers."""
+    with without_collections(), working("judging the model"):
+        return totals(session).milliseconds
 
 
 def cpu_milliseconds(layer: Layer, target: Target) -> float | None:

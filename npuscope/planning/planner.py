@@ -320,7 +320,7 @@ class _Search:
                 return None
             for option, patch in zip(turn, patches, strict=True):
                 made.append(self.noted(option, depth, session.graph, patch, made))
-            session = Session(session.source, session.target, (State(graph),))
+            session = Session(session.source, session.target, (State(graph, session.states[-1]),))
         return session, made
 
     def noted(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import compress, count
 from operator import is_not
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
+from weakref import ReferenceType, ref
 
 from npuscope.model.graph import Graph, Node
 
@@ -28,8 +29,42 @@ def replaced(graph: Graph, before: Graph) -> tuple[list[Node], list[Node], list[
 Value = TypeVar("Value")
 
 
+class Origin(NamedTuple):
+    """The graph that an edit was made of, and the names of all constants and types that it put in place or took away."""
+
+    graph: ReferenceType[Graph]
+    names: frozenset[str]
+
+
+def note_origin(after: Graph, before: Graph, names: frozenset[str]) -> None:
+    """Let `after` know what it may have that `before` has not."""
+    vars(after)[_ORIGIN] = Origin(ref(before), names)
+
+
+_ORIGIN = "origin"
+
+
+def changed_constants(graph: Graph, before: Graph) -> set[str]:
+    """Names of constants that are others than in the graph before, or are in one of both alone."""
+    return _changed(graph, before, graph.constants, before.constants)
+
+
+def changed_types(graph: Graph, before: Graph) -> set[str]:
+    """Names of tensors whose types are other objects than in the graph before, or are known in one of both alone."""
+    return _changed(graph, before, graph.types, before.types)
+
+
+def _changed(graph: Graph, before: Graph, now: Mapping[str, Value], was: Mapping[str, Value]) -> set[str]:
+    origin: Origin | None = vars(graph).get(_ORIGIN)
+    if origin is None or origin.graph() is not before:
+        return changed_names(now, was)
+    return {name for name in origin.names if now.get(name) is not was.get(name)}
+
+
 def changed_names(now: Mapping[str, Value], before: Mapping[str, Value]) -> set[str]:
     """Names whose value is another object, or there only once."""
+    if now is before:
+        return set()
     changed = set(compress(now, map(is_not, map(before.get, now), now.values())))
     if len(now) - len(changed) != len(before):
         changed |= before.keys() - now.keys()

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from npuscope.model.after_edits.difference import changed_names, replaced
+from npuscope.model.after_edits.difference import changed_constants, changed_types, replaced
 from npuscope.model.folding import Folding, makes_constant
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import DEQUANTIZE, Layer, Operand, is_qdq, is_transparent, moves_integers
@@ -71,8 +71,8 @@ class _Refolding:
             or name in self.before.producers
             or name not in self.graph.constants
         }
-        tensors |= changed_names(self.graph.types, self.before.types)
-        tensors |= changed_names(self.graph.constants, self.before.constants)
+        tensors |= changed_types(self.graph, self.before)
+        tensors |= changed_constants(self.graph, self.before)
         for node in self.removed:
             self.mark_dirty(self.of_node.get(node.name))
         self.mark_dirty_around(tensors)

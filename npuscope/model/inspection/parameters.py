@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from weakref import WeakKeyDictionary
 
-from npuscope.model.after_edits.difference import changed_names, replaced
+from npuscope.model.after_edits.difference import changed_constants, replaced
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import BORDER_OPS, is_qdq, quantization_inputs
 
@@ -33,7 +33,7 @@ _KNOWN: WeakKeyDictionary[Graph, int] = WeakKeyDictionary()
 def _difference(graph: Graph, before: Graph) -> int:
     added, removed, _ = replaced(graph, before)
     touched = {name for node in (*added, *removed) for name in node.inputs}
-    touched |= changed_names(graph.constants, before.constants)
+    touched |= changed_constants(graph, before)
     return sum([_counted(graph, name) - _counted(before, name) for name in touched])
 
 

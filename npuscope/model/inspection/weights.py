@@ -101,6 +101,8 @@ def _reach(layer: Layer, constant: Constant, quant: Quant) -> Reach | None:
     if not {len(zeros), quant.scale.size} <= {1, len(rows)}:
         return None
     steps = _magnitudes(rows, zeros)
+    if quant.per_channel and not _any_far(steps):
+        return Reach((), (), len(rows), True)
     every = np.arange(len(rows))
     largest_in = steps.argmax(axis=1)
     peaks = steps[every, largest_in].astype(np.int64)
@@ -120,6 +122,15 @@ def _magnitudes(rows: Array, zeros: Array) -> Array:
     if rows.dtype == np.int8 and not zeros.any():
         return np.abs(rows).view(np.uint8)  # -128 stays what it is, and reads as 128
     return np.abs(rows.astype(np.int16) - zeros.astype(np.int16)).astype(np.uint8)
+
+
+def _any_far(steps: Array) -> bool:
+    """A row has one weight OUTLIER times as large as the next, as few have: the others all lie below that part of it."""
+    if steps.shape[1] < LEAST_WEIGHTS:
+        return False
+    near = steps > (steps.max(axis=1) // OUTLIER)[:, None]
+    counts = near.view(np.uint8).sum(axis=1, dtype=np.uint8)  # of 257, too, which costs a closer look
+    return bool((counts == 1).any())
 
 
 def _outliers(

@@ -7,7 +7,6 @@ into epochs as its scheduler does (`npuscope.neural_art.schedule.scheduler`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from npuscope.machine.machine import Target, target
 from npuscope.model.layers import Layer, Layers
@@ -99,9 +98,7 @@ def _epochs(graph: StepGraph, packing: Sequence[Sequence[int]]) -> tuple[Epoch, 
     for k, (epoch, taken) in enumerate(zip(known, packed, strict=True)):
         if epoch is None or epoch.moves is not moved[k]:
             epoch = _epoch(k + 1, taken, moved[k], needed_by)
-        elif epoch.index != k + 1:
-            epoch = replace(epoch, index=k + 1)
-        epochs.append(epoch)
+        epochs.append(epoch.numbered(k + 1))
     graph.described = {tuple(taken): epoch for taken, epoch in zip(packing, epochs, strict=True)}
     return tuple(epochs)
 

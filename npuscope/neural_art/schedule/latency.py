@@ -156,9 +156,9 @@ class _Pricing:
         if not numbers:
             numbers[""] = 0
         mover: dict[str, int] = {}
-        for _, buffer, _, _, name, *_ in epoch.moves:
-            if name and buffer not in mover:
-                mover[buffer] = numbers.setdefault(name, len(numbers))
+        for move in epoch.moves:
+            if move.layer and move.buffer not in mover:
+                mover[move.buffer] = numbers.setdefault(move.layer, len(numbers))
         lying, moved = self.memory.buffers, mover.get
         return (
             epoch.placement,

@@ -109,8 +109,8 @@ class _Room:
         """Of each: first epoch, last epoch, first address, address behind the last."""
         self.columns, self.written = np.zeros((4, count), np.int64), 0
         """The same as an array, as far as it was asked for."""
-        self.short: dict[int, Ranges] = {}
-        """Epoch -> what buffers of a short life take in it."""
+        self.short: dict[int, dict[int, tuple[int, int]]] = {}
+        """Epoch -> what buffers of a short life take in it, by identity."""
         self.long: list[tuple[Buffer, tuple[int, int]]] = []
         """What the others take."""
         self.whole = {pool.name: (Share(pool.name, 1.0),) for space in spaces for pool in space}
@@ -151,8 +151,8 @@ class _Room:
             return None
         together: dict[int, tuple[int, int]] = {}
         for epoch in range(buffer.first, buffer.last + 1):
-            for taken in self.short.get(epoch, ()):
-                together[id(taken)] = taken
+            if epoch in self.short:
+                together.update(self.short[epoch])
             if len(together) > FEW:
                 return None
         for long_lived, taken in self.long:
@@ -168,7 +168,7 @@ class _Room:
             self.long.append((buffer, taken))
         else:
             for epoch in range(buffer.first, buffer.last + 1):
-                self.short.setdefault(epoch, []).append(taken)
+                self.short.setdefault(epoch, {})[id(taken)] = taken
         if len(space) == 1:
             return self.whole[space[0].name]
         parts = [(pool, min(end, pool.address + pool.size) - max(begin, pool.address)) for pool in space]

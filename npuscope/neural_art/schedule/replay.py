@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -135,22 +135,32 @@ class Change:
 
     def _other(self, before: StepGraph, now: StepGraph) -> set[int]:
         place, origin, other = self.place, self.origin, set[int]()
-        for old, new in enumerate(place):
-            was = before.sources[old]
-            if new >= 0:
-                reads = now.sources[new]
-                if len(reads) == len(was) and now.fetched[new] == before.fetched[old]:
-                    for one, source in zip(reads, was, strict=True):
-                        if place[source[0]] != one[0]:
-                            break
-                    else:
-                        continue
-                other.update([origin[source[0]] for source in reads])
+        gone = [old for old, new in enumerate(place) if new < 0]
+        made = [new for new, old in enumerate(origin) if old < 0]
+        kept: Iterable[int] = [old for old, new in enumerate(place) if new >= 0]
+        if (
+            before.written_once and now.written_once
+        ):  # what a step reads is made by what writes it, and changes with that
+            readers = [reader for old in gone for reader in before.readers[old]]
+            readers += [origin[reader] for new in made for reader in now.readers[new]]
+            kept = {old for old in readers if old >= 0 and place[old] >= 0}
+        for old in kept:
+            new, was = place[old], before.sources[old]
+            reads = now.sources[new]
+            if len(reads) == len(was) and now.fetched[new] == before.fetched[old]:
+                for one, source in zip(reads, was, strict=True):
+                    if place[source[0]] != one[0]:
+                        break
+                else:
+                    continue
+            other.update([origin[source[0]] for source in reads])
             other.add(old)
             other.update([source[0] for source in was])
-        for new, old in enumerate(origin):
-            if old < 0:
-                other.update([origin[source[0]] for source in now.sources[new]])
+        for old in gone:
+            other.add(old)
+            other.update([source[0] for source in before.sources[old]])
+        for new in made:
+            other.update([origin[source[0]] for source in now.sources[new]])
         other.discard(-1)
         return other
 

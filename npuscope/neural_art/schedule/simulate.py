@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
@@ -31,7 +30,7 @@ def simulate(
     """
     borders = tuple(quantized_inputs(graph, layers, target.build))
     if borders:
-        epochs = [replace(epoch, index=i + 1) for i, epoch in enumerate((*borders, *epochs))]
+        epochs = [epoch.numbered(i + 1) for i, epoch in enumerate((*borders, *epochs))]
     moved = dataflow(graph, layers, costs, epochs, target)
     weights = {
         name: cost.weights_bytes for name, cost in costs.items() if cost is not None and cost.weights_bytes

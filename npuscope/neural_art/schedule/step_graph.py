@@ -26,9 +26,13 @@ class StepGraph:
         self.steps, self.numbered = steps, numbered
         self.writer: dict[str, int] = {}
         """Tensor -> the first step that writes it."""
+        written = 0
         for i, step in enumerate(steps):
             for tensor in step.writes:
                 self.writer.setdefault(tensor, i)
+            written += len(step.writes)
+        self.written_once = len(self.writer) == written
+        """No two steps write one tensor."""
         self.readers: list[list[int]] = [[] for _ in steps]
         """A reader is in the list once for each of its operands."""
         self.sources: list[list[tuple[int, bool, int]]] = []
