@@ -311,7 +311,7 @@ async def test_a_layer_without_a_fix_that_a_cut_leaves_to_the_cpu(
     monkeypatch.setattr("npuscope.tui.screens.fixes.screen.propose_cut", proposed)
     async with explore(SAMPLES / "attention_block_int8.onnx") as pilot:
         screen = await open_fixes(pilot, SOFTMAX, settle)
-        assert screen.fixes == () and screen.saved_by_cut == 0.5
+        assert screen.fixes == () and screen.saved_by_cut == "saves 0.50 ms"
         assert "C cuts the model: this layer goes into a tail" in " ".join(page_text(screen).split())
 
 

@@ -41,7 +41,7 @@ class CutScreen(Dialog[None]):
     DEFAULT_CSS = """
     CutScreen > #box { width: 100%; max-width: 120; height: auto; }
     CutScreen TabBar { margin: 0 0 1 0; }
-    CutScreen Page { height: 1fr; margin: 0 1; }
+    CutScreen Page { height: 1fr; margin: 0 1 1 1; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [

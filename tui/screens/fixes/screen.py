@@ -17,6 +17,7 @@ from npuscope.planning.cut import propose_cut
 from npuscope.planning.outcome import Outcome, outcome
 from npuscope.planning.proposals import Preview
 from npuscope.planning.ranked_fixes import by_worth, propose_edits
+from npuscope.reports.cut_report import saved_text
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.tui.jobs import run_each, run_job, silently
@@ -88,7 +89,7 @@ class FixesScreen(Dialog[Edit]):
         """What the edits that are not exact do to the numbers, as far as they were tried."""
         self.outcomes: dict[Edit, Outcome] = {}
         """What edits make of the layer and the model, as far as that was judged."""
-        self.saved_by_cut: float | None = None
+        self.saved_by_cut: str | None = None
         """What a cut saves that leaves the layer to a tail for the CPU, where no edit helps; None where none is known."""
 
     def heading(self) -> tuple[Line, Line]:
@@ -151,14 +152,14 @@ class FixesScreen(Dialog[Edit]):
     def look_for_cut(self) -> None:
         """Whether the layer lies behind the cut that saves most."""
 
-        def saved(job: Job) -> float | None:
+        def saved(job: Job) -> str | None:
             best = propose_cut(self._session, self._snapshot, job)
             behind = best is not None and self._report.name in best.cut.tail.layers.by_name
-            return best.times.saved if best is not None and behind else None
+            return saved_text(best.times) if best is not None and behind else None
 
         run_job(self, saved, self._cut_found, silently, group="fixes")
 
-    def _cut_found(self, saved: float | None) -> None:
+    def _cut_found(self, saved: str | None) -> None:
         self.saved_by_cut = saved
         self.query_one(KeyBar).hints = self.hints()
         self.query_one(Page).show(self._text)

@@ -14,7 +14,7 @@ from npuscope.tui.screens.split.text import comparison, model_change, numbers_ce
 from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer
 from npuscope.widgets.panes.eligibility import sentence
 from npuscope.widgets.text.cells import left, right
-from npuscope.widgets.text.figures import milliseconds, short, time_cell
+from npuscope.widgets.text.figures import short, time_cell
 from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import where
@@ -110,8 +110,8 @@ def details(
     return lines
 
 
-def nothing(report: LayerReport, width: int, saved_by_cut: float | None = None) -> list[Line]:
-    """What to do where no single edit helps; `saved_by_cut`: milliseconds, where the layer can go to a tail of its own."""
+def nothing(report: LayerReport, width: int, saved_by_cut: str | None = None) -> list[Line]:
+    """What to do where no single edit helps; `saved_by_cut`: 'saves 0.4 ms', where the layer can go to a tail."""
     if report.off_npu:
         text = "No single edit brings this layer closer to the NPU or saves time."
         hints = ["p looks for combinations of edits, in the whole model; W shows the reasons."]
@@ -121,9 +121,8 @@ def nothing(report: LayerReport, width: int, saved_by_cut: float | None = None) 
         text = "It runs on the NPU, and no edit makes it faster."
         hints = ["b shows what bounds the model, L the layers that take most time."]
     if saved_by_cut is not None:
-        saved = milliseconds(saved_by_cut)
         hints.append(
-            f"C cuts the model: this layer goes into a tail for the CPU, and the two together take {saved} less."
+            f"C cuts the model: this layer goes into a tail for the CPU. That {saved_by_cut} in all."
         )
     arrows = [one for each in hints for one in wrap(line(Span("→ ", "accent"), quiet(each)), width, 2)]
     return [*wrap(line(text), width), *arrows]

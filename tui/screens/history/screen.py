@@ -185,13 +185,13 @@ class HistoryScreen(Dialog[Session]):
         step, loss = self.steps.get(edit), self.losses.get(edit)
         if step is not None:
             change = became(step.before.milliseconds, step.after.milliseconds)
-            lines += wrap(line(quiet("time  "), change), width)
+            lines += wrap(line(quiet("time     "), change), width, 9)
         if isinstance(loss, str):
-            lines += wrap(line(quiet("numbers  "), loss), width)
+            lines += wrap(line(quiet("numbers  "), loss), width, 9)
         elif loss is not None:
             where = f"at {whole(loss.name)}: " if not loss.bit_exact else ""
             text = f"{where}{decibels(loss.sqnr_db)}, on the model as it was before this edit"
-            lines += wrap(line(quiet("numbers  "), text.replace(THIN, " ")), width)
+            lines += wrap(line(quiet("numbers  "), text.replace(THIN, " ")), width, 9)
         return lines
 
     def _show(self, cursor: int) -> None:
