@@ -32,13 +32,9 @@ class BuildScreen(Dialog[Target]):
     """Each option with its value; below, what the options chosen change in the verdict."""
 
     DEFAULT_CSS = """
-    BuildScreen > #box { width: 84; }
-    BuildScreen Choices { height: auto; max-height: 12; margin: 1 1 0 1; }
-    BuildScreen Page { height: 14; margin: 1 0 1 1; }
-    BuildScreen.-short {
-        & Choices { margin: 0 1; }
-        & Page { height: 7; margin: 1 0 0 1; }
-    }
+    BuildScreen > #box { width: 84; height: auto; }
+    BuildScreen Choices { height: auto; max-height: 12; margin: 0 1; }
+    BuildScreen Page { height: 1fr; min-height: 3; margin: 1 0 1 1; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,7 +53,6 @@ class BuildScreen(Dialog[Target]):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]
         self._session = session
         self.build: Build = session.target.build
         self.changes: Changes | None = None
