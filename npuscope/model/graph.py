@@ -224,7 +224,11 @@ class Graph:
 
     def is_fixed(self, node: Node) -> bool:
         """All the node writes is known without running it."""
-        if len(node.outputs) > MANY:
+        outputs = node.outputs
+        if len(outputs) == 1:  # as it mostly is
+            name = outputs[0]
+            return bool(name) and (name in self.constants or name in self.derived)
+        if len(outputs) > MANY:
             return self._wide(node)[0]
         return any(node.outputs) and all(
             not name or name in self.constants or name in self.derived for name in node.outputs

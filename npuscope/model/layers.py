@@ -127,9 +127,13 @@ def _take_over(graph: Graph, before: Layers, after: Layers, made: Refolded) -> N
     if "readers" in known:
         readers = tables["readers"] = dict(known["readers"])
         gone = {id(layer) for layer in made.gone}
-        for tensor in {tensor for layer in (*made.gone, *made.fresh) for tensor in _read(layer)}:
+        fresh: dict[str, list[Layer]] = {tensor: [] for layer in made.gone for tensor in _read(layer)}
+        for layer in made.fresh:
+            for tensor in set(_read(layer)):
+                fresh.setdefault(tensor, []).append(layer)
+        for tensor, new in fresh.items():
             left = [layer for layer in readers.get(tensor, ()) if id(layer) not in gone]
-            left += [layer for layer in made.fresh if tensor in _read(layer)]
+            left += new
             left.sort(key=lambda layer: graph.node_index[layer.name])
             readers[tensor] = tuple(left)
             if not left:

@@ -23,7 +23,7 @@ from npuscope.numbers.runner import Runner, Sample
 from npuscope.numbers.verify_models import Verification, output_quant
 from npuscope.record import dataclass
 from npuscope.session import Session, State
-from npuscope.snapshot import Snapshot, totals
+from npuscope.snapshot import Snapshot, analyse, totals
 
 TRIED = 12
 """Cuts that are priced for a model: each begins at one more of its last layers off the NPU."""
@@ -284,6 +284,19 @@ def propose_cut(session: Session, snapshot: Snapshot, job: Job = QUIET) -> Price
     return max(
         better_cuts(session, snapshot, job), key=lambda priced: priced.times.saved or 0.0, default=None
     )
+
+
+def offer_of(
+    made: Session | Refusal, before: float, left_out: tuple[int, ...], job: Job, seen: Snapshot | None = None
+) -> CutOffer | None:
+    """The best cut of a model with some steps made, `seen` its analysis; what it saves is against `before`, in milliseconds."""
+    if isinstance(made, Refusal):
+        return None
+    changed = made.bare()
+    priced = propose_cut(changed, seen or analyse(changed), job)
+    if priced is None:
+        return None
+    return CutOffer(priced.cut.tensors, replace(priced.times, before=before), left_out)
 
 
 def better_cuts(session: Session, snapshot: Snapshot, job: Job = QUIET) -> Iterator[PricedCut]:

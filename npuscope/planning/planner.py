@@ -16,7 +16,7 @@ from npuscope.model.validity.foreign import obstacle
 from npuscope.npu.verdict import Placement
 from npuscope.planning.accuracy.less_freedom import FREER, Found, better_of, better_than, with_exact_part
 from npuscope.planning.accuracy.set_aside import set_aside
-from npuscope.planning.cut import LEAST_GAIN, CutOffer, propose_cut
+from npuscope.planning.cut import LEAST_GAIN, CutOffer, offer_of, propose_cut
 from npuscope.planning.improve import Improver, Trial, tried
 from npuscope.planning.outcome import ANALYSED, stated
 from npuscope.planning.plan import (
@@ -69,7 +69,8 @@ def plan(
     search, result = _searched(session, snapshot, budget or Budget(), job, found)
     result = with_exact_part(session, result)
     aside = set_aside(search.current, search.snapshot, search.budget, search.late, job.reporting(None))
-    return replace(result, set_aside=aside, cut=_cut(session, snapshot, result, job))
+    reached = search.current, search.snapshot
+    return replace(result, set_aside=aside, cut=_cut(session, snapshot, result, job, reached))
 
 
 def _searched(
@@ -339,35 +340,30 @@ class _Search:
         return _Made(replace(step, needs=needs, why=_why(step, self.budget)), nodes, tensors)
 
 
-def _cut(session: Session, snapshot: Snapshot, plan: Plan, job: Job) -> CutOffer | None:
-    """Where the model could end: with all steps made, or without those that help only what would follow."""
-    quiet = job.reporting(None)
-    offers = [_offer(session, plan, range(len(plan.steps)), quiet)] if plan.after.off_npu else []
+def _cut(
+    session: Session,
+    snapshot: Snapshot,
+    plan: Plan,
+    job: Job,
+    reached: tuple[Session, Snapshot] | None = None,
+) -> CutOffer | None:
+    """Where the model could end: with all steps made (`reached`), or without those that help only what would follow."""
+    quiet, offers = job.reporting(None), list[CutOffer | None]()
+    if plan.after.off_npu:
+        made, seen = reached or (apply(session, plan, job=quiet), None)
+        offers.append(offer_of(made, plan.after.milliseconds, (), quiet, seen))
     plain = propose_cut(session, snapshot, quiet) if plan.steps else None
     if plain is not None:
         behind = {layer.name for layer in plain.cut.tail.layers.layers}
         kept = [i for i, step in enumerate(plan.steps) if step.layer not in behind]
         kept = [i for i in kept if set(plan.with_needed([i])) <= set(kept)]
-        if len(kept) < len(plan.steps):
-            offers.append(_offer(session, plan, kept, quiet))
+        if left_out := tuple(i for i in range(len(plan.steps)) if i not in kept):
+            made = apply(session, plan, kept, job=quiet)
+            offers.append(offer_of(made, plan.after.milliseconds, left_out, quiet))
     saving = [offer for offer in offers if offer is not None and (offer.times.saved or 0.0) > 0]
     best = max(saving, key=lambda offer: offer.times.saved or 0.0, default=None)
     worth = best is not None and (best.times.saved or 0.0) >= LEAST_GAIN * plan.after.milliseconds
     return best if worth else None
-
-
-def _offer(session: Session, plan: Plan, taken: Sequence[int], job: Job) -> CutOffer | None:
-    """The best cut with some steps made; what it saves is against the model with all of them."""
-    changed = apply(session, plan, taken, job=job)
-    if isinstance(changed, Refusal):
-        return None
-    changed = changed.bare()
-    priced = propose_cut(changed, analyse(changed), job)
-    if priced is None:
-        return None
-    left_out = tuple(i for i in range(len(plan.steps)) if i not in taken)
-    times = replace(priced.times, before=plan.after.milliseconds)
-    return CutOffer(priced.cut.tensors, times, left_out)
 
 
 def _by_promise(reports: Iterable[LayerReport]) -> list[LayerReport]:
