@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from onnx import ModelProto
 
 from builders import models
+from builders.longer import suite_or_long
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.registry import KINDS, from_data, to_data
 from npuscope.machine.machine import target
@@ -20,7 +21,7 @@ from npuscope.numbers.verify_regions import verify_local
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, analyse
 
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=suite_or_long(8, 300), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def example(kind: str, folder: Path) -> tuple[Source, Edit]:

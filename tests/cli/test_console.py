@@ -196,6 +196,10 @@ def test_outputs_of_one_command_are_different_files(
     assert not Path(out).exists()
 
 
+BLOCK = SAMPLES / "attention_block_int8.onnx"
+"""Small, with layers on the CPU."""
+
+
 def command(*words: str, **options: object) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, **(options.pop("environment", None) or {})}  # type: ignore[dict-item]
     return subprocess.run(  # type: ignore[call-overload,no-any-return]
@@ -208,7 +212,7 @@ def command(*words: str, **options: object) -> subprocess.CompletedProcess[bytes
 
 
 def test_an_encoding_that_holds_little_gets_what_it_can_show() -> None:
-    done = command("check", str(DENOISER), capture_output=True, environment={"PYTHONIOENCODING": "ascii"})
+    done = command("check", str(BLOCK), capture_output=True, environment={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0 and done.stderr == b""
     assert b" - " in done.stdout and b"->" in done.stdout
     done.stdout.decode("ascii")
@@ -225,7 +229,7 @@ def test_a_full_disk_is_said_once() -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 @pytest.mark.parametrize(
     ("words", "status"),
-    [(["check", "nofile"], 2), (["check", "--nothing"], 2), (["check", str(DENOISER), "--fail-on", "sw"], 1)],
+    [(["check", "nofile"], 2), (["check", "--nothing"], 2), (["check", str(BLOCK), "--fail-on", "sw"], 1)],
 )
 def test_a_full_stderr_changes_no_status(words: list[str], status: int) -> None:
     with Path("/dev/full").open("wb") as full:
@@ -240,14 +244,14 @@ def test_an_escape_among_the_arguments_stays_text() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="a shell closes the stream")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_closed_streams_change_no_status(closed: str) -> None:
-    line = f'"{sys.executable}" -m npuscope.cli.main check "{DENOISER}" --fail-on sw {closed}'
+    line = f'"{sys.executable}" -m npuscope.cli.main check "{BLOCK}" --fail-on sw {closed}'
     done = subprocess.run(line, shell=True, check=False, capture_output=True, timeout=300)
     assert done.returncode == 1 and b"Traceback" not in done.stderr
 
 
 def test_a_reader_that_goes_away_changes_no_status() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "npuscope.cli.main", "check", str(DENOISER), "--all", "--fail-on", "sw"],
+        [sys.executable, "-m", "npuscope.cli.main", "check", str(BLOCK), "--all", "--fail-on", "sw"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import models
+from builders.longer import suite_or_long
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -115,7 +116,7 @@ EDITS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=suite_or_long(60, 5000), deadline=None)
 @given(edits=st.lists(EDITS, min_size=1, max_size=3))
 def test_words_stand_for_the_edit(edits: list[Edit]) -> None:
     words = shlex.split(" ".join(words_of(edit) for edit in edits))

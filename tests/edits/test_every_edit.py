@@ -14,6 +14,7 @@ import pytest
 from builders import models
 from builders.edit_checks import checked, edited, opened, written
 from builders.layer_chains import ChainSpec, chain, chains
+from builders.longer import suite_or_long
 from builders.weighted_layers import Spec, model, saved, specs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -130,7 +131,7 @@ def bare(cls: type[Any], layer: str) -> Edit:
     return made
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=suite_or_long(10, 625), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_undo_of_any_sequence_brings_back_the_same_bytes(data: st.DataObject, folder: Path) -> None:
     session = opened(data.draw(sources(folder)))
@@ -149,7 +150,7 @@ def test_undo_of_any_sequence_brings_back_the_same_bytes(data: st.DataObject, fo
         session = session.redo()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=suite_or_long(8, 375), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_bit_exact_edits_on_top_of_each_other_are_bit_exact(data: st.DataObject, folder: Path) -> None:
     source = data.draw(sources(folder))

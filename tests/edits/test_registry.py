@@ -8,6 +8,7 @@ import tomllib
 from typing import Any, get_type_hints
 
 import pytest
+from builders.longer import suite_or_long
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,7 +42,7 @@ splits = st.builds(
 ) | st.builds(SplitOutput, st.text(), st.lists(st.integers(1, 999), max_size=4).map(tuple))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=suite_or_long(15, 1000), deadline=None)
 @given(splits)
 def test_splits_survive_being_stored(edit: SplitInput | SplitOutput) -> None:
     assert from_data(json.loads(json.dumps(to_data(edit)))) == edit

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders.longer import suite_or_long
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
@@ -40,7 +41,7 @@ def reach_of(weights: np.ndarray, zeros: np.ndarray, op: str = "Conv") -> Reach 
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=suite_or_long(20, 1500), deadline=None)
 def test_reach_is_what_numpy_counts(data: st.DataObject) -> None:
     op = data.draw(st.sampled_from(("Conv", "ConvTranspose")))
     outputs, inputs = data.draw(st.integers(2, 5)), data.draw(st.integers(1, 40))

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from builders import models
+from builders.longer import suite_or_long
 from builders.weighted_layers import NAME, Spec, model, saved, specs
 from hypothesis import HealthCheck, given, settings
 from onnx import numpy_helper
@@ -40,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("verify")
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=suite_or_long(12, 750), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(spec=specs())
 def test_exact_sums_are_the_same_sums(spec: Spec, folder: Path) -> None:
     source = saved(model(spec), folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from builders.longer import suite_or_long
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -77,7 +78,11 @@ def shapes(draw: st.DrawFn) -> Shape:
     st.builds(Build, st.sampled_from(TOOLCHAINS), optimization=st.sampled_from(("", "1", "3"))),
     st.lists(st.integers(1, 700) | st.integers(701, 5000), min_size=4, max_size=4, unique=True),
 )
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=suite_or_long(12, 750),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_a_row_is_what_check_says_of_one_layer(
     tmp_path: Path, shape: Shape, build: Build, counts: list[int]
 ) -> None:
@@ -93,7 +98,7 @@ def test_a_row_is_what_check_says_of_one_layer(
 
 
 @given(shapes(), st.integers(1, 300), st.integers(1, 60))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=suite_or_long(10, 625), deadline=None)
 def test_no_larger_count_beats_a_good_one(shape: Shape, first: int, count: int) -> None:
     try:
         table = channel_table(shape, range(first, first + count), target("2.2"))
@@ -109,7 +114,7 @@ def test_no_larger_count_beats_a_good_one(shape: Shape, first: int, count: int) 
 
 
 @given(shapes(), st.sampled_from(TOOLCHAINS), st.integers(1, 480))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=suite_or_long(15, 1000), deadline=None)
 def test_more_channels_take_less_time_only_where_they_run_otherwise(
     shape: Shape, toolchain: str, first: int
 ) -> None:

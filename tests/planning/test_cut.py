@@ -9,6 +9,7 @@ import pytest
 from builders import models
 from builders.edit_checks import opened
 from builders.layer_chains import chain, chains
+from builders.longer import suite_or_long
 from builders.networks.compiled import network
 from builders.weighted_layers import saved
 from hypothesis import HealthCheck, given, settings
@@ -50,7 +51,7 @@ def cut_at_random(data: st.DataObject, session: Session) -> Cut | Refusal:
     return made
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=suite_or_long(8, 300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_head_and_tail_in_a_row_are_the_model(data: st.DataObject, folder: Path) -> None:
     sample = data.draw(st.booleans())

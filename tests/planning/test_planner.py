@@ -11,6 +11,7 @@ from builders import models
 from builders.edit_checks import checked, opened, written
 from builders.float_layers import Float, float_model, floats
 from builders.layer_chains import ChainSpec, chain, chains, repeated
+from builders.longer import suite_or_long
 from builders.networks.float_networks import NETWORKS
 from builders.weighted_layers import saved
 from hypothesis import HealthCheck, given, settings
@@ -40,7 +41,7 @@ from npuscope.reports.plan_report import APPROXIMATE, plan_text
 from npuscope.session import Session
 from npuscope.snapshot import Summary, analyse
 
-SOME = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=suite_or_long(6, 250), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +145,7 @@ def test_a_plan_never_makes_a_model_worse(data: st.DataObject, folder: Path) -> 
     assert len(part.done) == len(steps.with_needed(taken)) and set(steps.with_needed(taken)) >= taken
 
 
-@settings(SOME, max_examples=6)
+@settings(SOME, max_examples=suite_or_long(5, 250))
 @given(spec=floats())
 def test_a_float_model_is_not_made_worse_either(spec: Float, folder: Path) -> None:
     session = opened(saved(float_model(spec), folder))

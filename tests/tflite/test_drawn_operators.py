@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders.longer import suite_or_long
 from builders.tflite.operators import SAME, VALID, Case
 from builders.tflite.reference import distances
 from hypothesis import HealthCheck, given, settings
@@ -243,7 +244,7 @@ KINDS = (weighted, transposed, pooled, pairwise, joined, moved, reduced, resized
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=suite_or_long(8, 375), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_drawn_operator_equals_the_reference(kind: Any, data: st.DataObject) -> None:
     case = Case("int8", maps=data.draw(st.booleans()))

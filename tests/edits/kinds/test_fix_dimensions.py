@@ -10,6 +10,7 @@ import pytest
 from builders import models
 from builders.edit_checks import edited, opened, refused, report, written
 from builders.layer_chains import ChainSpec, chain, chains
+from builders.longer import suite_or_long
 from builders.weighted_layers import saved
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -71,7 +72,7 @@ def test_shapes_that_the_model_computes_become_known(tmp_path: Path) -> None:
     assert session.graph.type("y").dims == (1, 12, 2)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=suite_or_long(8, 375), deadline=None)
 @given(height=st.integers(1, 9), width=st.integers(1, 9), rows=st.integers(1, 9), seed=st.integers(0, 99))
 def test_any_sizes_give_the_numbers_the_free_model_gives(
     height: int, width: int, rows: int, seed: int, tmp_path_factory: pytest.TempPathFactory
@@ -92,7 +93,7 @@ def test_any_sizes_give_the_numbers_the_free_model_gives(
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=suite_or_long(8, 375), deadline=None)
 @given(spec=chains())
 def test_a_free_batch_is_fixed_at_one(spec: ChainSpec, tmp_path_factory: pytest.TempPathFactory) -> None:
     made = chain(spec)

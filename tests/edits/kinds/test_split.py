@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from builders import models
+from builders.longer import suite_or_long
 from builders.weighted_layers import NAME, Spec, model, saved, sizes, specs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,9 @@ from npuscope.model.serialize import stream, to_model
 from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
 
-MANY = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(
+    max_examples=suite_or_long(10, 625), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 def opened(source: Source) -> Session:

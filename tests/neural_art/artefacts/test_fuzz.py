@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from builders.artefacts.texts import DOT, LOGS, NETWORK_C, OTHERS
+from builders.longer import suite_or_long
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -143,7 +144,7 @@ def check(text: str) -> Content | None:
     return artefact
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=suite_or_long(20, 1500), deadline=None)
 @given(damaged(LOGS))
 def test_damaged_logs(text: str) -> None:
     artefact = check(text)
@@ -156,7 +157,7 @@ def test_damaged_logs(text: str) -> None:
 GUARD = NETWORK_C.index("#if LL_ATON_VERSION_MA")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=suite_or_long(20, 1500), deadline=None)
 @example(NETWORK_C[: GUARD + len("#if LL_ATON_VERSION_MAJOR")])
 @example(NETWORK_C[: GUARD + len("#if LL_ATON_VERSION_MAJOR != 1 || LL_ATON_VERSION_MINOR != 1")])
 @given(damaged(OTHERS))
@@ -166,14 +167,14 @@ def test_damaged_files(text: str) -> None:
         assert_nothing_invented(artefact, text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=suite_or_long(30, 2500), deadline=None)
 @given(st.text(max_size=300))
 def test_any_text(text: str) -> None:
     check(text)
     parse(text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=suite_or_long(20, 1500), deadline=None)
 @given(st.lists(damaged(LOGS), min_size=1, max_size=3), damaged((DOT, NETWORK_C)))
 def test_any_artefacts_can_be_compared_and_shown(logs: list[str], graph: str) -> None:
     artefacts = [
@@ -198,7 +199,7 @@ KEYS = ("graphs", "nodes", "subgraph_nodes", "buffers", "tensors", "memory", "me
         "Profiles", "environment", "tools", "power_estimates", "json_schema_version", "name", "shape", "intq")  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=suite_or_long(30, 2500), deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(KEYS), JSON | st.lists(st.dictionaries(st.sampled_from(KEYS), JSON), max_size=3)

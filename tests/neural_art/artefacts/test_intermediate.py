@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from builders.longer import suite_or_long
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
@@ -149,7 +150,7 @@ ENTRY = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=suite_or_long(20, 1500), deadline=None)
 @given(st.dictionaries(st.sampled_from([*TENSORS, "none", ""]), JUNK | ENTRY, max_size=6))
 def test_whatever_the_file_says_is_a_model_or_one_line(
     tmp_path_factory: pytest.TempPathFactory, tensors: dict[str, Any]
@@ -165,7 +166,7 @@ def test_whatever_the_file_says_is_a_model_or_one_line(
             assert all(np.all(np.isfinite(quant.scale)) for quant in quants)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=suite_or_long(20, 1500), deadline=None)
 @given(st.text(max_size=40) | st.binary(max_size=40).map(lambda b: b.decode("latin-1")))
 def test_garbage_is_refused(text: str) -> None:
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx
 import pytest
 from builders.agreement import epochs_and_layers_agree, findings_name_causes
+from builders.longer import suite_or_long
 from builders.models import SAMPLES
 from builders.networks.drawn_networks import networks
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +24,7 @@ from npuscope.snapshot import analyse
 ENDS = st.sampled_from([(), (FLOAT32,)])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=suite_or_long(15, 1000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks(), st.sampled_from(TOOLCHAINS), ENDS, ENDS, st.sampled_from(["", "0", "3"]))
 def test_placement_follows_from_the_epochs(
     tmp_path_factory: pytest.TempPathFactory,
@@ -42,7 +43,7 @@ def test_placement_follows_from_the_epochs(
     findings_name_causes(snapshot)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=suite_or_long(15, 1000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks(), st.sampled_from(TOOLCHAINS))
 def test_nothing_is_to_be_said_of_formats_in_order(
     tmp_path_factory: pytest.TempPathFactory, proto: onnx.ModelProto, toolchain: str

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from builders.longer import suite_or_long
 from builders.networks.style_twins import Twin, tflite_twins, twins
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -35,7 +36,7 @@ def by_style(snapshot: Snapshot) -> set[str]:
     }
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=suite_or_long(15, 1000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(twins(), st.sampled_from(TOOLCHAINS))
 def test_both_styles_run_alike(
     tmp_path_factory: pytest.TempPathFactory, pair: tuple[onnx.ModelProto, onnx.ModelProto], toolchain: str
@@ -59,7 +60,7 @@ def test_both_styles_run_alike(
         assert qdq.summary.milliseconds == pytest.approx(qoperator.summary.milliseconds)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=suite_or_long(12, 750), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tflite_twins(), st.sampled_from(TOOLCHAINS))
 def test_tflite_runs_alike(
     tmp_path_factory: pytest.TempPathFactory,

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 from builders.agreement import epochs_and_layers_agree, findings_name_causes
+from builders.longer import suite_or_long
 from builders.models import SAMPLES
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -235,7 +236,9 @@ def well_formed(session: Session, snapshot: Snapshot) -> None:
 
 
 @settings(
-    max_examples=75, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+    max_examples=suite_or_long(30, 1875),
+    deadline=None,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 @given(graphs(), st.sampled_from(TOOLCHAINS))
 def test_no_accepted_model_makes_the_engine_raise(

@@ -7,6 +7,7 @@ from pathlib import Path
 import onnx
 import onnx.parser
 import pytest
+from builders.longer import suite_or_long
 from builders.models import SAMPLES
 from builders.networks.drawn_networks import networks
 from hypothesis import HealthCheck, given, settings
@@ -83,7 +84,7 @@ def test_epochs_of_one_form_in_the_samples(machine: Target, checked: Checked) ->
     assert checked.looked_up - before > 10
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=suite_or_long(12, 750), deadline=None, suppress_health_check=list(HealthCheck))
 @given(networks(), st.sampled_from(TARGETS))
 def test_epochs_of_one_form_in_any_network(
     tmp_path_factory: pytest.TempPathFactory, checked: Checked, proto: onnx.ModelProto, machine: Target

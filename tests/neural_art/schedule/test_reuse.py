@@ -6,6 +6,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from builders.longer import suite_or_long
 from builders.networks.drawn_networks import networks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -62,7 +63,7 @@ def packings(snapshot: Snapshot) -> list[list[list[int]]]:
     return snapshot.reuse.graph.packed
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=suite_or_long(8, 375), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks(), st.sampled_from(TOOLCHAINS), st.data())
 def test_an_analysis_that_reuses_equals_one_that_does_not(
     tmp_path_factory: pytest.TempPathFactory, proto: onnx.ModelProto, toolchain: str, data: st.DataObject
@@ -126,7 +127,7 @@ def fields(made: list[Step]) -> list[tuple[object, ...]]:
     return [tuple(getattr(step, name) for name in Step.__slots__) for step in made]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=suite_or_long(10, 500), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks(), st.sampled_from(TOOLCHAINS))
 def test_a_layer_that_nothing_changed_for_is_not_lowered_again(
     tmp_path_factory: pytest.TempPathFactory, proto: onnx.ModelProto, toolchain: str

@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
+from builders.networks.spectrum_masks import mask
 
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.fixes.screen import FixesScreen
@@ -75,8 +77,9 @@ async def test_a_float_model_is_judged_as_if_quantized_and_back(
         assert app.main.report.name == "Conv2D_23"
 
 
-async def test_every_dialog_over_it_says_so(float_model: Path, explore: Any, settle: Any) -> None:
-    async with explore(float_model, (80, 24)) as pilot:
+async def test_every_dialog_over_it_says_so(tmp_path: Path, explore: Any, settle: Any) -> None:
+    onnx.save(mask(), tmp_path / "mask.onnx")
+    async with explore(tmp_path / "mask.onnx", (80, 24)) as pilot:
         await pilot.press("I")
         await settle(pilot)
         await pilot.press("n")
