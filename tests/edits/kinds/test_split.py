@@ -25,9 +25,7 @@ from npuscope.model.serialize import stream, to_model
 from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
 
-MANY = settings(
-    max_examples=suite_or_long(10, 625), deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+MANY = settings(max_examples=suite_or_long(10, 625), suppress_health_check=[HealthCheck.too_slow])
 
 
 def opened(source: Source) -> Session:
