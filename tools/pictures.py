@@ -52,6 +52,8 @@ SHOTS = (
     Shot("layer", "n n"),
     Shot("node", "n n right down right down"),
     Shot("neighbourhood", "right_curly_bracket 4"),
+    Shot("trace", "n n right_square_bracket right_square_bracket T n T"),
+    Shot("trace-blocks", "right_curly_bracket T right_curly_bracket T d", model=BRANCHES),
     Shot("enlarged", "n n 4 plus"),
     Shot("edited", "n", edited=True),
     Shot("fixes", "n n f"),
