@@ -260,11 +260,23 @@ def concat(lowering: Lowering, item: Placed) -> None:
 
 
 def rescaled(lowering: Lowering, layer: Layer) -> list[str]:
-    """The parts of a Concat, those of another scale requantized: neither an offset nor a routine changes a value."""
+    """The parts of a Concat, those of another scale requantized and floats quantized: neither an offset nor a routine changes a value."""
     names: list[str] = []
     planes = joins_planes(lowering, layer)
     for k, operand in enumerate(lowering.activations(layer)):
         name = lowering.name(operand.tensor)
+        if name in lowering.floats and operand.quant is None and layer.output and layer.output.quant:
+            part = f"{layer.name}#part{k}"
+            step = Step(
+                "QuantizeLinear",
+                layer.name,
+                Placement.SW_FLOAT,
+                (Read(name, False),),
+                (part,),
+                elements=size(operand),
+            )
+            names.append(lowering.add(step))
+            continue
         name = name if planes else side_by_side(lowering, layer, name)
         if (
             operand.quant is not None

@@ -212,6 +212,8 @@ def _is_float(layer: Layer, context: Context) -> bool:
         return False
     if real_borders(layer, context.graph):
         return True
+    if quantizes_parts(layer, context.graph):
+        return False
     if layer.kind == "BatchNormalization" and norm_source(layer, context) is not None:
         return any(bare(o) for o in layer.outputs if is_read(o, context.graph))
     if layer.kind in WEIGHTED and layer.weight is not None and bare(layer.weight):
@@ -234,6 +236,21 @@ def _in_integers(layer: Layer) -> bool:
         if operand.quant is None:
             return False
     return layer.weight is None or layer.weight.quant is not None
+
+
+def quantizes_parts(layer: Layer, graph: Graph) -> bool:
+    """A Concat of floats and integers whose result is quantized joins integers: the floats are quantized to its scale before it.
+
+    Boxes times a float constant, beside quantized scores: a DequantizeLinear, the Mul and a QuantizeLinear in software, the Concat
+    on the NPU (Ping-Hsueh-Hsieh/stm32n6-camera, 4.0.1, network.c; one network). inferred for other versions: none was seen.
+    """
+    return (
+        layer.kind == "Concat"
+        and layer.output is not None
+        and layer.output.quant is not None
+        and any(o.quant is not None for o in layer.inputs)
+        and all(o.constant is None and o.seen not in graph.input_set for o in layer.inputs if bare(o))
+    )
 
 
 FLOAT_SUMS_FROM = "4.0"
