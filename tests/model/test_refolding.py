@@ -13,6 +13,7 @@ from onnx import NodeProto, helper
 
 from npuscope.edits.edit import Patch, patched
 from npuscope.machine.machine import target
+from npuscope.model.after_edits.difference import changed_constants, changed_names, changed_types
 from npuscope.model.graph import Graph, Node
 from npuscope.model.inspection.parameters import parameters
 from npuscope.model.layers import Layer, Layers, Operand, fold
@@ -94,8 +95,12 @@ def test_random_edits_fold_as_from_the_start(name: str) -> None:
     session = Session.open(load(SAMPLES / name), target("3.0"))
     assert session.layers.layers
     for count in range(60):
-        session = edited(session, random_patch(session.graph, rng, count))
+        before = session.graph
+        session = edited(session, random_patch(before, rng, count))
         assert same(session.layers, fold(session.graph)), count
+        now = session.graph
+        assert changed_constants(now, before) == changed_names(now.constants, before.constants)
+        assert changed_types(now, before) == changed_names(now.types, before.types)
 
 
 def verdicts(snapshot: Snapshot) -> object:

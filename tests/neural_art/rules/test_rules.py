@@ -9,9 +9,10 @@ import pytest
 from builders.models import SAMPLES, analysed, from_text
 
 from npuscope.machine.catalogue import TOOLCHAINS
+from npuscope.model.layers import Layer
 from npuscope.model.load import load
 from npuscope.neural_art.rules import BY_CODE, RULES
-from npuscope.npu.rule import FAMILIES, Rule
+from npuscope.npu.rule import FAMILIES, Context, Rule
 from npuscope.npu.verdict import Finding, Placement, Severity
 from npuscope.snapshot import Snapshot
 
@@ -170,3 +171,29 @@ g (int8[1,4,8,8] x) => (int8[n,m,o,p] y)
   y = QuantizeLinear(r, s, z) }}"""
     forced = [f.code for f in findings(analysed(from_text(text, tmp_path))) if f.placement is not None]
     assert forced == codes
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.by_geometry], ids=lambda rule: rule.code)
+def test_what_is_said_by_geometry_asks_for_no_more(rule: Rule, tmp_path: Path) -> None:
+    """It is said once for convolutions alike: a look at names, at neighbours or at values would go unseen."""
+    snapshot = analysed(from_text(rule.failing, tmp_path), rule.versions[-1])
+    said = 0
+    for layer in [report.layer for report in snapshot.layers if report.layer.weight is not None]:
+        alike = bare(layer)
+        for one in (layer, alike):
+            one.facts.clear()
+        context = Context(None, None, snapshot.target)  # type: ignore[arg-type]
+        found = list(rule.check(layer, context))
+        assert found == list(rule.check(alike, context))
+        said += len(found)
+    assert said or rule.causes
+
+
+def bare(layer: Layer) -> Layer:
+    """The same convolution by another name, of other tensors and other weights."""
+    weight, source = layer.weight, layer.input
+    assert weight is not None and weight.constant is not None and source is not None
+    other = replace(weight, tensor="w", seen="ws", constant=replace(weight.constant, name="w", value=None))
+    first = replace(source, tensor="a", seen="b")
+    nodes = (layer.core.name,)
+    return replace(layer, name="other", nodes=nodes, inputs=(first, *layer.inputs[1:]), weight=other)
