@@ -124,8 +124,6 @@ class Latency:
     start_cycles: int
     unit_cycles: int
     coefficient_cycles: int
-    streamed_coefficient_bytes: int
-    cache_width_bytes: int
     lone_access_cycles: int
     controller_epoch_cycles: int
     controller_blob_cycles: int

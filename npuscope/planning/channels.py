@@ -314,7 +314,7 @@ class _Maker:
             read = convolved_bytes(features, packed_bytes(features, BITS), conv)
             moved = Streams(read, (), (packed_bytes(results, BITS),))
             return convolution_cost(
-                conv, self.shape.zero_point, (weights, BITS), moved, self.target, notes=False
+                conv, self.shape.zero_point, (weights, BITS, VECTORS), moved, self.target, notes=False
             )
         window = math.prod(conv.kernel) * (conv.in_channels // conv.group)
         return software_product_cost(
@@ -326,6 +326,9 @@ class _Maker:
             self.target,
         )
 
+
+VECTORS = 1
+"""Offsets alone: the weights have one scale."""
 
 BITS, BIAS_BITS = dtype_bits("int8"), dtype_bits("int32")
 

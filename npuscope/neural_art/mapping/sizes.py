@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from npuscope.machine.machine import Target
+from npuscope.model.convolution import Convolution
 from npuscope.model.inspection.extent import dtype_bits, elements
 
 if TYPE_CHECKING:
@@ -92,8 +93,11 @@ def weight_bits(layer: Layer) -> int:
 COEFFICIENT_BYTES = 6
 """An output channel's scale (16 bits) and offset (32 bits), as the c_info files of 2.2 to 4.0 list them."""
 
-WIDE_COEFFICIENT_BYTES = 8
-"""The same from 3.0 on where ARITH has no room for them: 32 bits each (3 of 3, a YamNet-1024 of 4.0.1)."""
+SCALE_BYTES = 2
+"""The scale's part of them: weights with one scale for all channels need no vector of it (face_landmark_192, 2.2)."""
+
+WIDE_COEFFICIENT_BYTES = 2
+"""A scale or an offset where ARITH has no room for them."""
 
 
 def inflated_bytes(weights: int, bits: int, inflation: int) -> int:
@@ -101,13 +105,21 @@ def inflated_bytes(weights: int, bits: int, inflation: int) -> int:
     return (weights * inflation * bits + 7) // 8
 
 
-def coefficient_bytes(out_channels: int, target: Target) -> tuple[int, int]:
+def coefficient_vectors(layer: Layer) -> int:
+    """Vectors of the output channels that scale a convolution's sums: the offsets, and the scales where channels differ."""
+    quant = layer.weight.quant if layer.weight is not None else None
+    return 2 if quant is None or quant.scale is None or quant.scale.size > 1 else 1
+
+
+def coefficient_bytes(conv: Convolution, vectors: int, target: Target) -> tuple[int, int]:
     """(bytes loaded at set-up, bytes streamed) of the scales and offsets of a convolution's output channels.
 
-    With the epoch controller they are in the blob (reports and c_info files of eight builds), unless there are more
-    than ARITH holds.
+    1. With the epoch controller they are in the blob (reports and c_info files of eight builds), unless there are more
+       than ARITH holds.
+    2. Those are stored once for each column of the result: 1280x1x4 of both behind a map of 4x4 (network.c of a MobileNetV2,
+       3.0: emigaxiolaa/N657X_Image_Classification_Demo), 1404 offsets alone with one scale for all (face_landmark_192, 2.2).
     """
-    if out_channels > target.limits.broadcast_elements:
-        separate = target.toolchain.separate_scale
-        return 0, out_channels * (COEFFICIENT_BYTES if separate else WIDE_COEFFICIENT_BYTES)
-    return (0, 0) if target.epoch_controller else (COEFFICIENT_BYTES * out_channels, 0)
+    if conv.out_channels > target.limits.broadcast_elements:
+        return 0, vectors * WIDE_COEFFICIENT_BYTES * conv.out_channels * conv.output_size[1]
+    each = COEFFICIENT_BYTES - SCALE_BYTES * (2 - vectors)
+    return (0, 0) if target.epoch_controller else (each * conv.out_channels, 0)

@@ -16,6 +16,7 @@ from npuscope.neural_art.mapping.padding import absorbed, convolution_with_pad
 from npuscope.neural_art.mapping.sizes import (
     COEFFICIENT_BYTES,
     coefficient_bytes,
+    coefficient_vectors,
     constant_bytes,
     inflated_bytes,
     largest_tensor,
@@ -109,14 +110,14 @@ def _shared(cost: Cost) -> Cost:
 
 def _convolution_cost(layer: Layer, conv: Convolution, target: Target, notes: bool) -> Cost | None:
     weight = layer.weight.constant if layer.weight is not None else None
-    stored = (weight.size if weight is not None else 0, weight_bits(layer))
+    stored = (weight.size if weight is not None else 0, weight_bits(layer), coefficient_vectors(layer))
     return _convolved(conv, input_zero_point(layer), stored, streams(layer, conv), target, notes)
 
 
 def convolution_cost(
     conv: Convolution,
     zero_point: int | None,
-    stored: tuple[int, int],
+    stored: tuple[int, int, int],
     moved: Streams,
     target: Target,
     notes: bool,
@@ -127,11 +128,12 @@ def convolution_cost(
         return None
     done = work(tiling, conv)
     compute, choked = done.cycles, done.choked
-    set_up, streamed = coefficient_bytes(conv.out_channels, target)
-    weights = inflated_bytes(*stored, conv.group // tiling.group) + streamed
+    count, bits, vectors = stored
+    set_up, streamed = coefficient_bytes(conv, vectors, target)
+    weights = inflated_bytes(count, bits, conv.group // tiling.group) + streamed
     flows = convolution_flows(moved, tiling, conv)
     cycles, bound_by = _with_flows(compute, choked[0], weights, flows, target)
-    seconds = convolution_seconds(compute, weights, tiling, conv, target, target.weight_pools[0])
+    seconds = convolution_seconds(compute, weights, tiling, conv, vectors, target, target.weight_pools[0])
     return Cost(
         macs=conv.macs,
         compute_cycles=compute,

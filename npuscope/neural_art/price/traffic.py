@@ -90,10 +90,10 @@ def convolution_flows(moved: Streams, tiling: Tiling, conv: Convolution) -> tupl
 
 
 AHEAD_FROM = "4.0"
-"""Version from which the vector that scales a map of four dimensions is not seen to be waited for.
+"""Version from which the vector that scales a map of four dimensions is taken not to be waited for.
 
-An EfficientNetV2-B1, whose 19 gates cost 18 of 74 ms with 2.0, is said to take 44 ms in ST's newer example, which is what all
-else takes with 4.0; that of a Conv1d was waited for in 4.0.1 (LarocheC/stm32n6-stt).
+inferred, from one time whose version nobody states: an EfficientNetV2-B1, whose 19 gates cost 18 of 74 ms with 2.0, is said to take
+44 ms in ST's newer example, which is what all else takes with 4.0. That of a Conv1d was waited for in 4.0.1 (LarocheC/stm32n6-stt).
 """
 
 

@@ -51,6 +51,8 @@ class Dataflow:
 
     flows: tuple[tuple[Flow, ...], ...]
     buffers: tuple[Buffer, ...]
+    outputs: frozenset[str] = frozenset()
+    """Buffers that hold the network's outputs."""
 
 
 def dataflow(
@@ -96,7 +98,9 @@ class _Dataflow:
                 for epoch in self.epochs
             ]
         )
-        return Dataflow(flows, tuple(self.buffers(flows)))
+        lying = {move.tensor: move.buffer for epoch in self.epochs for move in epoch.moves}
+        outputs = frozenset([self.output_buffer(tensor, lying) for tensor in self.graph.outputs])
+        return Dataflow(flows, tuple(self.buffers(flows, lying, outputs)), outputs)
 
     def size_inputs(self) -> None:
         """A float input that a Q makes int8, at once or behind a view, lies in memory as int8."""
@@ -151,20 +155,20 @@ class _Dataflow:
                     self.size[flow.tensor] = PARTIAL_BYTES * sum(map(operand_bytes, layer.outputs))
                     yield flow
 
-    def buffers(self, flows: tuple[tuple[Flow, ...], ...]) -> Iterator[Buffer]:
+    def buffers(
+        self, flows: tuple[tuple[Flow, ...], ...], lying: Mapping[str, str], outputs: frozenset[str]
+    ) -> Iterator[Buffer]:
         first: dict[str, int] = {}
         last: dict[str, int] = {}
         for position, moved in enumerate(flows):
             for flow in moved:
                 first.setdefault(flow.tensor, position)
                 last[flow.tensor] = position
-        lying = {move.tensor: move.buffer for epoch in self.epochs for move in epoch.moves}
         for tensor in self.graph.inputs:
             if (buffer := lying.get(tensor, tensor)) in first:
                 first[buffer] = 0
-        for tensor in self.graph.outputs:
-            if (buffer := self.output_buffer(tensor, lying)) in last:
-                last[buffer] = len(flows) - 1
+        for buffer in outputs & last.keys():
+            last[buffer] = len(flows) - 1
         for name, begin in first.items():
             yield Buffer(name, self.size.get(name, 0), begin, last[name])
 

@@ -5,7 +5,7 @@ A hybrid epoch counts as the CPU's: the NPU waits until a routine on the CPU has
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
 from npuscope.neural_art.price.traffic import Flow
@@ -36,29 +36,29 @@ def saved(off_npu: Sequence[bool], moved: range) -> int:
     return handovers(around) - handovers(after)
 
 
-def handed_over(
-    off_npu: Sequence[bool], flows: Sequence[Sequence[Flow]], sizes: Mapping[str, int]
+def taken_back(
+    off_npu: Sequence[bool],
+    flows: Sequence[Sequence[Flow]],
+    sizes: Mapping[str, int],
+    outputs: Collection[str],
 ) -> dict[int, int]:
-    """First epoch of each run on the NPU -> bytes it reads that the NPU did not write: inputs, results of the CPU.
+    """First epoch of each run on the NPU -> bytes it writes that the CPU reads behind it, outputs of the network included.
 
-    The CPU's cache is written back for them before the run starts.
+    The start of a blob invalidates the CPU's cache for them, and for nothing else (network.c of 3.0, 4.0.0 and 4.0.1, four of four):
+    the application writes inputs back, and a software epoch what it wrote.
     """
-    by_npu = set[str]()
-    counted = set[str]()
+    read = set(outputs)
     bytes_by_epoch: dict[int, int] = {}
-    first = 0
-    for position, (off, moved) in enumerate(zip(off_npu, flows, strict=True)):
-        if off:
-            by_npu.difference_update(flow.tensor for flow in moved if flow.write)
-            continue
-        if position == 0 or off_npu[position - 1]:
-            first = position
-            bytes_by_epoch[first] = 0
+    counted = set[str]()
+    for position in range(len(flows) - 1, -1, -1):
+        moved = flows[position]
+        if off_npu[position]:
             counted = set[str]()
-        # First: sums of the passes before lie in a buffer that the epoch itself writes
-        by_npu.update(flow.tensor for flow in moved if flow.write)
-        for flow in moved:
-            if not flow.write and flow.tensor not in by_npu and flow.tensor not in counted:
-                counted.add(flow.tensor)
-                bytes_by_epoch[first] += sizes.get(flow.tensor, 0)
+            read.difference_update(flow.tensor for flow in moved if flow.write)
+            read.update(flow.tensor for flow in moved if not flow.write)
+            continue
+        counted.update(flow.tensor for flow in moved if flow.write and flow.tensor in read)
+        if position == 0 or off_npu[position - 1]:
+            bytes_by_epoch[position] = sum(sizes.get(tensor, 0) for tensor in counted)
+            read -= counted
     return bytes_by_epoch

@@ -14,26 +14,19 @@ from typing import NamedTuple
 from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec
 from npuscope.model.convolution import Convolution
-from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers
+from npuscope.model.layers import Layer, Layers
 from npuscope.neural_art.lowering.pools import scales_itself
 from npuscope.neural_art.mapping.padding import convolution_with_pad
+from npuscope.neural_art.mapping.sizes import coefficient_vectors
+from npuscope.neural_art.price.inserted import COPIED, inserted_cost
 from npuscope.neural_art.price.power import epoch_millijoules
-from npuscope.neural_art.price.timing import convolution_seconds, software_seconds
+from npuscope.neural_art.price.timing import convolution_seconds
 from npuscope.neural_art.price.traffic import Flow, pool_cycles
 from npuscope.neural_art.schedule.dataflow import Dataflow
-from npuscope.neural_art.schedule.handovers import handed_over
+from npuscope.neural_art.schedule.handovers import taken_back
 from npuscope.neural_art.schedule.repricing import Figures, Form, Own, Repricing
 from npuscope.npu.cost import NOTHING, Cost, Epoch, Inserted, Memory, Part
 from npuscope.npu.verdict import Placement
-
-COPIED = frozenset(
-    {"Transpose", "DepthToSpace", "SpaceToDepth", "Concat", "Split", "Slice", "Pad", "Identity"}
-)
-"""Operators the compiler adds that only move elements."""
-
-
-SCALE_AND_ZERO = 2
-"""Cycles the compiler adds for the parameters of a software QuantizeLinear or DequantizeLinear."""
 
 
 def price(
@@ -52,10 +45,11 @@ def price(
     """
     pricing = _Pricing(epochs, layers, costs, memory, target)
     if target.epoch_controller:
-        pricing.blobs = handed_over(
+        pricing.blobs = taken_back(
             [epoch.placement is not Placement.HW for epoch in epochs],
             moved.flows,
             {buffer.name: buffer.size for buffer in moved.buffers},
+            moved.outputs,
         )
     known = before if before is not None else Repricing()
     return tuple([pricing.once(i, flows, known, after) for i, flows in enumerate(moved.flows)])
@@ -112,7 +106,7 @@ class _Pricing:
         """Pool -> accesses and bytes a second."""
         self.known_added: dict[tuple[str, int, Placement], Cost] = {}
         self.blobs: dict[int, int] = {}
-        """First epoch of each blob of the epoch controller -> bytes that the CPU hands over to it."""
+        """First epoch of each blob of the epoch controller -> bytes it writes that the CPU reads."""
         self.times: dict[str, int] = {}
         """Layer -> the number of parts its work is divided in, of which an epoch it is in does one at a time."""
         for epoch in epochs:
@@ -311,7 +305,13 @@ class _Pricing:
         conv = self.elsewhere(self.layers.by_name[name], cost, pool)
         if conv is not None and cost.tiling is not None and pool is not None:
             seconds = convolution_seconds(
-                cost.compute_cycles, cost.streamed_bytes, cost.tiling, conv, self.target, self.pools[pool]
+                cost.compute_cycles,
+                cost.streamed_bytes,
+                cost.tiling,
+                conv,
+                coefficient_vectors(self.layers.by_name[name]),
+                self.target,
+                self.pools[pool],
             )
         return seconds / self.times[name]
 
@@ -329,10 +329,10 @@ class _Pricing:
         if epoch.placement is not Placement.HW:
             return {}  # a software kernel's start is in its own figure
         if self.target.epoch_controller:
-            handed = self.blobs.get(position)
+            read = self.blobs.get(position)
             blob = 0.0
-            if handed is not None:
-                cycles = latency.controller_blob_cycles + latency.controller_cycles_per_byte * handed
+            if read is not None:
+                cycles = latency.controller_blob_cycles + latency.controller_cycles_per_byte * read
                 blob = cycles / clocks.cpu_hz
             return {leader: blob + latency.controller_epoch_cycles / clocks.npu_hz}
         starts = {leader: latency.start_cycles / clocks.cpu_hz}
@@ -377,23 +377,3 @@ def _parts(epoch: Epoch, binding: Demand, starts: Mapping[str, float], cycles: i
         start = starts.get(name, 0.0) * 1e3
         parts.append(Part(epoch.index, name, binding.seconds * part * 1e3 + start, start, cycles * part))
     return tuple(parts)
-
-
-def inserted_cost(inserted: Inserted, placement: Placement, target: Target) -> Cost:
-    """Price of an operator the compiler adds: cycles as it estimates them, milliseconds as boards show them."""
-    count = inserted.elements
-    if placement.on_cpu:
-        rates = target.compiler
-        rate = rates.copy_cycles_per_element if inserted.kind in COPIED else rates.function_cycles_per_element
-        cycles = round(count * rate)
-        if inserted.kind in (QUANTIZE, DEQUANTIZE):
-            cycles += SCALE_AND_ZERO
-        seconds = software_seconds(inserted.kind, count, target)
-        return Cost(0, cycles, cycles, seconds * 1e3, "cpu", certain=False)
-    if placement is Placement.HYBRID:
-        cycles = round(count * target.compiler.copy_cycles_per_element)
-        seconds = count * target.latency.hybrid_cycles_per_element / target.clocks.cpu_hz
-        return Cost(0, cycles, cycles, seconds * 1e3, "dma", certain=False)
-    if inserted.kind in ("Identity", "Reshape"):  # a copy by DMA: no accelerator works
-        return Cost(0, 0, 0, 0.0, "dma")
-    return Cost(0, count, count, count / target.clocks.npu_hz * 1e3, "elements")

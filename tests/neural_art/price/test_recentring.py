@@ -28,7 +28,7 @@ def edited(session: Session, *edits: object) -> Session:
     return session
 
 
-@pytest.mark.parametrize(("version", "gemm_30", "gemm_28"), [("2.1", 0.036, -2.752), ("4.0", 43.641, -2.752)])
+@pytest.mark.parametrize(("version", "gemm_30", "gemm_28"), [("2.1", 0.036, -2.752), ("4.0", 41.081, -2.752)])
 def test_what_it_saves(version: str, gemm_30: float, gemm_28: float) -> None:
     session = Session.open(load(DENOISER), target(version))
     before, after = analyse(session), analyse(edited(session, Recentre("Gemm_30", 0)))
@@ -52,4 +52,4 @@ def test_the_finding_says_so_and_stands_below_what_saves() -> None:
     gain = gains["Gemm_30", "N901"]
     assert isinstance(gain, Gain) and gain.moot
     assert gain.words == "no gain: bound by octoFlash"
-    assert gains["Gemm_28", "N201"].words == "saves 0.361 ms"
+    assert gains["Gemm_28", "N201"].words == "saves 0.367 ms"
