@@ -113,6 +113,14 @@ def _once(sized: Sized) -> tuple[Cause, ...]:
     return tuple(_by_sizes(sized))
 
 
+GROUPED_SINCE = "3.0"
+"""Version from which groups of several channels with a kernel of two dimensions are on the accelerators.
+
+inferred: RegNetX-002, 13 such convolutions, takes 9.96 ms in ST's table (3.0), 10.1 so and 93 with software; its 2,606.72 KiB of
+weights are 2,604 so. LarocheC/stm32n6-deployment-zoo says as much of 4.0.1.
+"""
+
+
 def _by_sizes(sized: Sized) -> Iterator[Cause]:
     yield from _tiling(sized)
     if sized.kind == "Conv":
@@ -140,7 +148,8 @@ def _tiling(sized: Sized) -> Iterator[Cause]:
         yield Cause(
             Why.CONV_WIDE_ROW, Placement.SW_FLOAT, (("kernel", conv.kernel), ("channels", conv.in_channels))
         )
-    if conv.group > 1 and not conv.depthwise and min(conv.kernel) > 1:
+    grouped = conv.group > 1 and not conv.depthwise and min(conv.kernel) > 1
+    if grouped and not target.toolchain.at_least(GROUPED_SINCE):
         numbers = (("kernel", conv.kernel), ("groups", conv.group), ("each", conv.in_channels // conv.group))
         yield Cause(Why.CONV_GROUPED, Placement.SW_FLOAT, numbers)
 

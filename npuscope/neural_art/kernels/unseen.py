@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.convolutions import GROUPED_SINCE
 from npuscope.neural_art.kernels.datatypes import SMALL_INTEGERS
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import folded_away, geometry, is_float
@@ -39,6 +40,8 @@ def _convolution(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
             yield "multiplier", conv.out_channels // conv.in_channels
     elif min(conv.kernel) == 1 < max(conv.kernel):
         yield "grouped_row", conv.group
+    elif min(conv.kernel) > 1 and context.target.toolchain.at_least(GROUPED_SINCE):
+        yield "grouped_kernel", conv.group
 
 
 def _transposed(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:

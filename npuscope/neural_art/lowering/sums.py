@@ -17,6 +17,7 @@ from npuscope.neural_art.mapping.capacity import kernels_of_parts, largest_divis
 from npuscope.neural_art.mapping.operators import POOLING
 from npuscope.neural_art.mapping.row_kernels import along_rows
 from npuscope.neural_art.mapping.tiling import work
+from npuscope.neural_art.price.traffic import WIDE_SUM_BYTES
 from npuscope.npu.cost import Tiling
 from npuscope.npu.verdict import Placement
 
@@ -56,6 +57,7 @@ def sums(
             layer.name, parts, at_once, widths, lowering.target.units.stream, apart, rows, beside
         )
     in_step = chained and (parts < 2 or (beside and in_one_step(lowering, layer, depth, groups)))
+    width = sum_bytes(lowering, tiling)
     total = ""
     for group in groups:
         # Where a sub-mask takes all accelerators, the sum so far comes from memory: the epoch before wrote it.
@@ -65,16 +67,30 @@ def sums(
             "Conv", layer.name, Placement.HW, (lowering.read(source, in_step, 1 if beside else units), *before), group.writes,
             conv=units, arith=group.adds + len(before), lead=True,
             extra_streams=group.leaves + len(group.writes) - 1 + (1 if accumulates else 0), loops=accumulates, portioned=writes_little(lowering, tiling),
-            elements=count, width=SUM_BYTES, share=group.leaves / max(parts, 1),
+            elements=count, width=width, share=group.leaves / max(parts, 1),
         )  # fmt: skip
         total = lowering.add(step, batch)
     for join in joins:
         reads = tuple(lowering.read(name, name in join.chained) for name in join.reads)
         step = Step(
-            "Add", layer.name, Placement.HW, reads, (join.write,), arith=1, elements=count, width=SUM_BYTES
+            "Add", layer.name, Placement.HW, reads, (join.write,), arith=1, elements=count, width=width
         )  # fmt: skip
         total = lowering.add(step, batch)
     return total
+
+
+WIDE_SUMS_FROM = "3.0"
+"""Version from which it was seen."""
+
+
+def sum_bytes(lowering: Lowering, tiling: Tiling | None) -> int:
+    """Bytes of the sum of a sub-mask in memory: 24 bits of products with features of 16 bits.
+
+    ST's tables (3.0) have two such sums of the 7x7 of SqueezeNet and two SqueezeNext in external RAM, to the byte. inferred: that
+    8x8 and versions before keep 16 bits, as their c_info files have them.
+    """
+    wide = tiling is not None and len(tiling.parts) > 1 and tiling.simd == "16x8"
+    return WIDE_SUM_BYTES if wide and lowering.target.toolchain.at_least(WIDE_SUMS_FROM) else SUM_BYTES
 
 
 def in_one_step(lowering: Lowering, layer: Layer, depth: int, groups: list[Group]) -> bool:

@@ -24,6 +24,14 @@ bytes read and 2 x I + 1 written for each output, whatever I is (2, 4 and 8 were
 """
 
 
+WIDE_SUM_BYTES = 3
+"""Bytes of a sum of 24 bits. They move one by one.
+
+inferred: twelve of an output, written and read in external RAM, take SqueezeNet and six SqueezeNext 92 to 102 ns (ST's tables, 3.0),
+which is what the memory gives for as many accesses.
+"""
+
+
 class Flow(NamedTuple):
     """Bytes of one tensor through one stream.
 

@@ -15,6 +15,7 @@ _WORDS = {
         "has a depth multiplier of {value}",
         "a depthwise Conv and a 1x1 one, or one of full depth",
     ),
+    "grouped_kernel": ("has {value} groups and a kernel of two dimensions", "one group, or a depthwise Conv"),
     "grouped_row": ("has {value} groups and a kernel of one row or column", "one group, or a depthwise Conv"),
     "grouped_transposed": ("has {value} groups", "one group, or a nearest Resize and a depthwise Conv"),
     "dilated_transposed": ("has a dilation of {value}", "a larger kernel without dilation"),

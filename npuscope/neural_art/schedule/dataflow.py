@@ -16,13 +16,15 @@ from typing import NamedTuple
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
 from npuscope.model.graph import Graph
-from npuscope.model.layers import QUANTIZE, Layers
+from npuscope.model.inspection.extent import elements
+from npuscope.model.layers import QUANTIZE, Layer, Layers
 from npuscope.neural_art.frontend.borders import input_stays_float
 from npuscope.neural_art.lowering.borders import quantized
 from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.mapping.sizes import operand_bytes, stored_bytes
 from npuscope.neural_art.price.traffic import (
     PARTIAL_BYTES,
+    WIDE_SUM_BYTES,
     Flow,
     in_planes,
     lone_accesses,
@@ -43,6 +45,8 @@ class Buffer(NamedTuple):
     first: int
     last: int
     """Positions in the sequence of epochs, both inclusive."""
+    whole: bool = False
+    """Lies in one bank, or in external memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +87,8 @@ class _Dataflow:
         """Tensor -> bytes, as the first layer that has it says."""
         self.geometry: dict[str, Convolution | None] = {}
         """Layer -> its convolution, as it reaches the accelerators."""
+        self.wide = set[str]()
+        """Buffers of wide sums."""
 
     def run(self) -> Dataflow:
         self.size_inputs()
@@ -130,6 +136,9 @@ class _Dataflow:
         conv = self.geometry[move.layer]
         if conv is None:
             return Flow(move.buffer, size, run, move.write)
+        if move.op in ("Conv", "Add") and self.wide_sum(move.tensor, layer, size):
+            self.wide.add(move.buffer)
+            return Flow(move.buffer, size, 1, move.write)
         if move.write:
             sums = in_planes(tiling, conv) and ("#sum" in move.tensor or "#part" in move.tensor)
             return Flow(move.buffer, size, 0 if sums else run_out(tiling, conv), True)
@@ -137,6 +146,12 @@ class _Dataflow:
             times = times_read(tiling, conv) * move.share
             return Flow(move.buffer, round(size * times), run_in(tiling, conv), False)
         return Flow(move.buffer, size, 0, False)
+
+    def wide_sum(self, tensor: str, layer: Layer, size: int) -> bool:
+        """A sum of a sub-mask that has three bytes."""
+        if "#sum" not in tensor and "#part" not in tensor or layer.output is None:
+            return False
+        return size == WIDE_SUM_BYTES * elements(layer.output.dims or ())
 
     def lone(self, move: Move, size: int) -> int:
         """Accesses of a product's factor that each wait for the one before."""
@@ -170,7 +185,7 @@ class _Dataflow:
         for buffer in outputs & last.keys():
             last[buffer] = len(flows) - 1
         for name, begin in first.items():
-            yield Buffer(name, self.size.get(name, 0), begin, last[name])
+            yield Buffer(name, self.size.get(name, 0), begin, last[name], name in self.wide)
 
     @cached_property
     def stored(self) -> Mapping[str, str]:

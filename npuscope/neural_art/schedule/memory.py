@@ -3,7 +3,9 @@
 1. A buffer takes the first place that is free over its whole life, in the pools in the target's order of preference.
 2. One that fits in no pool takes neighbouring banks, as the compiler's virtual pools do, then external memory.
 3. Larger buffers are placed before smaller ones. The compiler's own order is not known (docs/accuracy-cost.md).
-4. Where there are very many, the smallest lie together, in as much room as they take at once.
+4. Wide sums of sub-masks take no neighbouring banks: those of four SqueezeNext would fit there (ST's tables, 3.0: external RAM of two,
+   the time of all four).
+5. Where there are very many, the smallest lie together, in as much room as they take at once.
 """
 
 from __future__ import annotations
@@ -121,6 +123,8 @@ class _Room:
         beside = self.beside(buffer) if few is None else few
         self.looked += len(self.rows) // 16 + (len(beside) if isinstance(beside, list) else beside.shape[1])
         for space in spaces:
+            if buffer.whole and len(space) > 1:
+                continue
             begin, end = space[0].address, space[-1].address + space[-1].size
             gap = _gap(beside, begin, end, buffer.size)
             if gap is not None:
