@@ -395,6 +395,6 @@ def _summary(
         epochs_hw=epoch_kinds[Placement.HW],
         epochs_hybrid=epoch_kinds[Placement.HYBRID],
         epochs_sw=epoch_kinds[Placement.SW_INT] + epoch_kinds[Placement.SW_FLOAT],
-        milliseconds_error=milliseconds_error(epochs, target),
+        milliseconds_error=milliseconds_error(epochs, memory, target),
         millijoules=sum(epoch.millijoules for epoch in epochs),
     )

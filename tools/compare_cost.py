@@ -28,7 +28,7 @@ from npuscope.snapshot import Snapshot
 sys.path.insert(0, str(Path(__file__).parent))
 from cost_cases import CASES, Case
 from cost_convolutions import COLUMNS, NEAR, ConvolutionCheck, convolutions, rows_of
-from cost_zoo import public_measured, public_rows, zoo_measured, zoo_rows
+from cost_zoo import memory_rows, public_measured, public_rows, zoo_measured, zoo_rows
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
@@ -337,6 +337,8 @@ def report(shared: Path, layers: bool) -> Iterator[str]:
         ("model", "version", "ST's table, ms", "with the epoch controller", "band", "", "without", ""),
         zoo_rows(shared),
     )
+    yield "\nKiB of activations on the chip, outside, and of weights, where ST's tables list all three:\n"
+    yield table(("model", "version", "on the chip", "outside", "weights"), memory_rows(shared))
     yield "\n### Public projects"
     yield table(("model", "version", "ms", "predicted", "band", ""), public_rows())
     rest = (*zoo_measured(shared), *public_measured())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from npuscope.machine.machine import Target, target, target_of
 from npuscope.machine.variants import with_optimization, without_external_memory
 from npuscope.services.open import open_model
 from npuscope.session import Session
-from npuscope.snapshot import Summary, analyse
+from npuscope.snapshot import Snapshot, analyse
 
 
 def zoo(shared: Path) -> Iterator[tuple[str, str, float, Callable[[], bytes]]]:
@@ -22,6 +23,7 @@ def zoo(shared: Path) -> Iterator[tuple[str, str, float, Callable[[], bytes]]]:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
     from builders.networks.efficient_nets import food
     from builders.networks.mobilenets import fd_mobilenet, mnasnet, mobilenet_v1, mobilenet_v2
+    from builders.networks.stem_nets import regnet, squeezenet, squeezenext
     from builders.tflite.examples import spectra, tiny_yolo
     from builders.tflite.yolo import detector, pose
 
@@ -66,6 +68,13 @@ def zoo(shared: Path) -> Iterator[tuple[str, str, float, Callable[[], bytes]]]:
     if yolo.is_file():
         yield "st_yoloxn_d100_w025_480", "3.0", 35.8, yolo.read_bytes
     yield "semnasnet100_pt_224", "3.0", 37.63, mnasnet
+    yield "regnetx002_pt_224", "3.0", 9.96, regnet
+    yield "squeezenetv10_pt_224", "3.0", 121.2, squeezenet
+    for stages, name, times in (
+        ((6, 6, 8, 1), "sqnxt23", (87.07, 127.46, 182.12)), ((2, 4, 14, 1), "sqnxt23v5", (86.37, 126.91, 181.01)),
+    ):  # fmt: skip
+        for width, ms in zip((1.0, 1.5, 2.0), times, strict=True):
+            yield f"{name}_{width}_pt_224", "3.0", ms, partial(squeezenext, width, stages)
     for size, side, ms in (("B0", 224, 54.32), ("B1", 240, 73.89), ("B2", 260, 146.01), ("S", 384, 842.0)):
         yield f"efficientnet_v2{size}_{side}", "2.0", ms, partial(food, side, 101, size)
 
@@ -81,6 +90,8 @@ class Measured:
     band: float
     without: float = 0.0
     """Predicted without the epoch controller."""
+    kib: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Predicted activations on the chip and outside, and weights."""
 
     @property
     def inside(self) -> bool:
@@ -88,12 +99,35 @@ class Measured:
         return abs(self.predicted - self.milliseconds) <= self.band
 
 
-def predicted(model: bytes, machine: Target) -> Summary:
+def predicted(model: bytes, machine: Target) -> Snapshot:
     """A network on a machine."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         path.write_bytes(model)
-        return analyse(Session.open(open_model(path), machine)).summary
+        return analyse(Session.open(open_model(path), machine))
+
+
+def held(snapshot: Snapshot) -> tuple[float, float, float]:
+    """KiB of activations on the chip and outside, and of weights."""
+    outside = {pool.name for pool in snapshot.target.pools if pool.external}
+    inside, beyond = 0, 0
+    for pool in snapshot.memory.pools:
+        if pool.name in outside:
+            beyond += pool.activations
+        else:
+            inside += pool.activations
+    return inside / 1024, beyond / 1024, snapshot.memory.weights_bytes / 1024
+
+
+def memory_rows(shared: Path) -> Iterator[tuple[object, ...]]:
+    """What ST's tables say of memory beside what is predicted, where they do."""
+    with (shared / "groundtruth/tables/modelzoo_n6.csv").open(newline="") as file:
+        listed = {(float(row[7]), row[8][:3]): row[4:7] for row in reversed(list(csv.reader(file))[1:])}
+    for one in zoo_measured(shared):
+        wanted = listed.get((one.milliseconds, one.toolchain))
+        if wanted is not None and all(wanted):
+            cells = [f"{ours:,.1f} of {float(kib):,.1f}" for ours, kib in zip(one.kib, wanted, strict=True)]
+            yield one.name, one.toolchain, *cells
 
 
 @cache
@@ -112,9 +146,10 @@ def zoo_measured(shared: Path) -> tuple[Measured, ...]:
                 name,
                 toolchain,
                 milliseconds,
-                with_it.milliseconds,
-                with_it.milliseconds_error,
-                without.milliseconds,
+                with_it.summary.milliseconds,
+                with_it.summary.milliseconds_error,
+                without.summary.milliseconds,
+                held(with_it),
             )
         )
     return tuple(rows)
@@ -147,7 +182,7 @@ def public_measured() -> tuple[Measured, ...]:
     )
     found = []
     for name, milliseconds, model, machine in rows:
-        summary = predicted(model, machine)
+        summary = predicted(model, machine).summary
         found.append(Measured(name, "4.0", milliseconds, summary.milliseconds, summary.milliseconds_error))
     return tuple(found)
 

@@ -139,6 +139,9 @@ class ErrorBand:
     """How far the milliseconds may be off, relative, by where an epoch runs."""
 
     hw: float
+    nearly_full: float
+    """Of the same where activations take more than `nearly_full_from` of the banks on the chip."""
+    nearly_full_from: float
     external_ram: float
     """Of epochs of the accelerators that wait for a RAM off the chip."""
     hybrid: float

@@ -149,7 +149,7 @@ class _Dataflow:
 
     def wide_sum(self, tensor: str, layer: Layer, size: int) -> bool:
         """A sum of a sub-mask that has three bytes."""
-        if "#sum" not in tensor and "#part" not in tensor or layer.output is None:
+        if layer.output is None or not ("#sum" in tensor or "#part" in tensor):
             return False
         return size == WIDE_SUM_BYTES * elements(layer.output.dims or ())
 

@@ -21,7 +21,7 @@ V2 = (
 """Expansion, channels, repetitions and stride of the inverted residuals."""
 
 
-class _Chain:
+class Chain:
     """A map on its way through the network."""
 
     def __init__(self, side: int, channels: int = 3) -> None:
@@ -75,7 +75,7 @@ class _Chain:
 
 
 def mobilenet_v1(width: float, side: int, classes: int) -> bytes:
-    chain = _Chain(side)
+    chain = Chain(side)
     chain.conv(int(32 * width), 3, 2)
     for count, stride in V1:
         chain.conv(chain.channels, 3, stride, each=True)
@@ -84,7 +84,7 @@ def mobilenet_v1(width: float, side: int, classes: int) -> bytes:
 
 
 def mobilenet_v2(width: float, side: int, classes: int) -> bytes:
-    chain = _Chain(side)
+    chain = Chain(side)
     chain.conv(_eights(32 * width), 3, 2)
     for expansion, count, times, stride in V2:
         for at in range(times):
@@ -113,7 +113,7 @@ MNAS = (
 
 
 def fd_mobilenet(width: float, side: int, classes: int) -> bytes:
-    chain = _Chain(side)
+    chain = Chain(side)
     chain.conv(int(32 * width), 3, 2)
     for count, stride in FAST:
         chain.conv(chain.channels, 3, stride, each=True)
@@ -123,7 +123,7 @@ def fd_mobilenet(width: float, side: int, classes: int) -> bytes:
 
 def mnasnet(gated: bool = True) -> bytes:
     """MnasNet-A1 on 224 x 224 (semnasnet100 of timm), or without its gates."""
-    chain = _Chain(224)
+    chain = Chain(224)
     chain.conv(32, 3, 2)
     chain.conv(32, 3, each=True)
     chain.conv(16, linear=True)
@@ -143,7 +143,7 @@ def mnasnet(gated: bool = True) -> bytes:
 
 def person_detect() -> bytes:
     """MobileNetV1 of a quarter on 96 x 96 grey pixels, as TensorFlow Lite Micro has it."""
-    chain = _Chain(96, 1)
+    chain = Chain(96, 1)
     chain.conv(8, 3, 2)
     for count, stride in V1:
         chain.conv(chain.channels, 3, stride, each=True)
