@@ -87,9 +87,9 @@ def sum_bytes(lowering: Lowering, tiling: Tiling | None) -> int:
     """Bytes of the sum of a sub-mask in memory: 24 bits of products with features of 16 bits.
 
     ST's tables (3.0) have two such sums of the 7x7 of SqueezeNet and two SqueezeNext in external RAM, to the byte. inferred: that
-    8x8 and versions before keep 16 bits, as their c_info files have them.
+    8x8, depthwise kernels and versions before keep 16 bits, as c_info files of these have them.
     """
-    wide = tiling is not None and len(tiling.parts) > 1 and tiling.simd == "16x8"
+    wide = tiling is not None and len(tiling.parts) > 1 and tiling.simd == "16x8" and tiling.group == 1
     return WIDE_SUM_BYTES if wide and lowering.target.toolchain.at_least(WIDE_SUMS_FROM) else SUM_BYTES
 
 
