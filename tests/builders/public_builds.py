@@ -13,7 +13,7 @@ from builders.networks.efficient_nets import food
 from builders.networks.landmarks import landmarks
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.networks.small_cnns import digits, faces, handwriting, spoken_words
-from builders.networks.stream_nets import speech
+from builders.networks.stream_nets import speech, tape
 from builders.tflite.examples import centerface, persons, pulse, siren, spectra, tiny_yolo
 from builders.tflite.mobile import blazeface, movenet, palms, thermal
 from builders.tflite.yolo import detector, one_map, pose, yolov5
@@ -191,6 +191,9 @@ UNNAMED: dict[str, PublicBuild] = {
 """Builds whose report does not name all of them."""
 
 COUNTED: dict[str, PublicBuild] = {
+    # mikekss/tymbal, d12 of its train/export_t0_diag3.py and d14 of export_t0_diag4.py, 4.0
+    "tape": PublicBuild(lambda: tape(24, 3), "4.0", 208, 0.02, {}, "3", "auto"),
+    "tape of five taps": PublicBuild(lambda: tape(12, 5), "4.0", 53, 0.04, {}, "3", "auto"),
     # YoujinA-Kaori/stm32n6_thermal_256x192, best_model_int8_cubeai_padded, n6-allmems-O3
     "thermal": PublicBuild(thermal, "2.2", 7, 0.0, {}, "3", "auto"),
     # edgeimpulse/firmware-st-stm32n6, trained: of --Oauto-sched the one that --Oalt-sched names

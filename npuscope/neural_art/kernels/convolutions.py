@@ -33,8 +33,17 @@ UNEVEN_SINCE = "4.0"
 """Version from which strides such as 1x3 are the CPU's: 3 of 3 (LarocheC/eco8-neaixt, 4.0.1). inferred: older ones were not seen."""
 
 
-ROWS_LEFT_SINCE = "4.0"
-"""Version from which a dilated kernel of one dimension, of several channels, is the CPU's: LarocheC/eco8-neaixt says so (4.0.1)."""
+LONG_LEFT_SINCE = "4.0"
+"""Version from which a dilated kernel of several channels and more than `DILATED_TAPS` is the CPU's as a whole."""
+
+
+DILATED_TAPS = 3
+"""Taps, along a dimension, up to which dilated features of several channels are brought together.
+
+A streaming TCN has twenty of 1x3, dilated by 2 to 32, and no epoch in software of 208, another of ten 1x5 has 53, where routines
+around a float kernel would make 105 (mikekss/tymbal, 4.0). So say LarocheC/eco8-neaixt's notes (4.0.1). inferred: four, and two
+dimensions, were not seen; up to 2.2 kernels of 5x5 have routines around them (gg-cnn).
+"""
 
 
 def operands(layer: Layer, context: Context) -> Iterator[Cause]:
@@ -160,10 +169,11 @@ def _rearranged(sized: Sized) -> Iterator[Cause]:
     if not sized.quantized:
         return
     if dilated(conv) > 1:
-        # What is brought together are groups with the same weights, which only a float kernel takes but for depthwise ones.
+        # What is brought together are groups with the same weights: float kernels take them, and accelerators those of a row.
         shared = not conv.depthwise and conv.in_channels > 1
-        left = min(conv.kernel) > 1 or toolchain.at_least(ROWS_LEFT_SINCE)
-        placement = Placement.SW_FLOAT if shared and left else Placement.HW
+        long = max(conv.kernel) > DILATED_TAPS and toolchain.at_least(LONG_LEFT_SINCE)
+        left = sized.cpu if long else Placement.SW_FLOAT if min(conv.kernel) > 1 else Placement.HW
+        placement = left if shared else Placement.HW
         yield Cause(Why.CONV_DILATED, placement, (("dilation", dilated(conv)), ("shared", int(shared))))
     limit, size = sized.target.limits.conv_stride, ("stride", conv.stride)
     if max(conv.stride) > limit:

@@ -80,6 +80,9 @@ def conv(lowering: Lowering, item: Placed) -> None:
         source = padded(lowering, layer, source, planes=True)
     if dilated or item.because(Why.CONV_BLOCKS):
         source = rearranged(lowering, layer, source, "SpaceToDepth")
+    shares = shares_weights(lowering, item)
+    if shares:
+        source = lowering.copy(layer.name, source, f"{layer.name}#groups", size(layer.input))
     parts = len(tiling.parts) if tiling is not None else 1
     if shape is not None and not pads_itself(shape, lowering.target) and not dilated and parts < 2:
         source = padded(lowering, layer, source)
@@ -94,6 +97,9 @@ def conv(lowering: Lowering, item: Placed) -> None:
             lowering, f"{source}#batch{tiling.batch_depth}", layer, source, tiling.batch_depth
         )
     summed = sums(lowering, layer, source, shape, tiling)
+    if shares:
+        copied = f"{layer.name}#blocks"
+        summed = lowering.copy(layer.name, summed, copied, size(layer.output), width=SUM_BYTES)
     if dilated:
         summed = spread_again(lowering, layer, summed, shape)
     if ends_in_rows(lowering, layer, tiling):
@@ -106,6 +112,19 @@ def conv(lowering: Lowering, item: Placed) -> None:
         lowering.summed.add(layer.output.tensor)
     if turned and layer.output is not None:
         lowering.unchained.add(layer.output.tensor)  # written transposed
+
+
+SHARED_FROM = "4.0"
+"""Version from which it was seen that accelerators take groups of several channels which share their weights."""
+
+
+def shares_weights(lowering: Lowering, item: Placed) -> bool:
+    """The blocks of a dilated kernel of several channels are groups that share their weights: copied apart, and together again.
+
+    inferred: two epochs for each of twenty, from how many a streaming TCN has on the NPU, 120 of 208 (mikekss/tymbal, 4.0).
+    """
+    dilated = item.cause(Why.CONV_DILATED)
+    return dilated is not None and dilated["shared"] == 1 and lowering.target.toolchain.at_least(SHARED_FROM)
 
 
 def first_copy(

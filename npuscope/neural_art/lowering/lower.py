@@ -195,12 +195,19 @@ class Lowering:
                 self.view(operand.seen, operand.tensor)
 
     def copy(
-        self, layer: str, source: str, result: str, count: int, op: str = "Identity", batch: int = 0
+        self,
+        layer: str,
+        source: str,
+        result: str,
+        count: int,
+        op: str = "Identity",
+        batch: int = 0,
+        width: int = 0,
     ) -> str:
         """A copy from memory to memory by the stream engines."""
         name = self.name(source)
         step = Step(op, layer, Placement.HW, (Read(name, False),), (result,), copy=True, elements=count)
-        step.width = FLOAT_BYTES if name in self.floats else 1
+        step.width = width or (FLOAT_BYTES if name in self.floats else 1)
         return self.add(step, batch)
 
     def batch(self, operand: Operand) -> int:

@@ -7,10 +7,21 @@ from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import geometry
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Severity
+from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.placement is Placement.SW_INT:
+        return Finding(
+            "N205",
+            Severity.ERROR,
+            f"dilation {cause['dilation']}: the CPU computes the convolution",
+            "The accelerators read neighbouring features; of kernels with more than three taps and several channels a group, "
+            "the compiler does not bring dilated ones together.",
+            "use three taps, a depthwise dilated convolution and one of 1x1, or a larger kernel without dilation",
+            cause.placement,
+            _of_software(layer, context),
+        )
     if cause.placement.on_cpu:
         return Finding(
             "N205",
@@ -29,17 +40,21 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         "The accelerators read neighbouring features; dilated ones are brought together by two hybrid epochs.",
         "use a larger kernel without dilation, or strided and plain convolutions in its place",
         cause.placement,
-        # Before 4.0, of several channels a group, only kernels of two dimensions were seen.
-        Confidence.UNKNOWN if cause["shared"] else Confidence.INFERRED,
+        # Of several channels a group, kernels of two dimensions were seen before 4.0, of one from 4.0 on.
+        Confidence.UNKNOWN if cause["shared"] and not _shared_seen(context) else Confidence.INFERRED,
     )
 
 
 def _of_software(layer: Layer, context: Context) -> Confidence:
-    """Two dimensions were read in a graph of 2.2 and nowhere later; of one there are a project's notes on 4.0.1 alone."""
+    """Two dimensions were read in a graph of 2.2 and nowhere later; of one there are two projects' notes on 4.0 alone."""
     conv = geometry(layer)
     if conv is not None and min(conv.kernel) == 1:
         return Confidence.THIRD_PARTY
     return Confidence.UNKNOWN if context.target.toolchain.at_least("3.0") else Confidence.INFERRED
+
+
+def _shared_seen(context: Context) -> bool:
+    return context.target.toolchain.at_least("4.0")
 
 
 RULE = Rule(
@@ -47,13 +62,15 @@ RULE = Rule(
     title="Dilated convolution",
     what="Looks for a Conv with a dilation above 1 along a dimension in which its kernel has more than one tap.",
     why="The compiler writes it as SpaceToDepth, a Conv of groups that share their weights, and DepthToSpace. A depthwise "
-    "Conv is on the NPU; one of several channels a group, with a kernel of two dimensions, is dequantized and runs in float "
-    "on the CPU; so is one along one dimension from 4.0, of which older versions are not known. The two rearrangements are "
+    "Conv is on the NPU, and from 4.0 one of several channels a group along one dimension, of up to three taps, between two copies. "
+    "One of more than three taps is then an integer kernel of the CPU as a whole. A kernel of two dimensions is dequantized and "
+    "runs in float on the CPU (2.2); of one along one dimension, older versions are not known. The two rearrangements are "
     "runtime routines in which the CPU drives the NPU's DMAs. A map that is not a multiple of the dilation is padded before and "
     "cropped after (from 4.0 by a routine).",
     fix="Avoid dilation, as ST's documentation recommends.",
     source="speech_tcnn_257 (2.0 to 2.2): four dilated depthwise convolutions, eight hybrid epochs; LiSenNet "
-    "of LarocheC/eco8-neaixt (4.0.1): six, eighteen hybrid epochs, and its notes on kernels of one dimension; "
+    "of LarocheC/eco8-neaixt (4.0.1): six, eighteen hybrid epochs, and its notes on kernels of one dimension; two streaming TCN "
+    "of mikekss/tymbal (4.0): twenty of 1x3, ten of 1x5; "
     "gg-cnn of TitoNicolaDrugman/Advanced-Computer-Architectures-Project (2.2): two of 5x5 in float; FACTS 2.3 (documented)",
     confidence=Confidence.INFERRED,
     causes=frozenset({Why.CONV_DILATED}),

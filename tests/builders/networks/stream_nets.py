@@ -1,7 +1,7 @@
 """LiSenNet as LarocheC/eco8-neaixt compiles it (Core 4.0.1): one frame at a time, the frames before are inputs.
 
 Its graph is written from the project's description: 18 states, bands that a Slice takes apart and a Concat joins, dilated
-convolutions along the frames, and two Gathers of the mask's channels.
+convolutions along the frames, and two Gathers of the mask's channels. `tape` is mikekss/tymbal's streaming TCN (Core 4.0).
 """
 
 from __future__ import annotations
@@ -165,4 +165,33 @@ def speech() -> bytes:
     for k, (state, left) in enumerate(zip(net.states, net.left, strict=True)):
         add_borders(made, [f"state{k}"], [], state)
         add_borders(made, [], [left], state)
+    return made.SerializeToString()
+
+
+def tape(layers: int, taps: int, channels: int = 128, rows: int = 12, columns: int = 48) -> bytes:
+    """Layers that join the columns before with these and convolve them, dilated by 1 to 32, as ONNX Runtime quantizes them."""
+    net = Net((1, 9, rows, columns))
+    limits = {k: net.constant(f"limit{k}", np.array([k], np.int64)) for k in (3, columns)}
+    ends: dict[int, str] = {}
+    states: list[tuple[str, tuple[int, ...]]] = []
+    h = net.weighted("Conv", "head", net.quantized("x", 0.02, 0), (channels, 9, 1, 1), 4, relu=False)
+    for k in range(layers):
+        step = 2 ** (k % 6)
+        before = (taps - 1) * step
+        state = net.quantized(f"state{k}", 0.008, 2)
+        wide = net.quantized(net.node("Concat", [state, h], f"joined{k}", axis=3), 0.012 + 0.001 * k, 5)
+        shape = (channels, channels, 1, taps)
+        made = net.weighted("Conv", f"conv{k}", wide, shape, ZERO, dilations=[1, step])
+        h = net.quantized(net.node("Add", [h, made], f"add{k}"), 0.012 + 0.001 * (k + 1), 5)
+        end = columns + before
+        if end not in ends:
+            ends[end] = net.constant(f"end{end}", np.array([end], np.int64))
+        left = net.node("Slice", [wide, limits[columns], ends[end], limits[3]], f"left{k}")
+        left = net.quantized(left, 0.012 + 0.001 * k, 5)
+        states.append((left, (1, channels, rows, before)))
+    y = net.weighted("Conv", "tail", h, (1, channels, 1, 1), 3, relu=False)
+    made = net.model(y, (1, 1, rows, columns))
+    for k, (left, shape) in enumerate(states):
+        add_borders(made, [f"state{k}"], [], shape)
+        add_borders(made, [], [left], shape)
     return made.SerializeToString()

@@ -58,19 +58,29 @@ def test_a_map_of_one_column_has_one_stride(tmp_path: Path) -> None:
     assert placement is HW
 
 
-def test_a_dilated_kernel_of_one_dimension(tmp_path: Path) -> None:
-    """Of several channels a CPU kernel from 4.0; before it, nobody knows."""
-    text = """<ir_version: 8, opset_import: ["" : 13]>
-    g (int8[1,8,12,4] x) => (int8[1,8,8,4] y) <float s = {0.1}, int8 z = {0}, int64[4] ws = {8, 8, 3, 1}>
-    { w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+@pytest.mark.parametrize(
+    ("toolchain", "taps", "placement", "confidence"),
+    [
+        ("2.2", 3, HW, Confidence.UNKNOWN),
+        ("2.2", 5, HW, Confidence.UNKNOWN),
+        ("4.0", 3, HW, Confidence.INFERRED),
+        ("4.0", 5, SW_INT, Confidence.THIRD_PARTY),
+    ],
+)
+def test_a_dilated_kernel_of_one_dimension(
+    toolchain: str, taps: int, placement: Placement, confidence: Confidence, tmp_path: Path
+) -> None:
+    """Of several channels and more than three taps a CPU kernel from 4.0; before it, nobody knows."""
+    text = f"""<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,8,12,4] x) => (int8[1,8,{14 - 2 * taps},4] y) <float s = {{0.1}}, int8 z = {{0}}, int64[4] ws = {{8, 8, {taps}, 1}}>
+    {{ w = ConstantOfShape <value: tensor = int8[1] {{1}}> (ws)
       xf = DequantizeLinear(x, s, z)
       wf = DequantizeLinear(w, s, z)
       f = Conv <dilations = [2, 1]> (xf, wf)
-      y = QuantizeLinear(f, s, z) }"""
-    layers = {version: analysed(from_text(text, tmp_path), version).layers[0] for version in ("2.2", "4.0")}
-    assert {v: layer.placement for v, layer in layers.items()} == {"2.2": HW, "4.0": Placement.SW_FLOAT}
-    confidence = {v: {f.confidence for f in r.findings if f.code == "N205"} for v, r in layers.items()}
-    assert confidence == {"2.2": {Confidence.UNKNOWN}, "4.0": {Confidence.THIRD_PARTY}}
+      y = QuantizeLinear(f, s, z) }}"""
+    (layer,) = analysed(from_text(text, tmp_path), toolchain).layers
+    assert layer.placement is placement
+    assert {f.confidence for f in layer.findings if f.code == "N205"} == {confidence}
 
 
 def convolved(weight: str, size: str, made: str, strides: str) -> str:
