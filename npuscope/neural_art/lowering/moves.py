@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.lower import Lowering, Placed, copied_once, size
-from npuscope.neural_art.lowering.splits import divides_channels, joins_planes, side_by_side, split
+from npuscope.neural_art.lowering.splits import (
+    SIDE_BY_SIDE,
+    divides_channels,
+    joins_planes,
+    part_of_batches,
+    side_by_side,
+    split,
+)
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import printed
 from npuscope.neural_art.mapping.layout import (
@@ -278,22 +285,20 @@ def rescaled(lowering: Lowering, layer: Layer) -> list[str]:
             names.append(lowering.add(step))
             continue
         name = name if planes else side_by_side(lowering, layer, name)
-        if (
+        rescales = (
             operand.quant is not None
             and layer.output is not None
             and not operand.quant.same_as(layer.output.quant)
-        ):
+        )
+        lies = part_of_batches(lowering, operand.tensor)
+        if lies:
+            stream = operand.tensor
+            name = stream if rescales else copied_once(lowering, stream + SIDE_BY_SIDE, layer, stream)
+        if rescales:
             part = f"{layer.name}#part{k}"
-            step = Step(
-                "Add",
-                layer.name,
-                Placement.HW,
-                (lowering.read(name),),
-                (part,),
-                arith=1,
-                elements=size(operand),
-            )
-            name = lowering.add(step, lowering.batches.get(name, 0))
+            read = Read(name, False) if lies else lowering.read(name)
+            step = Step("Add", layer.name, Placement.HW, (read,), (part,), arith=1, elements=size(operand))
+            name = lowering.add(step, 0 if lies else lowering.batches.get(name, 0))
         names.append(name)
     return names
 

@@ -4,7 +4,9 @@
    one tensor are one Split), and copies of the parts that a convolution reads, back to channels side by side; it reads
    those without a copy of its own (16 of 16, yolov8_face of 2.2 and a yolov8n of 2.1).
 2. A Concat behind takes planes where all its parts come so; else the parts of the Split are copied for it, too.
-3. In 4.0 one copy is all that is seen.
+3. In 4.0 one copy is all that is seen, but for what was written in whole batches: that is divided as it lies, and its parts
+   are copied, or requantized for a Concat, in one epoch (five of five Splits of a YOLOv8n, Ping-Hsueh-Hsieh/stm32n6-camera,
+   4.0.1). inferred: in 3.0 as well; no Split was seen there.
 
 Source: 16 Splits of yolov8_face (2.2) and of a network compiled with 2.0; yolov8n_micro_224 and yolov11n_micro_224 (4.0).
 """
@@ -46,6 +48,9 @@ def split(lowering: Lowering, layer: Layer, source: str) -> None:
     writes = tuple(operand.tensor for operand in parts)
     planes = source
     as_it_lies = layer.kind == "Split" and whole_batches(lowering, source, parts)
+    if as_it_lies and not lowering.target.toolchain.copies_features:
+        in_batches(lowering, layer, source, parts)
+        return
     if source not in lowering.planes and not as_it_lies:
         planes = copied_once(lowering, f"{source}#planes", layer, source, 1)
     copied = lowering.target.toolchain.copies_features
@@ -62,14 +67,35 @@ def split(lowering: Lowering, layer: Layer, source: str) -> None:
     lowering.stored(parts)
 
 
+def in_batches(lowering: Lowering, layer: Layer, source: str, parts: list[Operand]) -> None:
+    """From 3.0 on the parts are some of the batches; a convolution of more channels than one batch has reads a copy of its part."""
+    batch = lowering.batches[source]
+    writes = tuple(operand.tensor for operand in parts)
+    lowering.add(
+        Step("Split", layer.name, Placement.HW, (Read(source, False, 0),), writes, lead=True, free=True,
+             elements=sum(map(size, parts))),
+        batch,
+    )  # fmt: skip
+    lowering.stored(parts)
+    for part in parts:
+        readers = lowering.layers.readers.get(part.tensor, ())
+        dims = part.dims
+        reader = next((r for r in readers if r.kind == "Conv"), None)
+        if reader is not None and dims is not None and dims[CHANNELS] > batch:
+            lowering.names[part.tensor] = copied_once(
+                lowering, part.tensor + SIDE_BY_SIDE, reader, part.tensor
+            )
+
+
 def whole_batches(lowering: Lowering, source: str, parts: list[Operand]) -> bool:
-    """Each part is some of the batches in which a Swish wrote the tensor (11 Splits of yolov8n_256_pose, 2.1).
+    """Each part is some of the batches in which the tensor was written, up to 2.2 by a Swish (11 Splits of yolov8n_256_pose, 2.1).
 
     Not so for Slices: all eight pairs of a yolov8n of 2.1 are copied to planes (talgarph1/solar-node-ai-docs).
     """
     batch = lowering.batches.get(source, 0)
     sizes = [operand.dims[CHANNELS] for operand in parts if operand.dims is not None]
-    return source in lowering.grouped and batch > 0 and all(size % batch == 0 for size in sizes)
+    grouped = source in lowering.grouped or not lowering.target.toolchain.copies_features
+    return grouped and batch > 0 and all(size % batch == 0 for size in sizes)
 
 
 def _parts(lowering: Lowering, layer: Layer) -> Iterator[Operand]:
@@ -87,6 +113,14 @@ def side_by_side(lowering: Lowering, layer: Layer, source: str) -> str:
     if source not in lowering.planes or not lowering.target.toolchain.copies_features:
         return source
     return copied_once(lowering, source + SIDE_BY_SIDE, layer, source)
+
+
+def part_of_batches(lowering: Lowering, tensor: str) -> bool:
+    """Some batches of what a Split on channels divides as it lies, from 3.0 on."""
+    writer = lowering.layers.writers.get(tensor)
+    if writer is None or writer.kind != "Split" or lowering.target.toolchain.copies_features:
+        return False
+    return divides_channels(writer) and tensor not in lowering.planes and lowering.batches.get(tensor, 0) > 1
 
 
 def joins_planes(lowering: Lowering, concat: Layer) -> bool:
