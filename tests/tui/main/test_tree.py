@@ -236,7 +236,7 @@ async def test_a_step_and_what_the_panes_say_of_it_are_one_frame(
             draw(screen)
 
         monkeypatch.setattr(type(main), "_on_timer_update", drawn)
-        main._last_move = 0.0
+        main._following._last_move = 0.0
         await pilot.press("down")
         assert main.selection.title != before
         assert frames == [main.selection.title]
