@@ -11,6 +11,7 @@ from builders.models import analysed
 
 from corpus import contradictions, formats, graphs, more_nodes, nodes, wiring
 from corpus.case import EITHER, OPENS, Case
+from npuscope.machine.machine import DEFAULT_TOOLCHAIN
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
 from npuscope.reports.check.text import check_text
@@ -45,7 +46,7 @@ def test_a_bad_input(case: Case, tmp_path: Path) -> None:
     peak, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.thread_time()
     try:
         source = load(path)
-        snapshot = analysed(source)
+        snapshot = analysed(source, DEFAULT_TOOLCHAIN)
     except ModelError as error:
         message = str(error)
         assert case.expected not in (OPENS,) and not case.code, message

@@ -48,6 +48,26 @@ def chains() -> Iterator[tuple[str, ModelProto]]:
     for op in ("Identity", "Transpose", "MaxPool"):
         nodes = [node(op, [f"t{n}"], [f"t{n + 1}"], **PAIRS[op][1]) for n in range(1200)]
         yield f"{op} on one grid", _quantized(nodes, "t1200")
+    yield "Reshape of what a Conv wrote, between grids", _reshaped(1200)
+
+
+def _reshaped(times: int) -> ModelProto:
+    """A Conv, its map brought to other channels again and again, and a Split of the rows of that."""
+    constants = {
+        "w": np.ones((16, 16, 1, 1), np.int8), "shape0": ints(1, 8, 16, 8), "shape1": ints(1, 16, 8, 8)
+    }  # fmt: skip
+    nodes = [node("DequantizeLinear", ["w", "s", "z"], ["dw"]), node("Conv", ["t0", "dw"], ["c"])]
+    last = "c"
+    for n in range(times + 1):
+        nodes += [
+            node("QuantizeLinear", [last, "s", "z"], [f"q{n}"]),
+            node("DequantizeLinear", [f"q{n}", "s", "z"], [f"r{n}"]),
+        ]
+        last = f"p{n}"
+        if n < times:
+            nodes.append(node("Reshape", [f"r{n}", f"shape{n % 2}"], [last]))
+    nodes.append(node("Split", [f"r{times}"], ["a", "b"], axis=2))
+    return _quantized(nodes, "a", constants)
 
 
 def diamonds() -> Iterator[tuple[str, ModelProto]]:

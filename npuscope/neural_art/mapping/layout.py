@@ -59,8 +59,11 @@ def lies_channels_last(tensor: str, layers: Layers, target: Target) -> bool:
         result = writer.output.dims if writer is not None and writer.output is not None else None
         if writer is None or writer.input is None or result is None or len(result) != 4 or result[0] != 1:
             return False
-        if writer.kind == "Conv" or laid_anew(writer, layers, target):
+        if writer.kind == "Conv":
             return True
+        if _lays_anew(writer, target):
+            tensor = writer.input.tensor
+            continue
         kept = writer.kind == "Transpose" and permutation(writer) == (0, 1, 2, 3)
         if not kept and writer.kind not in _KEEPING:
             return False
@@ -81,17 +84,24 @@ def laid_anew(reshape: Layer, layers: Layers, target: Target) -> bool:
     The heads of the attention of a YOLO11n OBB (Wafleem/STM32N6-EdgeAI-CV, 4.0, network.c): of 256 channels at 10 x 10 a copy makes
     2 at 128 x 100, in batches of 2, and the Split of its rows moves nothing.
     """
+    source = reshape.input
+    return (
+        source is not None
+        and _lays_anew(reshape, target)
+        and lies_channels_last(source.tensor, layers, target)
+    )
+
+
+def _lays_anew(reshape: Layer, target: Target) -> bool:
+    """It would where its map lies channels last: both have four dimensions, channels and more than one place."""
     source, result = reshape.input, reshape.output
     if reshape.kind not in RESHAPING or not target.toolchain.at_least(LAID_ANEW_FROM):
         return False
     before = source.dims if source is not None else None
     after = result.dims if result is not None else None
-    if source is None or before is None or after is None or before == after:
+    if before is None or after is None or before == after or not len(before) == len(after) == 4:
         return False
-    if not len(before) == len(after) == 4:
-        return False
-    planes = math.prod(before[2:]) > 1 and after[1] > 1
-    return planes and lies_channels_last(source.tensor, layers, target)
+    return math.prod(before[2:]) > 1 and after[1] > 1
 
 
 def sliced_axes(layer: Layer) -> tuple[int, ...] | None:
