@@ -30,6 +30,9 @@ settings.register_profile(
     "suite",
     settings.get_profile(settings.get_current_profile_name()),
     max_examples=10,
+    # The same examples everywhere: what passes here passes elsewhere. New ones are for the long profile and the fuzzers.
+    derandomize=True,
+    database=None,
     # By the clock, both: a machine that is busy otherwise is slow.
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

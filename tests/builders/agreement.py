@@ -6,7 +6,9 @@ from npuscope.neural_art.kernels.why import Why
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot
 
-BROUGHT_BY = frozenset({Why.CARRIES_QUANTIZE, Why.CARRIES_DEQUANTIZE, Why.CONV_DILATED, Why.CONV_BLOCKS})
+BROUGHT_BY = frozenset(
+    {Why.CARRIES_QUANTIZE, Why.CARRIES_DEQUANTIZE, Why.QUANTIZES_PARTS, Why.CONV_DILATED, Why.CONV_BLOCKS}
+)
 """Causes for which a layer on the NPU has epochs of the CPU inserted: changes of type, and routines beside a CONV."""
 
 

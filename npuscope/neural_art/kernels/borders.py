@@ -12,6 +12,7 @@ from npuscope.neural_art.mapping.facts import (
     ends_in_integers,
     folded_away,
     is_border,
+    quantizes_parts,
     starts_in_integers,
     stays,
 )
@@ -31,7 +32,11 @@ def borders(layer: Layer, context: Context) -> Iterator[Cause]:
 
 
 def carried(layer: Layer, context: Context) -> Iterator[Cause]:
-    """A mover between float and int8: it costs nothing, but the change of type that belongs to it runs on the CPU."""
+    """A mover between float and int8, or a Concat of both: the change of type that belongs to it runs on the CPU."""
+    if quantizes_parts(layer, context.graph):
+        if any(bare(o) for o in layer.inputs):
+            yield Cause(Why.QUANTIZES_PARTS, Placement.HW)
+        return
     source, results = layer.input, {bare(o) for o in layer.outputs}
     if source is None or not is_transparent(layer.core) or folded_away(layer) or results == {bare(source)}:
         return

@@ -21,6 +21,7 @@ class Why(Enum):
     BORDER_RUN = "border_run"
     CARRIES_QUANTIZE = "mover_with_a_quantize"
     CARRIES_DEQUANTIZE = "mover_with_a_dequantize"
+    QUANTIZES_PARTS = "concat_of_floats_and_int8"
     MOVES_INTEGERS = "moves_integers_at_the_end"
     WEIGHTS_OFF_CENTRE = "weights_with_a_zero_point"
     WIDE_INTEGERS = "integers_of_more_than_8_bits"

@@ -132,6 +132,7 @@ def unfolded(op: str) -> str:
 
 
 TWO_READERS = "o = Sigmoid(h) e = QuantizeLinear(o, s, z)"
+JOINED = f"g (int8[1,4,2,2] x) => (int8[1,8,2,2] y) <{S}, {Z}>"
 RESHAPED = f"g (float[1,8] x) => (int8[8,1] y) <{S}, {Z}, int64[2] k = {{8, 1}}>"
 NORMALIZE, ISLAND = "to the application and hand over int8", "on its input and its output"
 ASYMMETRIC = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
@@ -217,6 +218,8 @@ SAID = [
      "and the QuantizeLinear behind it runs on the CPU", "let the input be int8", GUESSED),
     ("N602", "2.2", text(RESHAPED + "{ r = Erf(x) h = Reshape(r, k) y = QuantizeLinear(h, s, z) }"),
      "its QuantizeLinear runs on the CPU", "move the QuantizeLinear before it", GUESSED),
+    ("N602", "2.2", text(JOINED + "{ f = DequantizeLinear(x, s, z) r = Relu(f) c = Concat <axis = 1> (f, r) y = QuantizeLinear(c, s, z) }"),
+     "the floats are quantized on the CPU", "put a Q/DQ pair behind", GUESSED),
     ("N701", "4.0.1", conv(Act((1, 8, 8, 8)), 3, group=8), "", "", None),
     ("N701", "4.0.1", conv(Act((1, 8, 8, 8)), 3, group=8, strides=[2, 2]), "stride 2: such layers were", "stride 1 here", HEARD),
     ("N701", "4.0.1", conv(Act((1, 8, 16)), 3, group=8, strides=[2]), "stride 2: such layers were", "stride 1 here", HEARD),
