@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ from npuscope.widgets.bars.figure_bars import bar, columns
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.panes.cost import CostPane
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.panes.roofline_plot import legend, roofline_plot
+from npuscope.widgets.panes.roofline_plot import roofline_plot
 from npuscope.widgets.panes.selection import Selection
 from npuscope.widgets.text.spans import length, plain
 
@@ -177,11 +179,34 @@ def test_a_roofline_of_anything_fits(width: int) -> None:
     for points in ([], odd, many):
         for height in (6, 20):
             lines = roofline_plot(tops, points, width, height)
-            assert len(lines) == max(height, 6)
-            assert all(length(line) <= width for line in lines)
-        assert all(length(line) <= max(width, 56) for line in legend(points, width, 40))
-    text = "\n".join(plain(line) for line in roofline_plot(tops, many[:1], width, 20))
-    assert "A" in text
+            assert all(length(line) <= max(width, 56) for line in lines)
+            assert all(length(line) <= width for line in lines[: max(height, 6)])
+
+
+@pytest.mark.parametrize("size", [(50, 10), (76, 16), (100, 26)])
+def test_the_slopes_of_a_roofline_are_lines_without_gaps(size: tuple[int, int]) -> None:
+    tops = [roof for roof in roofs(target("2.1")) if roof.name != "octoFlash"]  # whose line meets a name
+    rows = [plain(line).ljust(size[0]) for line in roofline_plot(tops, (), *size)[: size[1] - 2]]
+    drawn = [at for at, row in enumerate(rows) if "─" in row]
+    assert drawn == list(range(drawn[0], drawn[-1] + 1))
+    assert len(drawn) >= size[1] // 2
+    assert "╭" in rows[drawn[0]]  # the fastest memory reaches the level
+    for above, below in pairwise(drawn):
+        joints = [column for column, character in enumerate(rows[below]) if character == "╯"]
+        assert joints
+        assert all(rows[above][column] in "╭│" for column in joints)
+
+
+def test_letters_of_a_roofline_are_all_in_the_list_below_it() -> None:
+    points = [Point(f"p{i}", 1.3**i, 2.0 + i % 7, 60.0 - i, "8x8") for i in range(40)]
+    points += [Point("beside", points[0].macs_per_byte, points[0].macs_per_cycle, 0.5, "8x8")]
+    lines = [plain(line) for line in roofline_plot(roofs(target("2.1")), points, 100, 26)]
+    rows = [line.split() for line in lines[28:]]
+    by_name = {row[1]: row[0] for row in rows}
+    assert by_name["p0"] == by_name["beside"] == "A"
+    drawn = {word for line in lines[:24] for word in line[6:] if word in ascii_uppercase}
+    assert drawn - set("R") == set(by_name.values()) - set("R")  # R is also in the name of a memory
+    assert any("•" in line for line in lines[:24])
 
 
 def test_the_cost_pane_says_what_limits_a_layer_and_what_would_help(denoiser: Path) -> None:

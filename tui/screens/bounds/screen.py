@@ -18,7 +18,7 @@ from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.tab_bar import TabBar
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.panes.roofline_plot import legend, roofline_plot
+from npuscope.widgets.panes.roofline_plot import roofline_plot
 from npuscope.widgets.text.figures import milliseconds
 from npuscope.widgets.text.layer_names import names_of_few
 from npuscope.widgets.text.spans import Line, line, quiet, strong
@@ -99,8 +99,7 @@ class BoundsScreen(Dialog[str]):
         )
         page = self.query_one("#roofline", Page)
         height = max(min(page.size.height - 6, 24), 12)
-        plot = roofline_plot(roofs(self._snapshot.target), dots, min(width, 100), height)
-        return [*plot, *legend(dots, min(width, 100), 40)]
+        return roofline_plot(roofs(self._snapshot.target), dots, min(width, 100), height)
 
     @on(Choices.Moved)
     def _moved(self) -> None:
