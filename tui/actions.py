@@ -211,7 +211,7 @@ ACTIONS = (
         "T",
         "T",
         "trace",
-        "Trace what leads to this layer and comes of it; on another, the path between",
+        "Trace what leads to this layer or scope and comes of it; on another, the path between",
         2,
     ),
     Action(

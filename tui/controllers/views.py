@@ -71,7 +71,8 @@ class Views:
         from npuscope.tui.screens.layers.screen import LayersScreen
 
         if self._ready:
-            self._main.app.push_screen(LayersScreen(self._main.snapshot, by), self._main.go_to_choice)
+            screen = LayersScreen(self._main.snapshot, by, self._main.trace)
+            self._main.app.push_screen(screen, self._main.go_to_choice)
 
     def blocks(self) -> None:
         """The model as blocks with the edges between them."""

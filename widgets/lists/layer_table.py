@@ -7,17 +7,19 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 
+from npuscope.model.inspection.trace import Trace
 from npuscope.services.query import parsed
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.bars.search_bar import EXAMPLES
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.layer_columns import GAIN, TIME, LayerColumn, fitting, heading, row
 from npuscope.widgets.lists.narrowed import WHOLE
-from npuscope.widgets.text.spans import Line, plain
+from npuscope.widgets.lists.rail import AWAY
+from npuscope.widgets.text.spans import Line, Span, plain
 
 
 class LayerTable(Choices):
-    """Sorted by a column; left and right choose it, r turns the order round."""
+    """Sorted by a column; left and right choose it, r turns the order round. Layers off a trace are faint, or left out."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "sort(-1)", show=False),
@@ -27,12 +29,20 @@ class LayerTable(Choices):
 
     sought_by = EXAMPLES
 
-    def __init__(self, snapshot: Snapshot, by: LayerColumn = TIME, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        by: LayerColumn = TIME,
+        trace: Trace | None = None,
+        *,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
         super().__init__((), (), id=id)
         self.heading_lines = 1
         self._snapshot = snapshot
         self.by: LayerColumn = by
         self.turned = False
+        self._trace, self._only_trace = trace, False
         self.reports: list[LayerReport] = []
         self._sort()
 
@@ -47,7 +57,11 @@ class LayerTable(Choices):
 
     def body(self, index: int, width: int) -> Line:
         """A layer."""
-        return row(self.reports[index], self._snapshot, width)
+        report = self.reports[index]
+        shown = row(report, self._snapshot, width)
+        if self._trace is None or report.name in self._trace.layers:
+            return shown
+        return tuple(Span(span.text, AWAY) for span in shown)
 
     @property
     def report(self) -> LayerReport | None:
@@ -57,10 +71,13 @@ class LayerTable(Choices):
     def _sort(self) -> None:
         """Unknown figures come last, whichever way round; equals stay in graph order."""
         snapshot, order = self._snapshot, self.by.order
-        keyed = [(order(report, snapshot), report) for report in snapshot.layers]
+        keyed = [(order(report, snapshot), report) for report in snapshot.layers if self._shows(report)]
         known = [(value, report) for value, report in keyed if value is not None]
         known.sort(key=lambda pair: pair[0], reverse=self.by.largest_first != self.turned)
         self.reports = [report for _, report in known] + [r for value, r in keyed if value is None]
+
+    def _shows(self, report: LayerReport) -> bool:
+        return self._trace is None or not self._only_trace or report.name in self._trace.layers
 
     def _holds(self, index: int, words: list[str]) -> bool:
         """A layer by its line, or by what it is."""
@@ -70,9 +87,7 @@ class LayerTable(Choices):
     def sort_by(self, column: LayerColumn, turned: bool = False) -> None:
         """Another order; the cursor goes to its first row."""
         self.by, self.turned = column, turned
-        self._sort()
-        if self.words:
-            self.narrow(self.words)
+        self._sort_again()
         self.move_to(self.line_at(0))
         self.scroll_to(y=0, animate=False, force=True, immediate=True)
         self.refresh()
@@ -81,9 +96,24 @@ class LayerTable(Choices):
         """More is known: sort again where it counts; the cursor stays on its layer, or at the top."""
         if self.by is GAIN:
             here, index = self.report, self.cursor
-            self._sort()
+            self._sort_again()
             self.move_to(self.reports.index(here) if here is not None and index > 0 else 0)
         self.refresh()
+
+    def show_trace(self) -> None:
+        """Only the layers on the trace, or all again; the cursor stays on its layer where it can."""
+        here = self.report
+        self._only_trace = not self._only_trace
+        self._sort_again()
+        self.fit_to(self.seen)
+        self.cursor = min(self.cursor, self.count - 1)
+        self.move_to(self.reports.index(here) if here in self.reports else self.line_at(0))
+        self.refresh()
+
+    def _sort_again(self) -> None:
+        self._sort()
+        if self.words:
+            self.narrow(self.words)
 
     def action_sort(self, step: int) -> None:
         """By the next column that is in view."""

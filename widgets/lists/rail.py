@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from npuscope.model.inspection.trace import Trace
+from npuscope.model.inspection.trace import End, Trace
 from npuscope.model.links import LaneRow, lanes
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.lists.outline import Kind, Row
@@ -106,7 +106,7 @@ def _role(row: Row) -> str:
 
 
 END = "◆"
-"""Before a layer that was chosen."""
+"""Before a layer or a scope that was chosen."""
 
 AWAY = "faint"
 """The role of what is not on the trace."""
@@ -125,9 +125,15 @@ def traced(shown: Line, row: Row, trace: Trace) -> Line:
     """A row with its ends marked, in the first cell; faint where it is not on the trace."""
     if not is_on(row, trace):
         return tuple(Span(span.text, AWAY) for span in shown)
-    if row.kind is Kind.LAYER and row.report is not None and row.report.name in trace.ends:
+    if any(_stands_for(row, end) for end in trace.ends):
         return (Span(END, "accent-strong"), *shown[1:])
     return shown
+
+
+def _stands_for(row: Row, end: End) -> bool:
+    if end.is_scope:
+        return row.kind is Kind.SCOPE and row.scope is not None and row.scope.path == end.name
+    return row.kind is Kind.LAYER and row.report is not None and row.report.name == end.name
 
 
 def lanes_on(rows: Sequence[Row], drawn: Sequence[LaneRow], trace: Trace | None) -> dict[int, int] | None:

@@ -1,13 +1,18 @@
-"""Traces through a model: all that leads to a layer, all that it leads to, and what lies between two layers."""
+"""Traces through a model: all that leads to a layer or a scope, all that it leads to, and what lies between two."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from npuscope.model.links import Links
+from npuscope.model.scopes import steps
 from npuscope.record import dataclass
+
+if TYPE_CHECKING:
+    from npuscope.model.layers import Layer
 
 
 class Way(Enum):
@@ -19,37 +24,60 @@ class Way(Enum):
 
 
 @dataclass(frozen=True)
+class End:
+    """What was chosen: a layer, or a scope with all of its layers."""
+
+    name: str
+    layers: frozenset[str]
+    is_scope: bool = False
+
+
+@dataclass(frozen=True)
 class Trace:
-    """The layers on a trace. `end` is the other end of a path, '' where the trace has one layer to go from."""
+    """The layers on a trace. `end` is the other end of a path, None where the trace goes from one end only."""
 
     layers: frozenset[str]
-    start: str
-    end: str = ""
+    start: End
+    end: End | None = None
     way: Way = Way.BOTH
 
     @property
-    def ends(self) -> tuple[str, ...]:
-        """The layers that were chosen."""
-        return (self.start, self.end) if self.end else (self.start,)
+    def ends(self) -> tuple[End, ...]:
+        """What was chosen."""
+        return (self.start, self.end) if self.end is not None else (self.start,)
 
 
-def trace(links: Links, name: str, way: Way = Way.BOTH) -> Trace:
-    """All layers that lead to a layer, that come of it, or both; the layer itself too."""
-    found = {name}
+def layer_end(name: str) -> End:
+    """A layer as the end of a trace."""
+    return End(name, frozenset((name,)))
+
+
+def scope_end(path: str, layers: Iterable[Layer]) -> End:
+    """A scope as the end of a trace: those of a model's layers that lie in it, however deep."""
+    inside = (layer.name for layer in layers if any(path == around for around, _ in steps(layer.scope)))
+    return End(path, frozenset(inside), is_scope=True)
+
+
+def trace(links: Links, start: End, way: Way = Way.BOTH) -> Trace:
+    """All layers that lead to a layer or a scope, that come of it, or both; itself too."""
+    found = set(start.layers)
     if way is not Way.AFTER:
-        found |= _reached(_neighbours(links, upwards=True), name)
+        found |= _reached(_neighbours(links, upwards=True), start)
     if way is not Way.BEFORE:
-        found |= _reached(_neighbours(links, upwards=False), name)
-    return Trace(frozenset(found), name, way=way)
+        found |= _reached(_neighbours(links, upwards=False), start)
+    return Trace(frozenset(found), start, way=way)
 
 
-def path(links: Links, one: str, other: str) -> Trace | None:
-    """The layers on all paths between two layers, whichever comes first; None where no path joins them."""
+def path(links: Links, one: End, other: End) -> Trace | None:
+    """The layers on all paths between two ends, whichever comes first; None where no path joins them, or one is in the other."""
+    if one.layers & other.layers:
+        return None
     down, up = _neighbours(links, upwards=False), _neighbours(links, upwards=True)
     for start, end in ((one, other), (other, one)):
         after = _reached(down, start)
-        if end in after:
-            return Trace(frozenset(after & _reached(up, end) | {start, end}), start, end)
+        if after & end.layers:
+            between = (after | start.layers) & (_reached(up, end) | end.layers)
+            return Trace(frozenset(between), start, end)
     return None
 
 
@@ -63,10 +91,10 @@ def _neighbours(links: Links, upwards: bool) -> Mapping[str, Sequence[str]]:
     return found
 
 
-def _reached(neighbours: Mapping[str, Sequence[str]], name: str) -> set[str]:
-    """All that can be reached, without the layer itself where nothing leads back to it."""
+def _reached(neighbours: Mapping[str, Sequence[str]], start: End) -> set[str]:
+    """All that can be reached, without a layer of the start itself where nothing leads back to it."""
     reached: set[str] = set()
-    pending = [name]
+    pending = list(start.layers)
     while pending:
         for other in neighbours.get(pending.pop(), ()):
             if other not in reached:

@@ -286,7 +286,7 @@ class MainScreen(GuardedScreen[object]):
         self._walk.join(step)
 
     def action_trace(self) -> None:
-        """What leads to the selected layer and what comes of it; on another layer the path between both."""
+        """What leads to the selected layer or scope and what comes of it; on another one the path between both."""
         self._tracing.step()
 
     def action_hottest(self, step: int) -> None:

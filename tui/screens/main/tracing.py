@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from npuscope.model.inspection.trace import Trace, Way, path, trace
+from npuscope.model.inspection.trace import End, Trace, Way, layer_end, path, scope_end, trace
 from npuscope.npu.figures import plural
 from npuscope.npu.times import in_ms
 from npuscope.snapshot import Snapshot
+from npuscope.widgets.lists.row import Kind
 from npuscope.widgets.text.figures import milliseconds
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.spans import plain
@@ -24,25 +25,26 @@ class Tracing:
         self._screen = screen
 
     def step(self) -> None:
-        """Trace the layer under the cursor; on its way already, the next way; on another layer, the path between both."""
+        """Trace what the cursor is on; on its way already, the next way; on something else, the path between both."""
         screen, shown = self._screen, self._screen.trace
-        report, links = screen.report, screen.snapshot.links
-        if report is None:
+        links, here = screen.snapshot.links, self._here()
+        if here is None:
             screen.show_message(
-                keyed("Choose a layer: {T} shows all that leads to it and all that comes of it.")
+                keyed("Choose a layer or a scope: {T} shows all that leads to it and all that comes of it.")
                 if shown is None
-                else keyed("{T} on another layer shows the path between both, Esc ends the trace.")
+                else keyed("{T} on another layer or scope shows the path between both, Esc ends the trace.")
             )
             return
-        here = report.name
-        if shown is None or (shown.end and here not in shown.ends):
+        if shown is None or (shown.end is not None and here not in shown.ends):
             self.show(trace(links, here))
-        elif shown.end:
+        elif shown.end is not None:
             self.end()
         elif here != shown.start:
             between = path(links, shown.start, here)
-            if between is None:
-                screen.show_message(f"No path joins {shown.start} and {here}.")
+            if here.layers & shown.start.layers:
+                self.show(trace(links, here))
+            elif between is None:
+                screen.show_message(f"No path joins {shown.start.name} and {here.name}.")
             else:
                 self.show(between)
         else:
@@ -53,12 +55,24 @@ class Tracing:
             else:
                 self.show(trace(links, here, way))
 
+    def _here(self) -> End | None:
+        """What the cursor is on: a layer, or a scope."""
+        screen = self._screen
+        row = screen.graph_tree.row
+        if row is None:
+            return None
+        if row.report is not None:
+            return layer_end(row.report.name)
+        if row.kind is not Kind.SCOPE or row.scope is None:
+            return None
+        return _scope(row.scope.path, screen.snapshot)
+
     def show(self, found: Trace) -> None:
         """Set a trace off, and say what it is and what to do with it."""
         screen = self._screen
         screen.trace = found
         screen.update_status()
-        screen.show_message(f"{words(found, screen.snapshot)}. " + keyed(_NEXT[bool(found.end)]))
+        screen.show_message(f"{words(found, screen.snapshot)}. " + keyed(_NEXT[found.end is not None]))
 
     def end(self) -> bool:
         """No trace any more. False where there was none."""
@@ -74,27 +88,32 @@ class Tracing:
         found = self._screen.trace
         if found is None:
             return
-        if any(name not in snapshot.by_name for name in found.ends):
+        ends = [_scope(end.name, snapshot) if end.is_scope else end for end in found.ends]
+        if any(not end.layers or not end.layers <= snapshot.by_name.keys() for end in ends):
             self._screen.trace = None
-        elif found.end:
-            self._screen.trace = path(snapshot.links, *found.ends)
+        elif found.end is not None:
+            self._screen.trace = path(snapshot.links, *ends)
         else:
-            self._screen.trace = trace(snapshot.links, found.start, found.way)
+            self._screen.trace = trace(snapshot.links, ends[0], found.way)
+
+
+def _scope(path: str, snapshot: Snapshot) -> End:
+    return scope_end(path, (report.layer for report in snapshot.layers))
 
 
 _NEXT = {
-    False: "{T} again: one way only; on another layer: the path between. Esc ends it.",
-    True: "{n} stays on it, {d} shows it as blocks, Esc ends it.",
+    False: "{T} again: one way only; elsewhere: the path between. Esc ends it.",
+    True: "{n} stays on it, {d} shows it as blocks, {L} as a table, Esc ends it.",
 }
 
 
 def words(found: Trace, snapshot: Snapshot) -> str:
     """'12 layers from A to B, 3.21 ms: 1 CPU, 2 HYB'."""
     reports = [report for report in snapshot.layers if report.name in found.layers]
-    if found.end:
-        what = f"{plural(len(reports), 'layer')} on the way from {found.start} to {found.end}"
+    if found.end is not None:
+        what = f"{plural(len(reports), 'layer')} on the way from {found.start.name} to {found.end.name}"
     else:
-        others = len(reports) - 1
+        others = len(reports) - len(found.start.layers)
         verb = found.way.value if others == 1 else _MANY[found.way]
         what = f"{plural(others, 'layer')} {verb}"
     return f"{what}: {figures(found, snapshot)}"
