@@ -20,7 +20,7 @@ from npuscope.garbage import without_collections
 from npuscope.model.budget import Budget, limits, working
 from npuscope.model.errors import ModelError
 from npuscope.model.formats import HEAD_BYTES, ForeignFormatError, Format, is_graph, is_tensor, recognised
-from npuscope.model.graph import Graph, Node, unique_names
+from npuscope.model.graph import Graph, Node, nodes_of
 from npuscope.model.inference.branches import MOST_LEVELS, branches_taken
 from npuscope.model.inference.complete import typed
 from npuscope.model.inference.free_sizes import with_batch_of_one
@@ -175,14 +175,18 @@ def source_of(
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output):
         raise ModelError(f"{path}: is not an ONNX model (it holds no graph)")
     refuse_too_many(proto.graph, path)
-    if has_undecodable_names(proto):
+    nodes = nodes_of(proto.graph)
+    if has_undecodable_names(proto, nodes):
         raise ModelError(f"{path}: holds a name that is not UTF-8; the file is damaged, export it again")
 
     def understood(model: ModelProto) -> Graph:
         return _as_it_is(path, model, spans, file, digest, budget).graph
 
     newer = upgraded(proto, understood)
-    source = _as_it_is(path, proto if newer is None else newer.proto, spans, file, digest, budget)
+    if newer is None:
+        source = _as_it_is(path, proto, spans, file, digest, budget, nodes)
+    else:
+        source = _as_it_is(path, newer.proto, spans, file, digest, budget)
     names: list[str] = []
     for _ in range(MOST_LEVELS):
         taken = branches_taken(source.proto, source.graph)
@@ -205,6 +209,7 @@ def _as_it_is(
     file: ModelFile | None,
     digest: str,
     budget: Budget | None,
+    nodes: tuple[Node, ...] | None = None,
 ) -> Source:
     refuse_too_many(proto.graph, path)
     opsets = {entry.domain: entry.version for entry in proto.opset_import}
@@ -215,7 +220,7 @@ def _as_it_is(
     stated = declared_types(proto.graph)
     declared, free_batch = with_batch_of_one(proto, stated)
     symbols = {shape[0] for name in free_batch if (shape := stated[name].shape) and isinstance(shape[0], str)}
-    graph = index(proto, constants, {}, opsets)
+    graph = index(proto, constants, {}, opsets, nodes)
     inferred, notes = typed(graph, declared, proto, budget or limits())
     wrong = contradictions(declared, inferred.types, constants) | miswired(graph, proto.graph, constants)
     graph = replace(
@@ -243,33 +248,17 @@ def index(
     constants: Mapping[str, Constant],
     types: Mapping[str, TensorType],
     opsets: Mapping[str, int],
+    nodes: tuple[Node, ...] | None = None,
 ) -> Graph:
-    """The Graph of a parsed model."""
+    """The Graph of a parsed model; `nodes` are those of its graph where they have been read."""
     graph = proto.graph
-    one: dict[str, str] = {}
-    same = (
-        one.setdefault
-    )  # a name is read anew from each message: one object for it saves a third of the memory
-    nodes = tuple(
-        [
-            Node(
-                name,
-                same(op := node.op_type, op),
-                same(domain := node.domain, domain),
-                tuple([same(tensor, tensor) for tensor in node.input]),
-                tuple([same(tensor, tensor) for tensor in node.output]),
-                node,
-            )
-            for name, node in zip(unique_names(graph.node), graph.node, strict=True)
-        ]
-    )
     inputs = tuple(value.name for value in graph.input if value.name not in constants)
     outputs = tuple(value.name for value in graph.output)
     functions = {(function.domain, function.name): function for function in proto.functions}
     tflite = proto.producer_name == "tflite"
     floats = next((e.value for e in proto.metadata_props if tflite and e.key == "tflite.floats"), "")
     return Graph(
-        nodes, constants, types, inputs, outputs, opsets, functions=functions, tflite=tflite,
+        nodes_of(graph) if nodes is None else nodes, constants, types, inputs, outputs, opsets, functions=functions, tflite=tflite,
         stored_floats=frozenset(floats.split("\n")) - {""},
     )  # fmt: skip
 

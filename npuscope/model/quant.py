@@ -90,7 +90,7 @@ def of_node(graph: Graph, node: Node) -> Quant | None:
         zero = graph.constant(node.input(2))
         dtype = zero.dtype if zero is not None else "uint8"
     scale, zero_point = node.input(1), node.input(2)
-    if not node.proto.attribute:  # most have none
+    if node.bare or not node.proto.attribute:  # as most are
         return read(graph, scale, zero_point, dtype)
     axis, block_size = node.integer("axis", 1), node.integer("block_size", 0)
     return read(graph, scale, zero_point, dtype, axis, max(block_size, 0))

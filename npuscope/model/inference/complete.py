@@ -10,7 +10,7 @@ from onnx import ModelProto, TensorProto
 from npuscope.model.budget import Budget
 from npuscope.model.graph import Graph, Node
 from npuscope.model.inference.child import inferred_by_onnx
-from npuscope.model.inference.infer import SMALL, Inferred, has_rule, infer
+from npuscope.model.inference.infer import SMALL, Inferred, infer, without_rule
 from npuscope.model.inference.types import Types, merged
 from npuscope.model.tensors import UNKNOWN, Constant, TensorType, dtype_number
 
@@ -28,7 +28,7 @@ def typed(
 ) -> tuple[Inferred, tuple[str, ...]]:
     """Types and fixed values, and what could not be found out, one sentence each."""
     inferred = infer(graph.nodes, graph.constants, declared, graph.opset)
-    asking = [node for node in graph.nodes if _asks(graph, node, inferred.types)]
+    asking = [node for node in without_rule(graph.nodes) if _asks(graph, node, inferred.types)]
     if not asking:
         return inferred, ()
     size = expanded(proto)
@@ -74,8 +74,8 @@ def expanded(proto: ModelProto) -> int:
 
 
 def _asks(graph: Graph, node: Node, types: Mapping[str, TensorType]) -> bool:
-    """No rule of ours covers the node, onnx may have one, and an output has no type yet."""
-    if has_rule(node) or all(types.get(name, UNKNOWN).dims is not None for name in node.outputs if name):
+    """onnx may have a rule for a node that none of ours covers, and an output has no type yet."""
+    if all(types.get(name, UNKNOWN).dims is not None for name in node.outputs if name):
         return False
     if (node.domain, node.op) in graph.functions:
         return True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
+from itertools import chain
 
 import numpy as np
 
@@ -13,12 +14,15 @@ from npuscope.model.inference import compute, foreign, moves
 from npuscope.model.inference.call import Answer, Call, Known, Partial, Rule
 from npuscope.model.inference.evaluate import COPIES_NOTHING, EVALUATORS, evaluate
 from npuscope.model.inference.folded import DEEPEST, MOST_COMPUTED, FoldedConstant, made_by
-from npuscope.model.inference.types import Types, merged
+from npuscope.model.inference.types import Shape, Types, merged
 from npuscope.model.inference.values import MOST_ELEMENTS
 from npuscope.model.inspection.extent import elements
 from npuscope.model.tensors import UNKNOWN, Array, Constant, TensorType
 from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.record import dataclass
+
+NODES_A_TICK = 64
+"""Nodes that are visited before it is looked at the time."""
 
 SMALL = 1024
 """Elements up to which a value is computed at once and shown to shape rules; larger ones when asked for."""
@@ -61,9 +65,11 @@ class Inferred:
     derived: dict[str, Constant]
 
 
-def has_rule(node: Node) -> bool:
-    """Our own rules cover the operator."""
-    return _rule(node) is not None
+def without_rule(nodes: Iterable[Node]) -> list[Node]:
+    """The nodes whose operators our own rules do not cover."""
+    return [
+        node for node in nodes if not (node.domain == "" and node.op in _STANDARD) and _rule(node) is None
+    ]
 
 
 def _rule(node: Node) -> Rule | None:
@@ -92,44 +98,69 @@ class _Pass:
     partial: dict[str, Partial] = field(default_factory=dict)
     quantized: set[str] = field(default_factory=set)
     """Tensors behind the Q or DQ of a constant: the layers read them through it."""
+    answers: dict[tuple[object, ...], tuple[Answer, tuple[TensorType, ...]]] = field(default_factory=dict)
+    """What rules said of bare nodes and asked no value for, by all they saw; and the types, held as long as their identities are."""
+    asked: bool = False
+    """A rule asked for a value."""
+    one: dict[tuple[str, Shape | None], TensorType] = field(default_factory=dict)
+    """A type for each element type and shape, so that nodes alike are told by its identity."""
 
     def run(self) -> Inferred:
         types = dict(self.declared)
         for name, constant in self.stated.items():
-            types[name] = TensorType(constant.dtype, constant.shape)
+            types[name] = self.type_of(constant.dtype, constant.shape)
         self.inferred = Inferred(types, {}, {})
         self.types = types
-        for node in in_order(self.nodes):
-            tick()
+        for place, node in enumerate(in_order(self.nodes)):
+            if not place % NODES_A_TICK:
+                tick()
             self.visit(node)
         return self.inferred
 
     def visit(self, node: Node) -> None:
-        types = self.types
-        if node.op in _SAME and node.domain == "" and node.inputs:  # most nodes: no need to look closer
-            self.record(node, types.get(node.inputs[0], UNKNOWN))
-            if node.op in EVALUATORS:
+        op, standard = node.op, node.domain == ""
+        if standard and op in _SAME and node.inputs:  # most nodes: no need to look closer
+            self.record(node, self.types.get(node.inputs[0], UNKNOWN))
+            if op in EVALUATORS:
                 self.fix(node)
             return
-        rule = _rule(node)
+        rule = (_STANDARD.get(op) if standard else None) or _rule(node)
         if rule is None:
             return
-        call = Call(node, tuple([types.get(name, UNKNOWN) for name in node.inputs]), self.opset, self.known)
+        self.record(node, self.answer(node, rule))
+        if op in EVALUATORS and (standard or node.standard):
+            self.fix(node)
+
+    def type_of(self, dtype: str, shape: Shape | None) -> TensorType:
+        known = self.one.get((dtype, shape))
+        if known is None:
+            known = self.one[dtype, shape] = TensorType(dtype, shape)
+        return known
+
+    def answer(self, node: Node, rule: Rule) -> Answer:
+        """What a rule says of a node; of nodes alike once, where it asks for no value."""
+        read = tuple([self.types.get(name, UNKNOWN) for name in node.inputs])
+        form = (rule, len(node.outputs), *map(id, read)) if node.bare and "" not in node.inputs else None
+        known = self.answers.get(form) if form is not None else None
+        if known is not None:
+            return known[0]
+        self.asked = False
         try:
-            answer = rule(call)
+            answer = rule(Call(node, read, self.opset, self.known))
         except (ArithmeticError, LookupError, TypeError, ValueError):  # attributes of another type or length
             answer = None
-        self.record(node, answer)
-        if node.op in EVALUATORS and node.standard:
-            self.fix(node)
+        if isinstance(answer, TensorType):
+            answer = self.one.setdefault((answer.dtype, answer.shape), answer)
+        if form is not None and not self.asked:
+            self.answers[form] = answer, read
+        return answer
 
     def record(self, node: Node, answer: Answer) -> None:
         if answer is None:
             return
         types = self.types
-        for name, type_ in zip(
-            node.outputs, answer if isinstance(answer, tuple) else (answer,), strict=False
-        ):
+        several = answer if isinstance(answer, tuple) else (answer,)
+        for name, type_ in zip(node.outputs, several, strict=False):
             if name and name not in self.stated:
                 stated = types.get(name)
                 types[name] = type_ if stated is None else merged(type_, stated)
@@ -138,6 +169,7 @@ class _Pass:
         return self.stated.get(name) or self.inferred.constants.get(name) or self.inferred.derived.get(name)
 
     def known(self, name: str) -> Known:
+        self.asked = True
         constant = self.constant(name)
         if constant is None:
             return self.partial.get(name)
@@ -150,6 +182,8 @@ class _Pass:
         if node.op in ("Shape", "Size"):
             self.fix_sizes(node)
             return
+        if node.op not in _PARTIAL and node.inputs and self.computed(node.inputs[0]):
+            return  # as most are
         sources: list[Constant | None] = []
         for name in node.inputs:
             if not name:
@@ -166,7 +200,12 @@ class _Pass:
         into = self.table(node)
         for constant in self.folded(node, tuple(sources)):
             into[constant.name] = constant
-            self.types[constant.name] = TensorType(constant.dtype, constant.shape)
+            self.types[constant.name] = self.type_of(constant.dtype, constant.shape)
+
+    def computed(self, name: str) -> bool:
+        """The value of a tensor is not known."""
+        known = self.inferred
+        return bool(name) and not (name in self.stated or name in known.derived or name in known.constants)
 
     def table(self, node: Node) -> dict[str, Constant]:
         """Where the outputs belong: derived where a size of an input is in them, or they are quantized weights."""
@@ -274,10 +313,10 @@ def _read(constant: Constant) -> Array | None:
 
 def in_order(nodes: Sequence[Node]) -> Iterator[Node]:
     """The nodes, each behind those that make its inputs; as they lie where that holds, without those in a cycle."""
-    made_at = {name: i for i, node in enumerate(nodes) for name in node.outputs if name}
-    if all(made_at.get(name, -1) < i for i, node in enumerate(nodes) for name in node.inputs):
+    if _sorted(nodes):
         yield from nodes
         return
+    made_at = {name: i for i, node in enumerate(nodes) for name in node.outputs if name}
     waiting = [len({made_at[name] for name in node.inputs if name in made_at}) for node in nodes]
     readers: dict[int, list[int]] = {}
     for i, node in enumerate(nodes):
@@ -290,3 +329,17 @@ def in_order(nodes: Sequence[Node]) -> Iterator[Node]:
             waiting[reader] -= 1
             if not waiting[reader]:
                 ready.append(reader)
+
+
+def _sorted(nodes: Sequence[Node]) -> bool:
+    """Each tensor is written once, before it is read."""
+    written = list(chain.from_iterable([node.outputs for node in nodes]))
+    ahead = set(written)
+    if len(ahead) < len(written) - max(written.count("") - 1, 0):
+        return False
+    ahead.discard("")
+    for node in nodes:
+        if not ahead.isdisjoint(node.inputs):
+            return False
+        ahead.difference_update(node.outputs)
+    return True

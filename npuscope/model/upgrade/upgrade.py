@@ -23,6 +23,9 @@ TARGET = 7
 INITIALIZERS_ARE_INPUTS_BELOW = 4
 """IR version up to which each initializer must be a graph input as well."""
 
+LAST_ON_TRIAL = max(last for last, _ in FORMS.values())
+"""Opset up to which there are operators that were on trial."""
+
 FIRST_IR_WITH_OPSETS = 3
 """IR versions below it have no opset_import; their models are of opset 1."""
 
@@ -69,7 +72,7 @@ def upgraded(proto: ModelProto, understood: Callable[[ModelProto], Graph]) -> Up
     `understood` finds the types of a model of opset 7; it is asked at most once, where ranks decide.
     """
     version = stated_opset(proto)
-    if version is None or version < 1:
+    if version is None or version < 1 or version > max(TARGET - 1, LAST_ON_TRIAL):
         return None
     alike = {(node.domain, node.op_type): node for node in nodes_and_bodies(proto.graph)}
     trial = sorted({op for (_, op), node in alike.items() if _on_trial(node, version)})

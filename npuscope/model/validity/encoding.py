@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from onnx import AttributeProto, GraphProto, ModelProto
 
+from npuscope.model.graph import Node, nodes_of
 
-def has_undecodable_names(model: ModelProto) -> bool:
-    """Any name, operator, domain or metadata in the model, its bodies and functions is not UTF-8.
+
+def has_undecodable_names(model: ModelProto, main: Sequence[Node]) -> bool:
+    """Any name, operator, domain or metadata in the model, its bodies and functions is not UTF-8; `main` are the nodes of its graph.
 
     The name of the model's own graph is nowhere shown, and is left as it is.
     """
@@ -19,24 +21,27 @@ def has_undecodable_names(model: ModelProto) -> bool:
         outer += [function.name, function.domain, *function.input, *function.output, *function.attribute]
     if any(isinstance(text, bytes) for text in outer):
         return True
-    nodes = [model.graph.node, *(function.node for function in model.functions)]
     if any(isinstance(text, bytes) for text in _of_graph(model.graph)):
         return True
-    texts: list[Any] = []
-    while nodes:
-        for node in nodes.pop():
-            texts += (node.name, node.op_type, node.domain)
-            texts += node.input
-            texts += node.output
-            if node.metadata_props:
-                texts += _metadata(node)
-            for attribute in node.attribute:
+    pending: list[Sequence[Node]] = [main, *(nodes_of(function) for function in model.functions)]
+    while pending:
+        texts: list[Any] = []
+        for node in pending.pop():
+            texts += (node.name, node.op, node.domain)
+            texts += node.inputs
+            texts += node.outputs
+            proto = node.proto
+            if proto.metadata_props:
+                texts += _metadata(proto)
+            for attribute in () if node.bare else proto.attribute:
                 texts.append(attribute.name)
                 bodies = _bodies(attribute)
                 if any(isinstance(text, bytes) for body in bodies for text in (body.name, *_of_graph(body))):
                     return True
-                nodes += [body.node for body in bodies]
-    return bytes in map(type, texts)
+                pending += [nodes_of(body) for body in bodies]
+        if bytes in map(type, texts):
+            return True
+    return False
 
 
 def _of_graph(graph: GraphProto) -> Iterator[Any]:

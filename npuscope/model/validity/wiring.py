@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from onnx import GraphProto, SparseTensorProto
 
@@ -23,7 +24,7 @@ def miswired(graph: Graph, proto: GraphProto, constants: Mapping[str, Constant])
     known = {*graph.inputs, *constants, ""}
     in_order = True
     for node in graph.nodes:
-        for name in node.inputs:
+        for name in () if known.issuperset(node.inputs) else node.inputs:
             if name not in known:
                 in_order = False
                 if name not in graph.producers:
@@ -53,6 +54,11 @@ def unmade_outputs(graph: Graph, constants: Mapping[str, Constant]) -> tuple[str
 
 
 def _twice(graph: Graph, proto: GraphProto) -> Iterator[tuple[str, str]]:
+    written = list(chain.from_iterable([node.outputs for node in graph.nodes]))
+    named = [tensor.name for tensor in proto.initializer]
+    once = {*written, *named, *graph.inputs}
+    if len(once) == len(written) + len(named) + len(graph.inputs):
+        return
     makers: dict[str, str | Node] = {tensor.name: "an initializer" for tensor in proto.initializer}
     makers.update((name, "an input of the graph") for name in graph.inputs)
     for node in graph.nodes:
