@@ -93,11 +93,26 @@ class Cost:
     """False where no source states the figure."""
     coefficient_bytes: int = 0
     """The part of `weights_bytes` that is loaded while the epoch is set up."""
+    multiplied_cycles: int = 0
+    """In which the features of a convolution pass the multipliers, however they are fetched; boards take them, the compiler
+    estimates less where features stay in a CA."""
 
     @property
     def streamed_bytes(self) -> int:
         """Bytes of constants that are fetched while the layer runs."""
         return self.weights_bytes - self.coefficient_bytes
+
+    @property
+    def busy_cycles(self) -> int:
+        """Cycles of the accelerators on a board with ideal memory."""
+        return max(self.compute_cycles, self.multiplied_cycles)
+
+    @property
+    def busiest(self) -> str:
+        """What sets the time of the accelerators on a board with ideal memory."""
+        if self.multiplied_cycles > self.compute_cycles:
+            return "feat"
+        return self.choked_ports[0] if self.choked_ports else self.bound_by
 
     @property
     def ops_per_cycle(self) -> float:

@@ -330,6 +330,20 @@ def work(tiling: Tiling, conv: Convolution) -> Work:
     return Work(steps * feat, steps * weights, steps * out, tiling.iterations > 1)
 
 
+def multiplied_cycles(tiling: Tiling, conv: Convolution) -> int:
+    """Cycles in which the features pass the multipliers, once for each pass, even where they are fetched only once.
+
+    inferred: with them the sixteen 5x1 of two N6Net v2 take what the board does (LarocheC/eco8-neaixt, 4.0.1: 131,072 cycles each
+    of 128 channels, 49,152 of 96; their weights take 81,920 and 46,080, which is all that the compiler estimates).
+    """
+    conv = along_rows(conv)
+    sizes = _Sizes.of(conv, tiling.stripes, _taps(tiling.parts or (conv.kernel,)))
+    feat, _, _ = sizes.ports(
+        tiling.deep1x1, tiling.dss2, tiling.group, tiling.accelerators, tiling.iterations, tiling.passes
+    )
+    return tiling.steps * feat
+
+
 class _Sizes(NamedTuple):
     """What a convolution, of a map along rows, has for the ports of the accelerators, however it is tiled."""
 

@@ -62,4 +62,4 @@ def work_bound(epoch: Epoch, costs: Mapping[str, Cost | None]) -> str:
     slowest = max(known, key=lambda cost: cost.milliseconds, default=None)
     if slowest is None:
         return "dma" if epoch.inserted else NOTHING
-    return slowest.choked_ports[0] if slowest.choked_ports else slowest.bound_by
+    return slowest.busiest

@@ -25,7 +25,7 @@ from npuscope.neural_art.mapping.sizes import (
     too_large_to_compute,
     weight_bits,
 )
-from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
+from npuscope.neural_art.mapping.tiling import choose, multiplied_cycles, simd_mode, work
 from npuscope.neural_art.price.explain import explain
 from npuscope.neural_art.price.timing import (
     convolution_seconds,
@@ -133,7 +133,9 @@ def convolution_cost(
     weights = inflated_bytes(count, bits, conv.group // tiling.group) + streamed
     flows = convolution_flows(moved, tiling, conv)
     cycles, bound_by = _with_flows(compute, choked[0], weights, flows, target)
-    seconds = convolution_seconds(compute, weights, tiling, conv, vectors, target, target.weight_pools[0])
+    multiplied = multiplied_cycles(tiling, conv) if tiling.stationary else 0
+    busy = max(compute, multiplied)
+    seconds = convolution_seconds(busy, weights, tiling, conv, vectors, target, target.weight_pools[0])
     return Cost(
         macs=conv.macs,
         compute_cycles=compute,
@@ -144,6 +146,7 @@ def convolution_cost(
         tiling=explain(tiling, conv, zero_point, target) if notes else tiling,
         weights_bytes=weights + set_up,
         coefficient_bytes=set_up,
+        multiplied_cycles=multiplied,
     )
 
 

@@ -20,7 +20,7 @@ inferred: the six depthwise epochs of mobilenet_v2_224 above 512 channels (2.2) 
 
 
 def convolution_seconds(
-    compute_cycles: int,
+    busy_cycles: int,
     weights_bytes: int,
     tiling: Tiling,
     conv: Convolution,
@@ -37,7 +37,7 @@ def convolution_seconds(
     """
     latency, npu_hz = target.latency, target.clocks.npu_hz
     passes = tiling.passes * tiling.group * tiling.steps
-    compute = compute_cycles / npu_hz
+    compute = busy_cycles / npu_hz
     # What memory gives beyond that waits at the accelerators' port for kernels.
     port = npu_hz * (DEEP1X1_WEIGHTS if tiling.deep1x1 else 1)
     fetch = weights_bytes / min(target.bytes_per_second(pool), port)

@@ -223,11 +223,11 @@ class _Pricing:
 
     def layer_demand(self, name: str, cost: Cost) -> Demand:
         """The time of a layer's own unit, and which of its ports or pools sets it."""
-        bound = cost.choked_ports[0] if cost.choked_ports else cost.bound_by
+        bound = cost.busiest
         pool = self.pools.get(self.memory.weights_in.get(name, ""))
         if cost.tiling is not None and pool is not None:
             fetch = cost.streamed_bytes / self.rates[pool.name][1]
-            if fetch > cost.compute_cycles / self.target.clocks.npu_hz:
+            if fetch > cost.busy_cycles / self.target.clocks.npu_hz:
                 bound = pool.name
         elif cost.tiling is None and bound in self.pools:
             bound = "elements" if cost.compute_cycles else "dma"
@@ -305,7 +305,7 @@ class _Pricing:
         conv = self.elsewhere(self.layers.by_name[name], cost, pool)
         if conv is not None and cost.tiling is not None and pool is not None:
             seconds = convolution_seconds(
-                cost.compute_cycles,
+                cost.busy_cycles,
                 cost.streamed_bytes,
                 cost.tiling,
                 conv,
