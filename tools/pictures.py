@@ -18,7 +18,7 @@ from pathlib import Path
 from textual.worker import WorkerCancelled
 
 from npuscope.edits.kinds.split_input import SplitInput
-from npuscope.files import journal
+from npuscope.files import journal, recent
 from npuscope.machine.machine import target
 from npuscope.model.load import load
 from npuscope.session import Session
@@ -26,6 +26,9 @@ from npuscope.themes import THEMES
 from npuscope.tui.app import Npuscope
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+from builders.artefacts.tool_files import LOG, REPORT
+
 MODEL = ROOT / "sample_models" / "denoiser_lstm_int8.onnx"
 FLOAT = ROOT / "sample_models" / "denoiser_lstm_float.onnx"
 BRANCHES = ROOT / "sample_models" / "mobilenet_mini_int8.onnx"
@@ -37,7 +40,8 @@ SIZES = ((80, 24), (120, 40), (200, 50))
 class Shot:
     """A screen: the keys that lead to it, whether an edit is made first, and a model other than the denoiser.
 
-    `left`: the model is opened again after a session that ended with an edit.
+    `left`: the model is opened again after a session that ended with an edit. `tools`: what ST's tools wrote of it is
+    opened, too. `beside`: another model is. `settings`: the keys of the user's settings; what is said of them is kept.
     """
 
     name: str
@@ -45,6 +49,9 @@ class Shot:
     edited: bool = False
     model: Path = MODEL
     left: bool = False
+    tools: bool = False
+    beside: Path | None = None
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 SHOTS = (
@@ -64,14 +71,24 @@ SHOTS = (
     Shot("cut", "C"),
     Shot("verify", "v", edited=True),
     Shot("export", "e", edited=True),
+    Shot("export-written", "e enter", edited=True),
     Shot("blocks", "d", model=BRANCHES),
     Shot("bounds", "b"),
+    Shot("roofline", "b tab"),
     Shot("memory", "m"),
     Shot("epochs", "i"),
     Shot("rule", "n x"),
     Shot("scales", "n n w"),
     Shot("toolchain", "c"),
     Shot("open", "o"),
+    Shot("found", "o i n t 8"),
+    Shot("jump", "J"),
+    Shot("agreement", "a", tools=True),
+    Shot("agreement-files", "a 4", tools=True),
+    Shot("no-agreement", "a"),
+    Shot("difference", beside=FLOAT),
+    Shot("inputs", "v i", edited=True),
+    Shot("settings", settings=(("fixes", "F"), ("plan", "ctrl+d"))),
     Shot("help", "question_mark"),
     Shot("search", "slash g e m m"),
     Shot("model-fixes", "f"),
@@ -107,12 +124,20 @@ async def draw(shot: Shot, size: tuple[int, int], themes: tuple[str, ...]) -> di
             if file.exists():
                 shutil.copy(file, folder)
         os.environ["XDG_STATE_HOME"] = folder
+        recent.remember(Path(folder) / FLOAT.name)
+        recent.remember(model)
+        paths = []
+        for name, text in (("report.txt", REPORT), ("lowering.log", LOG)) if shot.tools else ():
+            paths.append(Path(folder) / name)
+            paths[-1].write_text(text, "utf-8")
         if shot.left:
             edited = Session.open(load(model), target("2.1")).edit(SplitInput("Gemm_28", (144, 113)))
             assert isinstance(edited, Session)
             journal.write(edited)
-        app = Npuscope(str(model), target("2.1"))
-        async with app.run_test(size=size) as pilot:
+        beside = [*paths, *([shot.beside] if shot.beside is not None else [])]
+        app = Npuscope(str(model), target("2.1"), [str(path) for path in beside])
+        app.use_keys(dict(shot.settings))
+        async with app.run_test(size=size, notifications=bool(shot.settings)) as pilot:
 
             async def rest() -> None:
                 for _ in range(3):
@@ -133,7 +158,8 @@ async def draw(shot: Shot, size: tuple[int, int], themes: tuple[str, ...]) -> di
                 await pilot.press(key)
                 await rest()
             await rest()
-            app.clear_notifications()
+            if not shot.settings:
+                app.clear_notifications()
             drawings = {}
             for theme in themes:
                 app.theme = theme
