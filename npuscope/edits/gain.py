@@ -83,6 +83,8 @@ class Gains:
 
     def __init__(self, gains: Iterable[Gain] = ()) -> None:
         self._found: dict[tuple[str, str], Gain] = {}
+        self.looking = False
+        """More are looked for at the moment."""
         self.add(gains)
 
     def add(self, gains: Iterable[Gain]) -> None:

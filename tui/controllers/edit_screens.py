@@ -42,8 +42,8 @@ class EditScreens:
         elif snapshot.layers:
             from npuscope.tui.screens.model_fixes.screen import ModelFixesScreen
 
-            self._app.push_screen(ModelFixesScreen(session, snapshot, document.inputs), self._apply)
             self._app.main.weigh()
+            self._app.push_screen(ModelFixesScreen(session, snapshot, document.inputs), self._apply)
 
     def split(self) -> None:
         """Sizes to split the selected layer into."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from builders.models import save_text
 from builders.shown_text import page_text
 
 from npuscope.edits.edit import Exactness
+from npuscope.edits.gain import Gain
 from npuscope.edits.kinds.activations_int8 import ActivationsInt8
 from npuscope.edits.kinds.fix_dimensions import FixDimensions
 from npuscope.edits.kinds.int8_borders import Int8Borders
@@ -25,6 +28,15 @@ g (float[1, 8, frames, 4] x) => (float[1, 8, frames, 4] y) <float s = {0.1}, uin
   q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) r = Relu(d)
   rq = QuantizeLinear(r, s, z) y = DequantizeLinear(rq, s, z)
 }"""
+
+
+NOTHING_TO_GAIN = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1, 8, 4, 4] q) => (int8[1, 8, 4, 4] rq) <float s = {0.1}, int8 z = {0}> {
+  d = DequantizeLinear(q, s, z) r = Relu(d) rq = QuantizeLinear(r, s, z)
+}"""
+
+WAIT = 300.0
+"""Seconds, on a machine that is busy."""
 
 
 @pytest.fixture
@@ -125,3 +137,24 @@ async def test_what_saves_no_time_comes_behind_what_does(explore: Any, settle: A
         choices = screen.query_one(Choices)
         assert "≈" not in plain(choices.body(exact, choices.line_width))
         assert plain(choices.body(approximate, choices.line_width)).rstrip().endswith("≈")
+
+
+async def test_what_is_not_known_yet_is_not_denied(
+    tmp_path: Path, explore: Any, settle: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def waits(session: Any, snapshot: Any, *rest: Any) -> Iterator[tuple[Gain, ...]]:
+        assert go_on.wait(WAIT)
+        yield ()
+
+    monkeypatch.setattr("npuscope.planning.gains.weigh", waits)
+    path = save_text(NOTHING_TO_GAIN, tmp_path / "relu.onnx")
+    async with explore(path, (80, 24)) as pilot:
+        await pilot.press("home", "f")
+        await pilot.pause()
+        screen = pilot.app.screen
+        assert isinstance(screen, ModelFixesScreen)
+        assert page_text(screen).startswith("Looking for"), page_text(screen)
+        go_on.set()
+        await until(pilot, lambda: page_text(screen).startswith("No edit of the whole model"))

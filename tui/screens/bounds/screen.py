@@ -35,6 +35,7 @@ class BoundsScreen(Dialog[str]):
     BoundsScreen Choices { height: auto; max-height: 11; margin: 0 0 0 1; }
     BoundsScreen #epochs { height: 1fr; margin: 1 0 0 1; }
     BoundsScreen #roofline { height: 1fr; margin: 0 0 0 1; display: none; }
+    BoundsScreen.-roof > #box { height: 100%; }
     BoundsScreen.-roof { & #roofline { display: block; } & Choices, & #epochs { display: none; } }
     """
 

@@ -47,11 +47,15 @@ class Weigher:
         if snapshot.graph.as_int8:
             return  # the zero points, which decide, are not known
         self._for = snapshot
+        gains_of(snapshot).looking = True
 
         def work(job: Job) -> Iterator[tuple[Gain, ...]]:
             from npuscope.planning.gains import WORK_BEHIND, weigh
 
-            return weigh(session, snapshot, WORK_BEHIND, job)
+            try:
+                yield from weigh(session, snapshot, WORK_BEHIND, job)
+            finally:
+                gains_of(snapshot).looking = False
 
         run_each(
             self._screen,

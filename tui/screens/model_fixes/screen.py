@@ -31,7 +31,7 @@ from npuscope.widgets.lists.moves import Changes, change_lines, moved, moves_roo
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import clip, left, right, shown
 from npuscope.widgets.text.figures import time_change
-from npuscope.widgets.text.gains import best_edits
+from npuscope.widgets.text.gains import best_edits, gains_of
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, strong, wrap
@@ -96,6 +96,8 @@ class ModelFixesScreen(Dialog[Edit]):
                 self.query_one(Choices).focus()
             self.lay_out()
             self._judge_all()
+        elif not self.edits:
+            self.query_one(Page).show(self._text)  # none is left to be found
 
     def heading(self) -> tuple[Line, Line]:
         """What they are of."""
@@ -256,6 +258,8 @@ class ModelFixesScreen(Dialog[Edit]):
         if self._said:
             return list(wrap(line(Span("✗ ", "sw"), self._said), width, 2))
         edit = self.chosen
+        if edit is None and gains_of(self._snapshot).looking:
+            return [line(quiet("Looking for what makes the model faster …"))]
         if edit is None:
             text = "No edit of the whole model is worth making."
             hint = keyed(
