@@ -30,6 +30,11 @@ def key_pressed() -> None:
     _pressed = monotonic()
 
 
+def since_a_key() -> float:
+    """Seconds since the user did something."""
+    return monotonic() - _pressed
+
+
 def pausing() -> Callable[[], None]:
     """What a thread calls often: it holds the thread up while a key is handled, but not for the one that began it."""
     began = monotonic()

@@ -47,19 +47,29 @@ async def test_a_screen_below_others_is_drawn_over_what_lies_below_it(
         assert not pilot.app.faults
 
 
-def test_all_is_collected_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    collected: list[float] = []
-    now = [5.0]
+def test_all_is_collected_now_and_then_while_no_key_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    collected: list[tuple[float, tuple[int, ...]]] = []
+    now, pressed, new = [5.0], [0.0], [0]
     monkeypatch.setattr(garbage, "_next", float("inf"))
+    monkeypatch.setattr(garbage, "_left", False)
     monkeypatch.setattr(garbage.gc, "isenabled", lambda: True)  # an analysis in a thread may hold it off
-    monkeypatch.setattr(garbage.gc, "collect", lambda: collected.append(now[0]))
+    monkeypatch.setattr(garbage.gc, "get_count", lambda: (new[0], 0, 0))
+    monkeypatch.setattr(garbage.gc, "collect", lambda *young: collected.append((now[0], young)))
     monkeypatch.setattr(garbage, "monotonic", lambda: now[0])
+    monkeypatch.setattr(garbage.key_priority, "since_a_key", lambda: now[0] - pressed[0])
     garbage.after_a_screen()
-    assert not collected, "only the program itself collects, not what uses its screens"
+    garbage.look()
+    assert not collected, "only the program itself collects all, not what uses its screens"
     monkeypatch.setattr(garbage, "_next", 0.0)
-    for now[0] in (20.0, 21.0, 29.0, 31.0, 40.0, 41.5):
-        garbage.after_a_screen()
-    assert collected == [20.0, 31.0, 41.5]
+    pressed[0] = 19.8
+    for now[0] in (20.0, 21.0, 22.0, 29.0, 32.0, 40.0, 45.0):
+        garbage.look()
+        if now[0] in (22.0, 40.0):
+            garbage.after_a_screen()
+    assert collected == [(21.0, ()), (32.0, ()), (45.0, ())]
+    new[0], now[0] = garbage.FEW + 1, 46.0
+    garbage.look()
+    assert collected[-1] == (46.0, (garbage.YOUNG,))
 
 
 async def test_the_pictures_of_screens_that_are_left_are_let_go_of(
