@@ -11,6 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual._context import visible_screen_stack
 from textual.await_complete import AwaitComplete
+from textual.await_remove import AwaitRemove
 from textual.events import Idle
 from textual.geometry import Size
 from textual.message import Message
@@ -89,6 +90,10 @@ class GuardedScreen(Guarded, Screen[Result]):
             return AwaitComplete()
         self.left = True
         return super().dismiss(result)
+
+    def remove(self) -> AwaitRemove:
+        """Taken down, it leaves the screens below as they are: Textual would lay out and draw the next one anew, twice."""
+        return self.app._prune(self)
 
     def on_unmount(self) -> None:
         """Let go of its last pictures, and of what else it held."""
