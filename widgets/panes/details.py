@@ -76,13 +76,15 @@ class Details(Widget):
         """What was selected before there were panes."""
         self._tell()
 
-    def watch_selection(self, before: Selection, selection: Selection) -> None:
+    def watch_selection(self, selection: Selection) -> None:
         """Tell the panes, all of them before any is moved."""
         self._tell()
-        if before.snapshot is not selection.snapshot:
-            self._arrangement.forget()
         if not selection.awaits_fixes:  # what is not there yet will take room
             self.share()
+
+    def forget(self) -> None:
+        """Another model: where the panes were for the one before has no say."""
+        self._arrangement.forget()
 
     def _tell(self) -> None:
         for pane in self.panes:

@@ -45,6 +45,14 @@ class Sheet(LineWidget, ScrollView, can_focus=True):
     _after_g = False
     """One g was pressed; another one goes to the beginning."""
 
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._drawn: dict[int, tuple[Line, str | None] | None] = {}
+        """By line of the screen what was drawn last."""
+
+    _told: tuple[tuple[Size, Size, Size], Size] | None = None
+    """The sizes of the last layout, and what the bar was drawn for."""
+
     heading_lines = 1
     """Lines at the top that do not scroll."""
 
@@ -87,13 +95,26 @@ class Sheet(LineWidget, ScrollView, can_focus=True):
         height = max(count + self.heading_lines, visible)
         if self.virtual_size.height == height:
             return
-        if self.styles.overflow_y != "scroll" or not self.show_vertical_scrollbar:
+        stays = self.styles.overflow_y == "scroll" or height > visible
+        if not self.show_vertical_scrollbar or not stays:
             self.virtual_size = Size(0, height)
             return
         self.set_reactive(ScrollView.virtual_size, Size(0, height))
         bar = self.vertical_scrollbar
         bar.window_virtual_size, bar.window_size = height, visible
+        if self._told is not None:
+            self._told = self._told[0], self.virtual_size
         self.scroll_y = self.validate_scroll_y(self.scroll_y)
+
+    def _size_updated(
+        self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True
+    ) -> bool:
+        # Textual draws the bar again with every layout.
+        told = size, virtual_size, container_size
+        if self._size == size and (told, self.virtual_size) == self._told:
+            return self._container_size != container_size
+        self._told = told, self.virtual_size
+        return super()._size_updated(size, virtual_size, container_size, layout)
 
     def refresh_body(self, index: int, lines: int = 1) -> None:
         """Draw some lines of the body again."""
@@ -139,10 +160,23 @@ class Sheet(LineWidget, ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """A line of the screen."""
-        width = self.line_width
+        drawn = self._drawn[y] = self._line(y, self.line_width)
+        return Strip.blank(self.size.width, self.rich_style) if drawn is None else self.strip(*drawn)
+
+    def _line(self, y: int, width: int) -> tuple[Line, str | None] | None:
+        """What is to be drawn in a line of the screen, and the role it lies on."""
         if y < self.heading_lines:
-            return self.strip(self.heading(y, width), None)
+            return self.heading(y, width), None
         index = y - self.heading_lines + self.scroll_offset.y
-        if index >= self.count:
-            return Strip.blank(self.size.width, self.rich_style)
-        return self.strip(self.body(index, width), self.line_role(index))
+        return (self.body(index, width), self.line_role(index)) if index < self.count else None
+
+    def refresh_others(self) -> None:
+        """Draw again the lines of the screen that are others than those drawn last: few, where much is as it was."""
+        width, height = self.line_width, self.size.height
+        run = 0
+        for y in range(height + 1):
+            if y < height and (y not in self._drawn or self._drawn[y] != self._line(y, width)):
+                run += 1
+            elif run:
+                self.refresh(Region(0, y - run, self.size.width, run))
+                run = 0

@@ -110,6 +110,7 @@ class MainScreen(GuardedScreen[object]):
 
     def show_opened(self) -> None:
         """Show a model that was opened, all of it, from its beginning; a draft of it stays where the cursor is."""
+        self.query_one(Details).forget()
         if self.snapshot.draft and self.snapshot.graph is self.document.snapshot.graph:
             self.show_document()
             return
