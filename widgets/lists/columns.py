@@ -109,7 +109,7 @@ def row_line(
     if row.kind is Kind.LAYER and row.report is not None:
         return _layer(row, row.report, snapshot, width, sought, row.report.name in differing)
     if row.scope is not None:
-        return _scope(row, row.scope, width)
+        return _scope(row, row.scope, snapshot, width)
     return _below(row, width)
 
 
@@ -188,13 +188,13 @@ def _rate(report: LayerReport) -> str:
     return three(rate) if rate >= 0.01 else "<.01"
 
 
-def _scope(row: Row, scope: Scope, width: int) -> Line:
-    widths = columns(width, bool(scope.snapshot.own_decibels))
-    share, cpu, off = scope.tally.share, scope.tally.on_cpu, scope.tally.off_npu
+def _scope(row: Row, scope: Scope, snapshot: Snapshot, width: int) -> Line:
+    widths = columns(width, bool(snapshot.own_decibels))
+    share, cpu, off, touched = scope.tally(snapshot)
     layers = len(scope.layers)
-    changed = not row.expanded and row.kind is Kind.SCOPE and scope.tally.changed
+    changed = not row.expanded and row.kind is Kind.SCOPE and touched
     # An open scope's layers speak for themselves; a closed one says what it hides.
-    opened = scope.tally.worst is Placement.OPEN
+    opened = scope.worst is Placement.OPEN
     tally = counts(layers - off, off - cpu, cpu) if not row.expanded and not opened else ()
     about = f"  {plural(layers, 'layer')}" if not row.expanded and width >= 48 else ""
     tail = widths.tail

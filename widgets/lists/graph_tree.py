@@ -17,8 +17,8 @@ from npuscope.snapshot import Snapshot
 from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.lists.columns import arrow_at, column_at, heading, row_line
 from npuscope.widgets.lists.layer_filter import LayerFilter
-from npuscope.widgets.lists.outline import Kind, Outline, Row, layer_key, successor
-from npuscope.widgets.lists.rail import lanes_on, rail, rail_line, rail_width, traced
+from npuscope.widgets.lists.outline import Kind, Outline, Outlines, Row, layer_key, successor
+from npuscope.widgets.lists.rail import lanes_on, rail_line, rail_width, traced
 from npuscope.widgets.panes.empty import EMPTY
 from npuscope.widgets.panes.sheet import Sheet
 from npuscope.widgets.text.labels import labelled, labels
@@ -71,7 +71,7 @@ class GraphTree(Sheet):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self.outline = Outline(EMPTY)
+        self.outline, self._outlines = Outline(EMPTY), Outlines()
         self.rows: list[Row] = []
         self._rail, self._on_trace = list[LaneRow](), lanes_on((), (), None)
         self.opened: set[str] = set()
@@ -126,9 +126,11 @@ class GraphTree(Sheet):
 
     def watch_snapshot(self, before: Snapshot, snapshot: Snapshot) -> None:
         """Show another state of the model: the same rows open, the cursor on the same row or on what replaced it."""
-        old, old_row = self.outline, self.row
-        top = self.cursor - self.scroll_offset.y
-        self.outline = Outline(snapshot, self.only)
+        old, old_row, top = self.outline, self.row, self.scroll_offset.y
+        above, first = self.cursor - top, self.rows[top].key if top < self.count else ""
+        if before is EMPTY or not before.layers:
+            self._outlines.forget()
+        self.outline = Outline(snapshot, self.only) if self.only is not None else self._outlines.of(snapshot)
         if before is EMPTY or not before.layers:
             self.opened = self.outline.open_at_first()
             key = "s:"
@@ -142,9 +144,12 @@ class GraphTree(Sheet):
         self._flatten()
         self.cursor = self._index_of(key)
         self.fit_to(len(self.rows))
-        self.scroll_to(y=max(self.cursor - top, 0), animate=False, force=True, immediate=True)
+        top = max(self.cursor - above, 0)
+        if old_row is None or old_row.key != key:  # another row: what is above it stays where it is
+            top = self._index_of(first, top)
+        self.scroll_to(y=top, animate=False, force=True, immediate=True)
         self._show_cursor()
-        self.refresh()
+        self.refresh_others()
         self._post_moved()
 
     def watch_only(self, before: LayerFilter | None, only: LayerFilter | None) -> None:
@@ -368,8 +373,7 @@ class GraphTree(Sheet):
     def _flatten(self) -> None:
         self.forget_labels()  # they are of the rows there were
         title = self.model_title if self.only is None else f"only {self.only.label}"
-        self.rows = self.outline.rows(self.opened, title) if self.snapshot.layers else []
-        self._rail = rail(self.rows, self.snapshot)
+        self.rows, self._rail = self.outline.shown(self.opened, title)
         self.watch_trace()
 
     def _reveal(self, key: str) -> bool:
@@ -379,11 +383,8 @@ class GraphTree(Sheet):
         self.opened |= hidden
         return bool(hidden)
 
-    def _index_of(self, key: str) -> int:
-        for index, row in enumerate(self.rows):
-            if row.key == key:
-                return index
-        return 0
+    def _index_of(self, key: str, missing: int = 0) -> int:
+        return next((index for index, row in enumerate(self.rows) if row.key == key), missing)
 
     def _show_cursor(self, context: int = 0) -> None:
         top = self.scroll_offset.y

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 
 from npuscope.model.graph import Node
+from npuscope.model.links import LaneRow
 from npuscope.model.scopes import steps
 from npuscope.record import dataclass
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.layer_filter import LayerFilter
 from npuscope.widgets.lists.node_rows import Bodies, node_rows
+from npuscope.widgets.lists.rail import rail
 from npuscope.widgets.lists.row import Kind, Row, Scope, label_within
 
 __all__ = ["LOOSE_KEY", "Kind", "Outline", "Row", "Scope", "layer_key"]
@@ -29,19 +32,30 @@ class Outline:
     snapshot: Snapshot
     only: LayerFilter | None = None
 
+    def of(self, snapshot: Snapshot) -> Outline:
+        """The same tree with all that was found out of it, of another snapshot of the same layers."""
+        again = copy(self)
+        object.__setattr__(again, "snapshot", snapshot)
+        return again
+
     @cached_property
     def root(self) -> Scope:
         """The whole model."""
-        root = Scope("", "", self.snapshot)
+        root = Scope("", "")
         known: dict[str, Scope] = {"": root}
+        innermost: dict[str, Scope] = {}
         for report in self.snapshot.layers if self.only is None else self.only.layers(self.snapshot):
-            parent = root
-            for path, label in steps(report.layer.scope):
-                scope = known.get(path)
-                if scope is None:
-                    scope = known[path] = Scope(path, label, self.snapshot)
-                    parent.members.append(scope)
-                parent = scope
+            around = report.layer.scope
+            parent = innermost.get(around)
+            if parent is None:
+                parent = root
+                for path, label in steps(around):
+                    scope = known.get(path)
+                    if scope is None:
+                        scope = known[path] = Scope(path, label)
+                        parent.members.append(scope)
+                    parent = scope
+                innermost[around] = parent
             parent.members.append(report)
         _simplify(root)
         return root
@@ -87,6 +101,19 @@ class Outline:
             opened.update(scope.key for scope in level)
             level = [member for scope in level for member in scope.members if isinstance(member, Scope)]
         return opened
+
+    def shown(self, opened: set[str], title: str) -> tuple[list[Row], list[LaneRow]]:
+        """The visible rows and the lanes beside them; those asked for last are known."""
+        key = frozenset(opened), title
+        if key not in self._shown:
+            rows = self.rows(opened, title) if self.snapshot.layers else []
+            self._shown.clear()
+            self._shown[key] = rows, rail(rows, self.snapshot)
+        return self._shown[key]
+
+    @cached_property
+    def _shown(self) -> dict[tuple[frozenset[str], str], tuple[list[Row], list[LaneRow]]]:
+        return {}
 
     def rows(self, opened: set[str], title: str) -> list[Row]:
         """The visible rows, where the rows named in `opened` show what is below them."""
@@ -154,6 +181,30 @@ class Outline:
                 graph = self.snapshot.graph
                 nodes = [graph.nodes[graph.node_index[name]] for name in member.layer.nodes]
                 node_rows(nodes, graph, depth + 1, opened, member, self._bodies, rows)
+
+
+KEPT = 3
+"""Trees that are kept."""
+
+
+class Outlines:
+    """The trees that were shown last: of a state that comes back, undone or made again, it is not made anew."""
+
+    def __init__(self) -> None:
+        self._kept: list[Outline] = []
+        """The newest last."""
+
+    def of(self, snapshot: Snapshot) -> Outline:
+        """The tree of a snapshot."""
+        layers, graph = snapshot.layers, snapshot.graph
+        known = [one for one in self._kept if one.snapshot.layers is layers and one.snapshot.graph is graph]
+        outline = known[0].of(snapshot) if known else Outline(snapshot)
+        self._kept = [*(one for one in self._kept if one not in known), outline][-KEPT:]
+        return outline
+
+    def forget(self) -> None:
+        """Another model."""
+        self._kept = []
 
 
 def _simplify(scope: Scope) -> None:

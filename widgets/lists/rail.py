@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from npuscope.model.inspection.trace import End, Trace
 from npuscope.model.links import LaneRow, lanes
 from npuscope.snapshot import Snapshot
-from npuscope.widgets.lists.outline import Kind, Row
+from npuscope.widgets.lists.row import Kind, Row
 from npuscope.widgets.text.spans import Line, Span
 from npuscope.widgets.text.words import ROLES
 
@@ -101,7 +101,7 @@ def _role(row: Row) -> str:
     """The colour of a row: its layer's place, the worst of its layers where it is a scope."""
     if row.report is not None:
         return ROLES[row.report.placement]
-    worst = row.scope.tally.worst if row.scope is not None else None
+    worst = row.scope.worst if row.scope is not None else None
     return ROLES[worst] if worst is not None else "quiet"
 
 

@@ -35,20 +35,19 @@ class Tally(NamedTuple):
     on_cpu: int
     off_npu: int
     """Not entirely on the NPU; those on the CPU count."""
-    worst: Placement | None
     changed: bool
     """The last edit made or touched one."""
 
 
 @dataclass(eq=False)
 class Scope:
-    """A group of layers of a snapshot; `path` is '' for the whole model."""
+    """A group of layers; `path` is '' for the whole model."""
 
     path: str
     label: str
-    snapshot: Snapshot
     members: list[Scope | LayerReport] = field(default_factory=list)
     layers: tuple[LayerReport, ...] = ()
+    _tally: tuple[Snapshot, Tally] | None = None
 
     @property
     def key(self) -> str:
@@ -62,18 +61,24 @@ class Scope:
             m.label if isinstance(m, Scope) else label_within(m.name, self.path) for m in self.members
         )
 
+    def tally(self, snapshot: Snapshot) -> Tally:
+        """Computed once for a snapshot: a row is drawn many times, and the whole model's is of all layers."""
+        if self._tally is None or self._tally[0] is not snapshot:
+            changed = snapshot.changed
+            tally = Tally(
+                share=sum(snapshot.share(report) for report in self.layers),
+                on_cpu=sum(report.placement.on_cpu for report in self.layers),
+                off_npu=sum(report.off_npu for report in self.layers),
+                changed=bool(changed) and any(report.name in changed for report in self.layers),
+            )
+            self._tally = snapshot, tally
+        return self._tally[1]
+
     @cached_property
-    def tally(self) -> Tally:
-        """Computed once: a row is drawn many times, and the whole model's is of all layers."""
-        placements = [report.placement for report in self.layers]
-        changed = self.snapshot.changed
-        return Tally(
-            share=sum(self.snapshot.share(report) for report in self.layers),
-            on_cpu=sum(placement.on_cpu for placement in placements),
-            off_npu=sum(report.off_npu for report in self.layers),
-            worst=max(set(placements), key=lambda placement: placement.rank, default=None),
-            changed=bool(changed) and any(report.name in changed for report in self.layers),
-        )
+    def worst(self) -> Placement | None:
+        """Of its layers' places."""
+        placements = {report.placement for report in self.layers}
+        return max(placements, key=lambda placement: placement.rank, default=None)
 
 
 def label_within(name: str, path: str) -> str:

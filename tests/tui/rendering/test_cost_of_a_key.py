@@ -95,7 +95,36 @@ async def test_a_screen_is_drawn_whole_once_when_it_opens_and_once_when_it_is_le
         await pilot.press("escape")
         await settle(pilot)
         assert pilot.app.screen is pilot.app.main
-        assert work["render_full_update"] == 2
+        assert (work["render_full_update"], laid_out) == (2, []), "what was behind it is where it was"
+
+
+async def test_an_edit_undone_and_made_again_draws_the_rows_it_changes(
+    denoiser: Path, explore: Any, settle: Any, work: Counter[str]
+) -> None:
+    from npuscope.edits.kinds.split_output import SplitOutput
+
+    async with explore(denoiser, (120, 30)) as pilot:
+        tree = pilot.app.graph_tree
+        tree.go_to_layer("Gemm_30")
+        await settle(pilot)
+        root, first = tree.outline.root, tree.render_line(5)
+        pilot.app.make(SplitOutput("Gemm_30", (512, 512)))
+        await settle(pilot)
+        edited = tree.outline.root
+        assert edited is not root
+        await pilot.press("u")
+        await settle(pilot)
+        assert tree.outline.root is root, "the tree of a state that comes back is known"
+        work.clear()
+        drawn: list[int] = []
+        plain = tree.render_line
+        tree.render_line = lambda y: [drawn.append(y), plain(y)][1]  # type: ignore[method-assign]
+        await pilot.press("r")
+        await settle(pilot)
+        assert tree.outline.root is edited
+        assert work["reflow"] == 0, "the panes stay where they are"
+        assert 0 < len(set(drawn)) < tree.size.height - 3, "rows above the layer are as they were"
+        assert "".join(segment.text for segment in plain(5)) == "".join(segment.text for segment in first)
 
 
 async def test_messages_to_a_screen_behind_another_draw_nothing(
