@@ -26,7 +26,7 @@ from npuscope.model.layer import (
 from npuscope.model.moved import moved, moves_constant
 from npuscope.model.quant import Quant, of_node, read
 from npuscope.model.scopes import scope_of
-from npuscope.model.tensors import TensorType
+from npuscope.model.tensors import UNKNOWN, TensorType
 
 
 def makes_constant(graph: Graph, node: Node) -> bool:
@@ -62,6 +62,8 @@ class Folding:
         self, graph: Graph, unclaimed: Iterable[int], known: Callable[[str], Operand | None] | None = None
     ) -> None:
         self.graph = graph
+        self.nodes, self.types, self.constants = graph.nodes, graph.types, graph.constants
+        self.producers, self.consumers = graph.producers, graph.consumers
         self.unclaimed = set(unclaimed)
         self.known = known
         self.passed_on: dict[str, Operand] = {}
@@ -88,22 +90,24 @@ class Folding:
         owned = {index}
         self.unclaimed.remove(index)
         for tensor in node.inputs:
-            self.claim_before(tensor, owned)
+            if tensor in self.producers:
+                self.claim_before(tensor, owned)
         fused, last = self.fused_activations(node, owned)
         kind, inputs, weight, bias = self.operands(node)
         parameters: tuple[Operand, ...] = ()
-        if node.standard and node.op in PARAMETERS:
+        if node.op in PARAMETERS and node.standard:
             names = {node.input(i) for i in PARAMETERS[node.op]}
-            parameters = tuple(self.parameter(o) for o in inputs if o.seen in names)
-            inputs = tuple(o for o in inputs if o.seen not in names)
+            parameters = tuple([self.parameter(o) for o in inputs if o.seen in names])
+            inputs = tuple([o for o in inputs if o.seen not in names])
         outputs, float_reads = self.outputs(node, last, owned)
-        if inputs and inputs[0].quant is not None and not inputs[0].quant.per_channel:
+        if inputs and (quant := inputs[0].quant) is not None and quant.axis is None:
             integers = inputs[0].tensor == inputs[0].seen and moves_integers(node)
-            if is_transparent(node) or integers:
-                outputs = tuple(self.pass_on(o, inputs[0].quant) for o in outputs)
-        if node.op not in BORDER_OPS and kind in WEIGHTED:
+            if integers or is_transparent(node):
+                outputs = tuple([self.pass_on(o, quant) for o in outputs])
+        if kind in WEIGHTED and node.op not in BORDER_OPS:
             inputs, weight, bias = _split_weight(kind, inputs, weight, bias)
-        nodes = tuple(self.graph.nodes[i].name for i in sorted(owned))
+        all_nodes = self.nodes
+        nodes = tuple([all_nodes[i].name for i in sorted(owned)])
         scope = scope_of(node.proto, node.name)
         return Layer(
             node.name, node.op, kind, node.domain, node, nodes, scope,
@@ -130,12 +134,12 @@ class Folding:
 
     def claim_before(self, tensor: str, owned: set[int]) -> None:
         """Take the DQ before a tensor, and the nodes that only make constants for it."""
-        pending = [tensor]
+        pending, producers, unclaimed = [tensor], self.producers, self.unclaimed
         while pending:
-            index = self.graph.producers.get(pending.pop(), -1)
-            if index < 0 or index not in self.unclaimed:
+            index = producers.get(pending.pop(), -1)
+            if index < 0 or index not in unclaimed:
                 continue
-            node = self.graph.nodes[index]
+            node = self.nodes[index]
             if is_qdq(node):
                 if node.op != DEQUANTIZE and not _fixed(self.graph, node.input(0)):
                     continue
@@ -144,17 +148,18 @@ class Folding:
                 continue
             elif node.op not in SIZES:
                 pending += node.inputs
-            self.unclaimed.remove(index)
+            unclaimed.remove(index)
             owned.add(index)
 
     def fused_activations(self, node: Node, owned: set[int]) -> tuple[tuple[str, ...], Node]:
         """The Relu or Clip between an operator and its Q, where nothing else reads what lies between."""
-        if is_qdq(node) or node.op in ACTIVATIONS or len(node.outputs) != 1:
+        if node.op in ACTIVATIONS or len(node.outputs) != 1 or is_qdq(node):
             return (), node
-        readers = self.graph.consumers.get(node.output(0), ())
-        if len(readers) != 1 or node.output(0) in self.graph.output_set:
+        (result,) = node.outputs
+        readers = self.consumers.get(result, ())
+        if len(readers) != 1 or result in self.graph.output_set:
             return (), node
-        after = self.graph.nodes[readers[0]]
+        after = self.nodes[readers[0]]
         if after.op not in ACTIVATIONS or not after.standard or readers[0] not in self.unclaimed:
             return (), node
         if not any(is_qdq(n) and n.op == QUANTIZE for n in self.readers(after.output(0))):
@@ -166,7 +171,7 @@ class Folding:
         return (after.op,), after
 
     def readers(self, tensor: str) -> Iterator[Node]:
-        return (self.graph.nodes[i] for i in self.graph.consumers.get(tensor, ()))
+        return (self.nodes[i] for i in self.consumers.get(tensor, ()))
 
     def outputs(self, node: Node, last: Node, owned: set[int]) -> tuple[tuple[Operand, ...], tuple[str, ...]]:
         graph = self.graph
@@ -184,21 +189,17 @@ class Folding:
                 continue
             quantizer = None
             others = []
-            for i in graph.consumers.get(tensor, ()):
-                reader = graph.nodes[i]
-                if (
-                    is_qdq(reader)
-                    and reader.op == QUANTIZE
-                    and i in self.unclaimed
-                    and reader.input(0) == tensor
-                ):
+            for i in self.consumers.get(tensor, ()):
+                reader = self.nodes[i]
+                if not is_qdq(reader):
+                    others.append(reader.name)
+                elif reader.op == QUANTIZE and i in self.unclaimed and reader.input(0) == tensor:
                     owned.add(i)
                     self.unclaimed.remove(i)
                     for parameter in reader.inputs[1:]:
-                        self.claim_before(parameter, owned)
+                        if parameter in self.producers:
+                            self.claim_before(parameter, owned)
                     quantizer = quantizer or reader
-                elif not is_qdq(reader):
-                    others.append(reader.name)
             if quantizer is None:
                 outputs.append(Operand(tensor, tensor, graph.type(tensor)))
                 continue
@@ -206,7 +207,7 @@ class Folding:
                 others.append("graph output")
             float_reads += others
             stored = quantizer.output(0)
-            type_ = graph.type(stored)
+            type_ = self.types.get(stored, UNKNOWN)
             if type_.shape is None:
                 type_ = TensorType(type_.dtype, graph.type(tensor).shape)
             outputs.append(Operand(stored, tensor, type_, of_node(graph, quantizer)))
@@ -214,7 +215,7 @@ class Folding:
 
     def operands(self, node: Node) -> tuple[str, tuple[Operand, ...], Operand | None, Operand | None]:
         graph = self.graph
-        if is_qdq(node):
+        if node.op in BORDER_OPS and is_qdq(node):
             operand = self.operand(node.input(0)) if node.op == QUANTIZE else _stored(graph, node)
             return node.op, (operand,), None, None
         if node.op in QLINEAR and not (node.standard and node.op not in _STANDARD_QLINEAR):
@@ -227,7 +228,7 @@ class Folding:
         if node.op == "QLinearConcat":
             starts = range(2, len(node.inputs) - 2, 3)
             return "Concat", tuple(self.qlinear(node, i, i + 1, i + 2) for i in starts), None, None
-        inputs = tuple(self.operand(tensor) for tensor in node.inputs if tensor)
+        inputs = tuple([self.operand(tensor) for tensor in node.inputs if tensor])
         if node.op in WEIGHTED and node.standard:
             bias_at = {"Conv": 2, "ConvTranspose": 2, "Gemm": 2}.get(node.op)
             if bias_at is not None and node.input(bias_at):
@@ -239,12 +240,12 @@ class Folding:
         graph = self.graph
         if tensor in self.passed_on:
             return self.passed_on[tensor]
-        node = graph.producer(tensor)
-        if node is None:
+        index = self.producers.get(tensor)
+        if index is None:
             return Operand(tensor, tensor, graph.type(tensor), None, graph.constant(tensor))
-        if is_qdq(node) and node.op == DEQUANTIZE:
-            operand = _stored(graph, node)
-            return Operand(operand.tensor, tensor, operand.type, operand.quant, operand.constant)
+        node = self.nodes[index]
+        if node.op == DEQUANTIZE and is_qdq(node):
+            return _stored(graph, node, tensor)
         if _makes(graph, node) and (made := self.made(tensor)) is not None:
             return made
         if self.known is not None and (kept := self.known(tensor)) is not None:
@@ -297,17 +298,18 @@ def _written(graph: Graph, node: Node) -> Quant | None:
     return read(graph, node.input(scale), node.input(zero), graph.type(node.output(0)).dtype)
 
 
-def _stored(graph: Graph, node: Node) -> Operand:
+def _stored(graph: Graph, node: Node, seen: str = "") -> Operand:
     """The integers a DQ reads, with its parameters; looks through a Q of a constant (float weights kept in QDQ)."""
     stored = node.input(0)
-    constant = graph.constant(stored)
-    before = graph.producer(stored)
-    if constant is None and before is not None and is_qdq(before) and before.op == QUANTIZE:
-        constant = graph.constant(before.input(0))
-    type_ = graph.type(stored)
+    constant = graph.constants.get(stored)
+    if constant is None:
+        before = graph.producer(stored)
+        if before is not None and before.op == QUANTIZE and is_qdq(before):
+            constant = graph.constants.get(before.input(0))
+    type_ = graph.types.get(stored, UNKNOWN)
     if type_.shape is None:
         type_ = TensorType(type_.dtype, graph.type(node.output(0)).shape)
-    return Operand(stored, stored, type_, of_node(graph, node), constant)
+    return Operand(stored, seen or stored, type_, of_node(graph, node), constant)
 
 
 def _qlinear_axis(kind: str, operand: int) -> int:

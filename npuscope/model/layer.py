@@ -92,7 +92,7 @@ class Operand:
     """The shape where it is fully known."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "dims", self.type.dims)
+        self.dims = self.type.dims  # type: ignore[misc]
 
 
 @record(eq=False, slots=False)

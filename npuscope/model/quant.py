@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from npuscope.model.graph import Graph, Node
-from npuscope.model.tensors import Array
+from npuscope.model.tensors import UNKNOWN, Array
 from npuscope.record import dataclass
 
 _LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int4": (-8, 7), "uint4": (0, 15), "int2": (-2, 1)}
@@ -49,9 +49,10 @@ class Quant:
         """Every scale is a positive number."""
         if self.scale.size == 1:
             return 0 < float(self.scale.item()) < math.inf
-        return bool((np.isfinite(self.scale) & (self.scale > 0)).all())
+        scale = self.scale.reshape(-1)
+        return bool(np.minimum.reduce(scale) > 0 and np.maximum.reduce(scale) < math.inf)  # NaN is neither
 
-    @property
+    @cached_property
     def symmetric(self) -> bool:
         """All zero points are 0."""
         return not self.zero_point.any()
@@ -84,12 +85,13 @@ class Quant:
 
 def of_node(graph: Graph, node: Node) -> Quant | None:
     """Parameters of a QuantizeLinear or DequantizeLinear; None where they are computed at run time."""
+    inputs = node.inputs
     stored = node.output(0) if node.op == "QuantizeLinear" else node.input(0)
-    dtype = graph.type(stored).dtype
+    scale, zero_point = inputs[1:] if len(inputs) == 3 else (node.input(1), node.input(2))
+    dtype = graph.types.get(stored, UNKNOWN).dtype
     if dtype == "unknown":
-        zero = graph.constant(node.input(2))
+        zero = graph.constant(zero_point)
         dtype = zero.dtype if zero is not None else "uint8"
-    scale, zero_point = node.input(1), node.input(2)
     if node.bare or not node.proto.attribute:  # as most are
         return read(graph, scale, zero_point, dtype)
     axis, block_size = node.integer("axis", 1), node.integer("block_size", 0)
@@ -104,9 +106,9 @@ def read(
     Those of the same names are the same object: a QuantizeLinear and all DequantizeLinear behind it share one.
     """
     known, key = graph.read_quants, (scale, zero_point, dtype, axis, block_size)
-    if key not in known:
-        known[key] = _read(graph, scale, zero_point, dtype, axis, block_size)
-    quant: Quant | None = known[key]
+    quant: Quant | None = known.get(key)
+    if quant is None and key not in known:
+        quant = known[key] = _read(graph, scale, zero_point, dtype, axis, block_size)
     return quant
 
 

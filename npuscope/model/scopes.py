@@ -17,13 +17,15 @@ def scope_of(proto: NodeProto, name: str) -> str:
     1. `namespace` in the node's metadata_props (the newer exporters write it) wins.
     2. Else the node's name up to its last '/', or to its last '.' where it has no '/'.
     """
-    for entry in proto.metadata_props:
+    for entry in proto.metadata_props[:]:
         if entry.key == "namespace":
-            return "/".join(part for part in entry.value.split("/") if part)
-    if "/" not in name:
-        return ""
-    parts = [part for part in name.split("/") if part]
-    return "/".join(parts[:-1])
+            return _joined(entry.value)
+    return _joined(name.rstrip("/").rpartition("/")[0])
+
+
+def _joined(path: str) -> str:
+    path = path.strip("/")
+    return path if "//" not in path else "/".join([part for part in path.split("/") if part])
 
 
 def scope_parts(scope: str) -> tuple[str, ...]:

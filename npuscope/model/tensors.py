@@ -37,11 +37,11 @@ class TensorType:
 
     dtype: str
     shape: tuple[Dim, ...] | None
+    dims: tuple[int, ...] | None = field(init=False, repr=False, compare=False)
+    """The shape where every size is known and positive and all together are no more than MOST_ELEMENTS, else None."""
 
-    @property
-    def dims(self) -> tuple[int, ...] | None:
-        """The shape where every size is known and positive and all together are no more than MOST_ELEMENTS, else None."""
-        return _known_sizes(self.shape) if self.shape is not None else None
+    def __post_init__(self) -> None:
+        self.dims = _known_sizes(self.shape) if self.shape is not None else None  # type: ignore[misc]
 
     @property
     def shape_if_known(self) -> tuple[int, ...] | None:
@@ -225,7 +225,7 @@ KEPT_BYTES = 4096
 """Arrays up to this size are kept once they were read."""
 
 
-@record(eq=False, weakref_slot=True)
+@record(eq=False)
 class Constant:
     """A tensor whose value the model holds.
 
@@ -244,6 +244,8 @@ class Constant:
     """Nodes one behind the other that make it of what the model holds."""
     _read: Array | None = field(default=None, init=False, repr=False)
     """What `array` read before, of a small one: scales are asked for again and again."""
+    found: Any = field(default=None, init=False, repr=False)
+    """What was found out of its values: few of the edits that are tried on a model change weights."""
 
     @property
     def size(self) -> int:
@@ -257,10 +259,8 @@ class Constant:
 
     def array(self) -> Array:
         """The values, read-only. Raises ModelError where the stored bytes do not fit the shape."""
-        if self.value is not None:
-            return self.value
-        if self._read is not None:
-            return self._read
+        if (known := self.value if self.value is not None else self._read) is not None:
+            return known
         assert self.proto is not None
         try:
             if self.file is not None and self.span is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from weakref import WeakKeyDictionary
+from typing import NamedTuple
 
 import numpy as np
 
@@ -63,14 +63,19 @@ def reach(layer: Layer) -> Reach | None:
     constant, quant = (weight.constant, weight.quant) if weight is not None else (None, None)
     if constant is None or quant is None or constant.dtype not in ("int8", "uint8"):
         return None
-    known = _KNOWN.get(constant)
-    if known is None or known[0] != layer.kind or not _alike(known[1], quant):
-        known = _KNOWN[constant] = layer.kind, quant, _reach(layer, constant, quant)
-    return known[2]
+    known: _Found | None = constant.found
+    if known is None or known.kind != layer.kind or not _alike(known.quant, quant):
+        known = _Found(layer.kind, quant, _reach(layer, constant, quant))
+        object.__setattr__(constant, "found", known)
+    return known.reach
 
 
-_KNOWN: WeakKeyDictionary[Constant, tuple[str, Quant, Reach | None]] = WeakKeyDictionary()
-"""What was found, of a kind of layer: hundreds of edits are tried on a model, and few of them change weights."""
+class _Found(NamedTuple):
+    """Of a kind of layer, with these scales."""
+
+    kind: str
+    quant: Quant
+    reach: Reach | None
 
 
 def _alike(one: Quant, other: Quant) -> bool:
@@ -100,7 +105,7 @@ def _reach(layer: Layer, constant: Constant, quant: Quant) -> Reach | None:
     zeros = quant.zero_point.reshape(-1, 1)
     if not {len(zeros), quant.scale.size} <= {1, len(rows)}:
         return None
-    steps = _magnitudes(rows, zeros)
+    steps = _magnitudes(rows, zeros, quant.symmetric)
     if quant.per_channel and not _any_far(steps):
         return Reach((), (), len(rows), True)
     every = np.arange(len(rows))
@@ -117,9 +122,9 @@ def _reach(layer: Layer, constant: Constant, quant: Quant) -> Reach | None:
     return Reach(tuple(found), tuple(map(int, low)), len(rows), False)
 
 
-def _magnitudes(rows: Array, zeros: Array) -> Array:
+def _magnitudes(rows: Array, zeros: Array, centred: bool) -> Array:
     """How many steps from zero each weight is, as uint8: where no zero point moves them this takes one pass."""
-    if rows.dtype == np.int8 and not zeros.any():
+    if centred and rows.dtype == np.int8:
         return np.abs(rows).view(np.uint8)  # -128 stays what it is, and reads as 128
     return np.abs(rows.astype(np.int16) - zeros.astype(np.int16)).astype(np.uint8)
 
@@ -128,9 +133,12 @@ def _any_far(steps: Array) -> bool:
     """A row has one weight OUTLIER times as large as the next, as few have: the others all lie below that part of it."""
     if steps.shape[1] < LEAST_WEIGHTS:
         return False
-    near = steps > (steps.max(axis=1) // OUTLIER)[:, None]
-    counts = near.view(np.uint8).sum(axis=1, dtype=np.uint8)  # of 257, too, which costs a closer look
-    return bool((counts == 1).any())
+    largest: Array = np.maximum.reduce(steps, axis=1, keepdims=True)
+    near = steps > largest // OUTLIER
+    counts = np.add.reduce(
+        near.view(np.uint8), axis=1, dtype=np.uint8
+    )  # of 257, too, which costs a closer look
+    return 1 in counts.tolist()
 
 
 def _outliers(
