@@ -64,8 +64,7 @@ def convolution(layer: Layer) -> Convolution | None:
         return None
     known: dict[str, Convolution | None] = layer.facts
     if _FACT not in known:
-        made = _geometry(layer)
-        known[_FACT] = made if made is None else _shared(made)
+        known[_FACT] = _geometry(layer)
     return known[_FACT]
 
 
@@ -75,19 +74,36 @@ def _shared(conv: Convolution) -> Convolution:
     return conv
 
 
+MOST_KNOWN = 1 << 14
+"""Forms of which the geometry is remembered before all are forgotten: a plan tries thousands of edits."""
+
+_KNOWN: dict[tuple[object, ...], Convolution | None] = {}
+
+LONG = 64
+"""Bytes of an attribute above which a form is not remembered: those of a convolution are short."""
+
+
 def _geometry(layer: Layer) -> Convolution | None:
-    if layer.weight is None or layer.input is None or layer.output is None:
+    if layer.weight is None or not layer.inputs or not layer.outputs:
         return None
-    weight, source, result = layer.weight.constant, layer.input.dims, layer.output.dims
+    weight, source, result = layer.weight.constant, layer.inputs[0].dims, layer.outputs[0].dims
     if weight is None or source is None or result is None or 0 in weight.shape:
         return None
-    if layer.kind == "Conv":
-        return _conv(layer, weight.shape, source, result)
-    if layer.kind == "Gemm":
-        return _gemm(layer, weight.shape, source, result)
-    if layer.kind == "MatMul":
-        return _matmul(layer, weight.shape, source, result)
-    return None
+    kind, core = layer.kind, layer.core
+    if kind not in ("Conv", "Gemm"):
+        made = _matmul(layer, weight.shape, source, result) if kind == "MatMul" else None
+        return made if made is None else _shared(made)
+    stated = [] if core.bare else [attribute.SerializeToString() for attribute in core.proto.attribute]
+    form = (kind, weight.shape, source, result, *stated)
+    if form in _KNOWN:
+        return _KNOWN[form]
+    made = (_conv if kind == "Conv" else _gemm)(layer, weight.shape, source, result)
+    made = made if made is None else _shared(made)
+    if max(map(len, stated), default=0) <= LONG:
+        if len(_KNOWN) >= MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[form] = made
+    return made
 
 
 def _pointwise(ich: int, och: int, rows: int, batch: int = 1) -> Convolution:

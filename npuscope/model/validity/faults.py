@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from onnx import AttributeProto
 
 from npuscope.model.graph import Graph, Node
-from npuscope.model.tensors import UNKNOWN
+from npuscope.model.tensors import UNKNOWN, TensorType
 from npuscope.model.validity.attention import attention, rotary
 from npuscope.model.validity.by_onnx import inference_fault
 from npuscope.model.validity.foreign import foreign_quantizer
@@ -44,7 +44,16 @@ def fault(graph: Graph, node: Node) -> str:
             _KNOWN.clear()
         known = _KNOWN[key] = _without_values(graph, node)
     fault, depends_on_values = known
-    return shape_fault(graph, node) if depends_on_values else fault
+    if depends_on_values:
+        return shape_fault(graph, node)
+    if (
+        not fault
+        and node.bare
+        and graph.sound_forms is not None
+        and None not in map(graph.types.get, node.inputs)
+    ):
+        graph.sound_forms.add(_form(graph.types, node))
+    return fault
 
 
 def invalid_node(graph: Graph, names: Iterable[str]) -> str:
@@ -54,14 +63,23 @@ def invalid_node(graph: Graph, names: Iterable[str]) -> str:
     """
     if graph.imported:
         return ""
-    known, index = graph.node_faults, graph.node_index
+    known, index, nodes, types, sound = (
+        graph.node_faults, graph.node_index, graph.nodes, graph.types, graph.sound_forms
+    )  # fmt: skip
     for name in names:
         found = known.get(name)
         if found is None:
-            found = known[name] = fault(graph, graph.nodes[index[name]])
+            node = nodes[index[name]]
+            alike = sound is not None and node.bare and _form(types, node) in sound
+            found = known[name] = "" if alike else fault(graph, node)
         if found:
             return name
     return ""
+
+
+def _form(types: Mapping[str, TensorType], node: Node) -> tuple[object, ...]:
+    """What decides of a node without attributes whether it is sound; types by identity, which lasts as long as the graph."""
+    return (node.op, node.domain, len(node.outputs), *map(id, map(types.get, node.inputs)))
 
 
 def _without_values(graph: Graph, node: Node) -> tuple[str, bool]:
@@ -105,7 +123,7 @@ _PLAIN = frozenset(
 
 def _decisive(graph: Graph, node: Node) -> tuple[object, ...]:
     """All that the checks read of a node which read no values."""
-    types, attributes = graph.types, node.proto.attribute
+    types, attributes = graph.types, () if node.bare else node.proto.attribute
     decisive: list[object] = [node.op, node.domain, opset_of(graph, node), len(node.outputs)]
     for name in node.inputs:
         kind = types.get(name, UNKNOWN)

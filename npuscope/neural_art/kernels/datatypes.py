@@ -134,7 +134,7 @@ def all_in_order(layer: Layer, context: Context) -> bool:
     if not quant.divides or (bias is not None and not bias.divides):
         return False
     middle = MIDDLES.get(quant.dtype, 0)
-    return not (quant.zero_point != middle if middle else quant.zero_point).any()
+    return not (quant.zero_point != middle).any() if middle else quant.symmetric
 
 
 WIDE = frozenset({"int16", "uint16", "int32"})
