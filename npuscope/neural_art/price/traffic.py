@@ -14,7 +14,7 @@ from npuscope.neural_art.mapping.sizes import operand_bytes
 from npuscope.npu.cost import Tiling
 
 if TYPE_CHECKING:
-    from npuscope.model.layers import Layer, Operand
+    from npuscope.model.layers import Layer, Layers, Operand
 
 PARTIAL_BYTES = 2
 """Bytes of a partial sum between two accumulation iterations.
@@ -123,6 +123,26 @@ def lone_accesses(layer: Layer, size: int, batch: int, target: Target) -> int:
     ):
         return 0
     return elements(made) // min(batch or made[1], made[1])
+
+
+LIES_AS_SHAPED = frozenset({"Concat", "Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
+"""Layers behind which the last dimension is the innermost; maps lie channels last."""
+
+
+def pieces(layer: Layer, layers: Layers) -> int:
+    """How many pieces a Slice of the last dimension takes, each a frame of its own for the stream engine that fetches it.
+
+    documented: `LL_ATON_LIB_DMA_Outputs_Slice_SplitLike` of ST's runtime (ll_aton_lib.c). inferred: a frame waits for the one before,
+    as what is fetched anew for every position; 79,800 of YOLOv8n pose at 320 x 320 (ST's table, 2.0) then take 2.9 of 5 ms missing.
+    """
+    source, result = layer.input, layer.output
+    if source is None or result is None or source.dims is None or result.dims is None:
+        return 0
+    writer = layers.writers.get(source.tensor)
+    if writer is None or writer.kind not in LIES_AS_SHAPED:
+        return 0
+    *leading, count = result.dims
+    return elements(tuple(leading)) if leading == list(source.dims[:-1]) and count < source.dims[-1] else 0
 
 
 def _feature_bytes(operand: Operand, conv: Convolution) -> int:

@@ -29,11 +29,13 @@ from npuscope.neural_art.price.traffic import (
     in_planes,
     lone_accesses,
     partial_sums,
+    pieces,
     run_in,
     run_out,
     times_read,
 )
 from npuscope.npu.cost import Cost, Epoch, Move
+from npuscope.npu.verdict import Placement
 from npuscope.record import dataclass
 
 
@@ -98,7 +100,9 @@ class _Dataflow:
         flow = self.flow
         flows = tuple(
             [
-                tuple([flow(move) for move in epoch.moves])
+                tuple([self.routine(move) for move in epoch.moves])
+                if epoch.placement is Placement.HYBRID
+                else tuple([flow(move) for move in epoch.moves])
                 if iterated.isdisjoint(epoch.layers)
                 else (*[flow(move) for move in epoch.moves], *self.iterations(epoch))
                 for epoch in self.epochs
@@ -152,6 +156,13 @@ class _Dataflow:
         if layer.output is None or not ("#sum" in tensor or "#part" in tensor):
             return False
         return size == WIDE_SUM_BYTES * elements(layer.output.dims or ())
+
+    def routine(self, move: Move) -> Flow:
+        """What a routine moves: a Slice fetches each piece as a frame of its own."""
+        flow, layer = self.flow(move), self.layers.by_name.get(move.layer)
+        if move.op != "Slice" or move.write or layer is None:
+            return flow
+        return flow._replace(lone=pieces(layer, self.layers))
 
     def lone(self, move: Move, size: int) -> int:
         """Accesses of a product's factor that each wait for the one before."""
