@@ -98,7 +98,7 @@ BUILDS: dict[str, PublicBuild] = {
     "tiny yolo": PublicBuild(tiny_yolo, "4.0", 11, 0.0, {}, "3", "alt", {**BLOBS, "output_data_types": ("int8",)}),
     "persons": PublicBuild(persons, "4.0", 52, 0.02, {}, "3", "alt", {**BLOBS, "output_data_types": ("uint8",)}),
     "centerface": PublicBuild(
-        centerface, "4.0", 72, 0.0, {"Concat": 3, "DepthToSpace": 3, "DequantizeLinear": 4}, "3", "alt",
+        centerface, "4.0", 72, 0.02, {"Concat": 3, "DepthToSpace": 3, "DequantizeLinear": 4}, "3", "alt",
         {**BLOBS, "output_data_types": ("float32",)},
     ),
     # aleksMuhicFri2/stm32n6-edge-audio-classifier, useful10_yamnet256; its c_info.json has what shares an epoch

@@ -22,6 +22,8 @@ def window(layer: Layer, context: Context) -> Iterator[Cause]:
     third party saw the float one.
     """
     sizes, limit = pool_window(layer), context.target.limits.pool_window_register
+    if whole_square(layer, sizes) and context.target.toolchain.at_least(WHOLE_FROM):
+        return
     kernel = on_cpu(layer, context) if layer.kind == "AveragePool" else Placement.SW_FLOAT
     for size in sizes or ():
         prime = largest_prime(size)
@@ -31,6 +33,25 @@ def window(layer: Layer, context: Context) -> Iterator[Cause]:
             return
     if layer.kind == "AveragePool" and sizes is not None and takes_strips(layer, sizes):
         yield Cause(Why.POOL_STRIP, Placement.SW_FLOAT, (("window", sizes),))
+
+
+WHOLE_FROM = "4.0"
+"""Version from which it was seen; no mean of 11x11, 13x13, 17x17 or 19x19 was read of an earlier one."""
+
+
+def whole_square(layer: Layer, sizes: tuple[int, ...] | None) -> bool:
+    """A mean of a whole map that is as high as it is wide, whatever its factors.
+
+    Five of 19x19, and three of 10x10 and one of 75x75, in one blob that the NPU runs alone (an SSDLite with MobileNetV3,
+    Estadio-do-Dragao-app/STM32N6-GettingStarted-ObjectDetection, 4.0.0). inferred: what the next size with small factors adds
+    are zeros, which the constant that an average is multiplied by leaves out.
+    """
+    result = layer.output.dims if layer.output is not None else None
+    square = sizes is not None and len(sizes) == 2 and len(set(sizes)) == 1
+    return square and layer.kind in AVERAGES and result is not None and math.prod(result[2:]) == 1
+
+
+AVERAGES = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean"})
 
 
 def takes_strips(layer: Layer, sizes: tuple[int, ...]) -> bool:

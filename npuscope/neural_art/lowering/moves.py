@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.streams import laid_in_planes
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.lower import Lowering, Placed, copied_once, size
 from npuscope.neural_art.lowering.splits import (
@@ -19,6 +20,7 @@ from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import printed
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_FIRST,
+    CHANNELS_LAST,
     RESHAPING,
     VIEWS,
     laid_anew,
@@ -149,6 +151,9 @@ def transpose(lowering: Lowering, item: Placed) -> None:
         if perm == CHANNELS_FIRST:
             lowering.channels_last.add(lowering.name(lowering.result(layer)))
         return
+    if dequantized_as_it_lies(lowering, item, source):
+        lowering.renamed(layer, source)
+        return
     result = lowering.result(layer)
     rows = layer.input is not None and layer.input.dims is not None and len(layer.input.dims) < 4
     if rows and source in lowering.software and lowering.target.toolchain.counts_views:
@@ -172,6 +177,22 @@ def transpose(lowering: Lowering, item: Placed) -> None:
     lowering.unchained.add(result)
     if source in lowering.floats:
         lowering.floats.add(result)
+
+
+def dequantized_as_it_lies(lowering: Lowering, item: Placed, source: str) -> bool:
+    """A DequantizeLinear leaves a map channels last, where it lies so before it: to read it so is a view.
+
+    Both builds of movenet_192 (2.0, 2.1) and tiny_yolo_v2 with a float output (STMicroelectronics/x-cube-n6-ai-power-measurement,
+    3.0) have the Transpose at the output in the memory of what is transposed, and centerface (PeleAB/STM32N6-FaceRecognition,
+    4.0.0) has four from the epoch of the DequantizeLinear on; up to 2.2 it has an epoch that moves nothing. Rows of three
+    dimensions lie as their dimensions say, and are copied (blazeface_front_128, 2.1).
+    """
+    layer = item.layer
+    if not item.because(Why.CARRIES_DEQUANTIZE) or layer.input is None or source not in lowering.software:
+        return False
+    dims = layer.input.dims
+    last = dims is not None and len(dims) == 4 and permutation(layer) == CHANNELS_LAST
+    return last and not laid_in_planes(layer.input.tensor, lowering.layers)
 
 
 def pad(lowering: Lowering, item: Placed) -> None:
