@@ -17,6 +17,7 @@ from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.title_bar import TitleBar
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.panes.box import Box
+from npuscope.widgets.panes.sheet import Sheet
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, plain
 
 Result = TypeVar("Result")
@@ -81,6 +82,13 @@ class Dialog(ModalScreen[Result], GuardedScreen[Result]):
             yield TitleBar(title, about, NOTE if if_quantized(self.app) else BLANK)
             yield from self.content()
             yield KeyBar(self.hints())
+
+    @on(Sheet.Overflowed)
+    def _overflowed(self, message: Sheet.Overflowed) -> None:
+        """There is something to scroll now, or no longer."""
+        message.stop()
+        for bar in self.query(KeyBar):
+            bar.refresh()
 
     def on_resize(self, _event: events.Resize) -> None:
         """Columns take the room there is, once it is known."""

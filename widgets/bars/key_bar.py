@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from npuscope.record import dataclass
+from npuscope.widgets.panes.sheet import Sheet
 from npuscope.widgets.text.drawing import Bar
 from npuscope.widgets.text.spans import Line, Span
 
@@ -29,6 +30,9 @@ class KeyHint:
     enabled: bool = True
     short: str = ""
     """A shorter label, for where the line is too short."""
+
+    scrolls: str = ""
+    """What it scrolls, as a selector: there is nothing to do where all of that is in view."""
 
     @property
     def width(self) -> int:
@@ -57,12 +61,17 @@ class KeyBar(Bar):
 
     def fitting(self, width: int) -> list[KeyHint]:
         """The hints that fit, in their order."""
-        kept = list(self.hints)
+        kept = [replace(hint, enabled=False) if self._all_in_view(hint) else hint for hint in self.hints]
         if sum(hint.width for hint in kept) - 2 > width:
             kept = [replace(hint, label=hint.short or hint.label) for hint in kept]
         while kept and sum(hint.width for hint in kept) - 2 > width:
             kept.remove(min(reversed(kept), key=lambda hint: (hint.key == "Esc", hint.enabled, hint.weight)))
         return kept
+
+    def _all_in_view(self, hint: KeyHint) -> bool:
+        return bool(hint.scrolls) and not any(
+            sheet.overflows for sheet in self.screen.query(hint.scrolls).results(Sheet)
+        )
 
     def bar(self, width: int) -> Line:
         """The line."""

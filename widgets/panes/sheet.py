@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -44,6 +45,12 @@ class Sheet(LineWidget, ScrollView, can_focus=True):
 
     _after_g = False
     """One g was pressed; another one goes to the beginning."""
+
+    class Overflowed(Message):
+        """There is more of it than can be seen at once, or no longer."""
+
+    overflows = False
+    """There is something to scroll."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -92,6 +99,9 @@ class Sheet(LineWidget, ScrollView, can_focus=True):
         if isinstance(self.parent, Box):
             self.parent.content_changed(self, count + self.heading_lines)
         visible = self.scrollable_content_region.height
+        if self.overflows is not (self.heading_lines + count > visible):
+            self.overflows = not self.overflows
+            self.post_message(self.Overflowed())
         height = max(count + self.heading_lines, visible)
         if self.virtual_size.height == height:
             return

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from npuscope.tui.screens.split.screen import SplitScreen
 from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.lists.choices import Choices
@@ -100,3 +102,37 @@ async def test_what_was_said_below_does_not_cover_a_dialog(denoiser: Path, explo
         await pilot.press("d")
         await settle(pilot)
         assert [note.message for note in app._notifications] == ["It failed."]
+
+
+@pytest.mark.parametrize(
+    ("size", "key", "scrolls"),
+    [((80, 24), "m", False), ((80, 14), "m", True), ((80, 24), "question_mark", True)],
+)
+async def test_a_key_that_scrolls_is_dim_where_all_is_in_view(
+    size: tuple[int, int], key: str, scrolls: bool, denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser, size) as pilot:
+        await pilot.press(key)
+        await settle(pilot)
+        bar = pilot.app.screen.query_one(KeyBar)
+        (hint,) = (hint for hint in bar.fitting(200) if hint.label == "scroll")
+        assert hint.enabled is scrolls
+        await pilot.resize_terminal(size[0], 12)
+        await settle(pilot)
+        (hint,) = (hint for hint in bar.fitting(200) if hint.label == "scroll")
+        assert hint.enabled
+
+
+async def test_build_options_have_nothing_to_restore_at_first(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        await pilot.press("B")
+        await settle(pilot)
+        bar = pilot.app.screen.query_one(KeyBar)
+        enabled = []
+        for keys in (("down",), ("right",), ("backspace",)):
+            await pilot.press(*keys)
+            await settle(pilot)
+            enabled.append(next(hint.enabled for hint in bar.hints if hint.key == "⌫"))
+        assert enabled == [False, True, False]

@@ -122,7 +122,7 @@ class BoundsScreen(Dialog[str]):
         if not self.has_class("-roof"):
             return self.HINTS
         return (
-            KeyHint("↑↓", "scroll", "screen.none", 5),
+            KeyHint("↑↓", "scroll", "screen.none", 5, scrolls="#roofline"),
             KeyHint("Tab", "where the time goes", "screen.turn", 8),
             KeyHint("Esc", "back", "screen.leave", 9),
         )

@@ -17,7 +17,7 @@ from npuscope.session import Session
 from npuscope.snapshot import analyse
 from npuscope.tui.jobs import run_job
 from npuscope.tui.screens.dialog import Dialog
-from npuscope.widgets.bars.key_bar import KeyHint
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.moves import Changes, change_lines
 from npuscope.widgets.panes.page import Page
@@ -43,13 +43,6 @@ class BuildScreen(Dialog[Target]):
         Binding("left,h", "turn(-1)", show=False),
         Binding("backspace", "restore", show=False),
     ]
-    HINTS = (
-        KeyHint("↑↓", "choose", "screen.none"),
-        KeyHint("← →", "change", "screen.turn(1)"),
-        KeyHint("⌫", "as it was", "screen.restore"),
-        KeyHint("Enter", "take", "screen.take"),
-        KeyHint("Esc", "back", "screen.leave"),
-    )
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -61,6 +54,16 @@ class BuildScreen(Dialog[Target]):
     def heading(self) -> tuple[Line, Line]:
         """What is chosen."""
         return line(strong("Build options")), line(quiet("as given to stedgeai"))
+
+    def hints(self) -> tuple[KeyHint, ...]:
+        """The keys; there is nothing to restore where nothing was changed."""
+        return (
+            KeyHint("↑↓", "choose", "screen.none"),
+            KeyHint("← →", "change", "screen.turn(1)"),
+            KeyHint("⌫", "as it was", "screen.restore", enabled=self.build != self._session.target.build),
+            KeyHint("Enter", "take", "screen.take"),
+            KeyHint("Esc", "back", "screen.leave"),
+        )
 
     def content(self) -> Iterable[Widget]:
         """The options."""
@@ -86,6 +89,7 @@ class BuildScreen(Dialog[Target]):
         choices = self.query_one(Choices)
         choices.show(self._lines(), choices.cursor)
         self.query_one(Page).show(self._text)
+        self.query_one(KeyBar).hints = self.hints()
         self._judge()
 
     def _judge(self) -> None:

@@ -71,7 +71,7 @@ class FixesScreen(Dialog[Edit]):
         KeyHint("Enter", "apply", "screen.take", 9),
         KeyHint("↑↓", "choose", "screen.none", 5),
         KeyHint("s", "split by hand", "screen.split", 4),
-        KeyHint("Tab", "scroll below", "screen.scroll(1)", 2),
+        KeyHint("Tab", "scroll below", "screen.scroll(1)", 2, scrolls="Page"),
         KeyHint("Esc", "back", "screen.leave", 9),
     )
 

@@ -29,7 +29,7 @@ class HelpScreen(Dialog[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1,q", "leave", show=False)]
-    HINTS = (KeyHint("↑↓", "scroll", "screen.down"), KeyHint("Esc", "back", "screen.leave"))
+    HINTS = (KeyHint("↑↓", "scroll", "screen.down", scrolls="Page"), KeyHint("Esc", "back", "screen.leave"))
 
     def __init__(self, screen: str = "", keys: tuple[KeyHint, ...] = ()) -> None:
         super().__init__()

@@ -90,7 +90,7 @@ class MemoryScreen(Dialog[Target]):
         return (
             KeyHint("Space", "toggle", "screen.turn", 8),
             KeyHint("Enter", "take as target", "screen.take", 7, changed, short="take"),
-            KeyHint("Tab", "scroll", "screen.scroll(1)", 2),
+            KeyHint("Tab", "scroll", "screen.scroll(1)", 2, scrolls="#memory"),
             KeyHint("Esc", "back", "screen.leave", 9),
         )
 

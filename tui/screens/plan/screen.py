@@ -82,7 +82,7 @@ class PlanScreen(Dialog[Chosen]):
         KeyHint("a", "all or none", "screen.tick_all", 4),
         KeyHint("Tab", "allow", "screen.budget(1)", 6),
         KeyHint("b", "budget", "screen.limit", 7),
-        KeyHint("PgDn", "more", "screen.scroll(1)", 5),
+        KeyHint("PgDn", "more", "screen.scroll(1)", 5, scrolls="Page"),
         KeyHint("Esc", "back", "screen.leave", 9),
     )
 

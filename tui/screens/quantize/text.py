@@ -6,41 +6,43 @@ from typing import TYPE_CHECKING
 
 from npuscope.npu.times import change_sign
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import bytes_, decibels, grouped, time_cell, time_change
+from npuscope.widgets.text.figures import bytes_, decibels, grouped, short, time_cell, time_change
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 
 if TYPE_CHECKING:
     from npuscope.services.quantizing import Quantized
 
-_CPU, _TIME, _CYCLES, _RATIO, _MEMORY = 9, 10, 10, 8, 10
-_FIXED = _CPU + _TIME + _CYCLES + _RATIO + _MEMORY
+_NAMES = ("on CPU", "time", "cycles", "SQNR", "memory")
+_ROOMY, _NARROW = (10, 12, 13, 10, 12), (9, 11, 8, 9, 10)
+"""Cells of these columns, and where the setting would not have `_SETTING` beside them."""
+_SETTING = 29
+
+
+def _columns(width: int) -> tuple[int, ...]:
+    return _ROOMY if width >= sum(_ROOMY) + _SETTING else _NARROW
 
 
 def heading(width: int) -> Line:
     """The names of the columns."""
-    text = left("setting", max(width - _FIXED, 8))
-    for name, room in (
-        ("on CPU", _CPU),
-        ("time", _TIME),
-        ("cycles", _CYCLES),
-        ("SQNR", _RATIO),
-        ("memory", _MEMORY),
-    ):
-        text += right(name, room)
-    return line(Span(text, "title"))
+    columns = _columns(width)
+    names = "".join(right(name, room) for name, room in zip(_NAMES, columns, strict=True))
+    return line(Span(left("setting", max(width - sum(columns), 8)) + names, "title"))
 
 
 def row(result: Quantized, width: int) -> Line:
     """A setting: layers on the CPU, time, compute cycles, SQNR at the worst output, activations."""
-    summary, name = result.snapshot.summary, max(width - _FIXED, 8)
+    columns, summary = _columns(width), result.snapshot.summary
+    cpu, time, cycles, ratio, memory = columns
+    name = max(width - sum(columns), 8)
+    count = grouped if columns is _ROOMY else short
     return line(
         left(shown(title(result, name - 1), name - 1), name),
-        Span(right(f"{summary.on_cpu} of {summary.layers}", _CPU), "sw" if summary.on_cpu else "hw"),
-        Span(right(time_cell(summary.milliseconds), _TIME)),
-        Span(right(grouped(summary.compute_cycles), _CYCLES)),
-        Span(right(decibels(result.sqnr_db), _RATIO)),
-        quiet(right(bytes_(summary.activations_bytes), _MEMORY)),
+        Span(right(f"{summary.on_cpu} of {summary.layers}", cpu), "sw" if summary.on_cpu else "hw"),
+        Span(right(time_cell(summary.milliseconds), time)),
+        Span(right(count(summary.compute_cycles), cycles)),
+        Span(right(decibels(result.sqnr_db), ratio)),
+        quiet(right(bytes_(summary.activations_bytes), memory)),
     )
 
 

@@ -51,7 +51,7 @@ class RuleScreen(Dialog[None]):
 
     def hints(self) -> tuple[KeyHint, ...]:
         """The keys."""
-        scroll = KeyHint("↑↓", "scroll", "screen.down")
+        scroll = KeyHint("↑↓", "scroll", "screen.down", scrolls="Page")
         other = KeyHint("Tab", "other rule", "screen.other(1)")
         back = KeyHint("Esc", "back", "screen.leave")
         return (scroll, other, back) if len(self._rules) > 1 else (scroll, back)

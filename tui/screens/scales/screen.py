@@ -37,7 +37,7 @@ class ScalesScreen(Dialog[None]):
         Binding("shift+tab,left", "other(-1)", show=False, priority=True),
     ]
     HINTS = (
-        KeyHint("↑↓", "scroll", "screen.none"),
+        KeyHint("↑↓", "scroll", "screen.none", scrolls="ChannelList"),
         KeyHint("Tab", "other tensor", "screen.other(1)"),
         KeyHint("Esc", "back", "screen.leave"),
     )

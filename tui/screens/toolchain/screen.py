@@ -33,8 +33,8 @@ class ToolchainScreen(Dialog[Target]):
 
     DEFAULT_CSS = """
     ToolchainScreen > #box { width: 84; }
-    ToolchainScreen Choices { height: auto; max-height: 50%; margin: 1 1 0 1; }
-    ToolchainScreen Page { height: 16; margin: 1 0 1 1; }
+    ToolchainScreen Choices { height: auto; max-height: 16; margin: 1 1 0 1; }
+    ToolchainScreen Page { height: auto; min-height: 7; max-height: 16; margin: 1 0 1 1; }
     ToolchainScreen.-short {
         & Choices { margin: 0 1; max-height: 12; }
         & Page { height: 7; margin: 1 0 0 1; }
