@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from builders.models import DENOISER
+from builders.signals import as_at_a_terminal
 
 from npuscope.__main__ import run
 
@@ -43,7 +44,8 @@ sys.exit(run())
 
 def ended(moment: str) -> subprocess.CompletedProcess[bytes]:
     words = [sys.executable, "-c", _RUN, moment, "check", str(DENOISER)]
-    return subprocess.run(words, check=False, capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
+    with as_at_a_terminal():
+        return subprocess.run(words, check=False, capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
 
 
 @pytest.mark.parametrize("moment", ["npuscope.cli.main", "numpy", "npuscope.snapshot"])

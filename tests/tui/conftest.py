@@ -62,9 +62,19 @@ def rules_parsed_once() -> Iterator[None]:
     """Style sheets are the same for every application: each is parsed once for each set of colours."""
     parsed: dict[object, list[RuleSet]] = {}
     parse = Stylesheet._parse_rules
+    colours: list[dict[str, str]] = []
+    last: list[tuple[dict[str, str], int]] = []
+
+    def number_of(variables: dict[str, str]) -> int:
+        """In place of hundreds of names and colours, which take as long to hash as the rest."""
+        if not last or last[0][0] is not variables:
+            if variables not in colours:
+                colours.append(variables)
+            last[:] = [(variables, colours.index(variables))]
+        return last[0][1]
 
     def known(sheet: Stylesheet, *what: Any, **named: Any) -> list[RuleSet]:
-        key = (what, tuple(named.items()), tuple(sheet._variables.items()))
+        key = (what, tuple(named.items()), number_of(sheet._variables))
         if key not in parsed:
             parsed[key] = parse(sheet, *what, **named)
         return parsed[key]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders.signals import as_at_a_terminal
 
 from npuscope.model.errors import ModelError
 from npuscope.services.builds import BuildOptions
@@ -17,12 +18,13 @@ from npuscope.tui.run import run
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 async def test_a_signal_leaves_as_a_user_would(denoiser: Path, explore: Any, settle: Any, name: str) -> None:
     number = getattr(signal, name)
-    async with explore(denoiser) as pilot:
-        assert signal.getsignal(number) is not signal.SIG_DFL
-        os.kill(os.getpid(), number)
-        await settle(pilot)
-        assert pilot.app.return_code == 128 + number
-        assert signal.getsignal(number) is signal.SIG_DFL, "a second one ends the process"
+    with as_at_a_terminal():
+        async with explore(denoiser) as pilot:
+            assert signal.getsignal(number) is not signal.SIG_DFL
+            os.kill(os.getpid(), number)
+            await settle(pilot)
+            assert pilot.app.return_code == 128 + number
+            assert signal.getsignal(number) is signal.SIG_DFL, "a second one ends the process"
 
 
 @pytest.mark.parametrize(
