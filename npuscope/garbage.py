@@ -42,6 +42,24 @@ def kept_for_good() -> Iterator[None]:
         freeze()
 
 
+_stays: list[object] = []
+_one_command = False
+"""The process runs one command and ends."""
+
+
+def one_command() -> None:
+    """Say that it does."""
+    global _one_command
+    _one_command = True
+    _stays.append(_stays)  # a ring, which nobody takes apart that is frozen at the end
+
+
+def stays(*values: object) -> None:
+    """Let values live until a process of one command ends, rather than take them apart one by one before."""
+    if _one_command:
+        _stays.extend(values)
+
+
 def freeze() -> None:
     """No later collection looks through what is there now."""
     global _frozen

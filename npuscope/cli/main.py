@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
-from npuscope import __version__
+from npuscope import __version__, garbage
 from npuscope.cli import console
 from npuscope.cli.common import DONE, UNUSABLE
 from npuscope.cli.interrupts import INTERRUPTED
@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit status."""
     if argv is None:
         gc.set_threshold(OBJECTS_A_COLLECTION)
+        garbage.one_command()
         atexit.register(gc.freeze)  # nothing is left to collect for: the process ends a twentieth sooner
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:

@@ -41,12 +41,29 @@ def steps(scope: str) -> tuple[tuple[str, str], ...]:
     return tuple([("/".join(parts[: i + 1]), part) for i, part in enumerate(parts)])
 
 
-def reading_order(scopes: Sequence[str]) -> list[int]:
-    """Places of things with these scopes as the tree shows them: a scope stands where its first thing does, undivided."""
-    around = [[path for path, _ in steps(scope)] for scope in scopes]
+def reading_order(scopes: Sequence[str], among: Sequence[int] | None = None) -> list[int]:
+    """Places of things with these scopes as the tree shows them: a scope stands where its first thing does, undivided.
+
+    With `among` these places alone.
+    """
+    shown = range(len(scopes)) if among is None else among
+    around = {place: [path for path, _ in steps(scopes[place])] for place in shown}
+    first = _firsts(scopes, {path for paths in around.values() for path in paths})
+    keys = {place: (*[first[path] for path in paths], place) for place, paths in around.items()}
+    return sorted(shown, key=keys.__getitem__)
+
+
+def _firsts(scopes: Sequence[str], wanted: set[str]) -> dict[str, int]:
+    """Path -> the first place of a thing within it."""
     first: dict[str, int] = {}
-    for place, paths in enumerate(around):
-        for path in paths:
-            first.setdefault(path, place)
-    keys = [(*(first[path] for path in paths), place) for place, paths in enumerate(around)]
-    return sorted(range(len(scopes)), key=keys.__getitem__)
+    for place, scope in enumerate(scopes):
+        path = scope
+        while path and path not in wanted:
+            path = path.rpartition("/")[0]
+        if path:
+            found = wanted.intersection([path for path, _ in steps(scope)])
+            first.update(dict.fromkeys(found, place))
+            wanted -= found
+            if not wanted:
+                break
+    return first

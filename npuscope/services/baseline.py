@@ -63,7 +63,7 @@ def items_of(snapshot: Snapshot) -> tuple[Item, ...]:
     """What a baseline may hold of a model: all but advice."""
     items: dict[tuple[str, str], Item] = {}
     for report in snapshot.layers:
-        for item in _of_layer(report):
+        for item in _of_layer(report) if report.findings or report.off_npu else ():
             items.setdefault((item.layer, item.code), item)
     for pool in snapshot.memory.too_full:
         items[pool.name, MEMORY] = Item(pool.name, MEMORY, Placement.NONE.value, MEMORY)

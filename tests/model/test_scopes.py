@@ -34,6 +34,12 @@ def test_a_scope_stands_undivided_where_its_first_thing_does(scopes: list[str]) 
     assert all(places == sorted(places) for places in alike.values()), "the model's order within a scope"
 
 
+@given(SCOPES, st.sets(st.integers(0, 23)))
+def test_some_places_stand_as_among_all(scopes: list[str], wanted: set[int]) -> None:
+    among = [place for place in range(len(scopes)) if place in wanted]
+    assert reading_order(scopes, among) == [place for place in reading_order(scopes) if place in wanted]
+
+
 def test_deep_scopes_are_one() -> None:
     parts = scope_parts("/".join(map(str, range(40))))
     assert len(parts) == DEEPEST and parts[-1].startswith("11/12/") and scope_parts("//a//b/") == ("a", "b")

@@ -110,7 +110,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Judge one model or several and print them in the form asked for."""
-    from npuscope.garbage import kept_for_good
+    from npuscope.garbage import kept_for_good, stays
     from npuscope.model.errors import ModelError
     from npuscope.services.baseline import items_of
     from npuscope.services.folders import is_folder, model_files
@@ -135,6 +135,7 @@ def run(options: argparse.Namespace) -> int:
     with kept_for_good():
         session = open_session(options)
         snapshot = analyse(session, keep=_weighs(options) and _many_trials(options, session))
+        stays(session, snapshot)
     if options.report is not None:
         write_html(session, snapshot, options.report, options.force)
     range_ = None

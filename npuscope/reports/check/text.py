@@ -22,7 +22,7 @@ from npuscope.reports.check.findings import (
     reasons_text,
     warnings_text,
 )
-from npuscope.reports.short_names import short_names
+from npuscope.reports.short_names import ShortNames
 from npuscope.reports.text_report import IF_QUANTIZED, WORDS, room_lines, verdict_line
 from npuscope.services.query import Query, parsed
 from npuscope.services.zero_points import ZeroPointRange
@@ -119,14 +119,14 @@ def chosen(snapshot: Snapshot, rows: Rows, query: Query | None = None) -> tuple[
     hottest = hot(snapshot)
     if query is None and rows is Rows.HOT:
         return hottest
-    order = reading_order([report.layer.scope for report in snapshot.layers])
-    ordered = tuple(snapshot.layers[place] for place in order)
-    if query is not None:
-        return query.find(ordered, snapshot)
-    if rows is Rows.ALL:
-        return ordered
-    names = {report.name for report in (*snapshot.off_npu, *(hottest if rows is Rows.MATTER else ()))}
-    return tuple(report for report in ordered if report.name in names)
+    layers = snapshot.layers
+    among: Sequence[int] = range(len(layers))
+    if query is None and rows is not Rows.ALL:
+        names = {report.name for report in (*snapshot.off_npu, *(hottest if rows is Rows.MATTER else ()))}
+        among = [place for place, report in enumerate(layers) if report.name in names]
+    order = reading_order([report.layer.scope for report in layers], among)
+    ordered = tuple([layers[place] for place in order])
+    return ordered if query is None else query.find(ordered, snapshot)
 
 
 def hot(snapshot: Snapshot) -> tuple[LayerReport, ...]:
@@ -154,10 +154,10 @@ def _table(snapshot: Snapshot, shown: Sequence[LayerReport], page: Page) -> list
     cells = [_cells(snapshot, report) for report in shown]
     columns = list(COLUMNS)
     widths = {name: max(len(name), *(len(row.get(name, "")) for row in cells)) for name in COLUMNS[1:]}
-    every = [report.name for report in snapshot.layers]
+    every = ShortNames([report.name for report in snapshot.layers])
     for name in (*GIVEN_UP, ""):
         room = max(LEAST_NAME, min(NAME_WIDTH, _left(page, columns, widths)))
-        names = short_names(every, room)
+        names = every.within(room)
         width = max(len(names[report.name]) for report in shown)
         if width <= _left(page, columns, widths):
             break
