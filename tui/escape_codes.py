@@ -1,12 +1,12 @@
-"""Fewer bytes on a slow line: colours are sent where they change, not again with each piece of text."""
+"""Fewer bytes on a slow line: only cells that changed are sent, those of one colour together."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
-from npuscope.tui.sent_cells import SentCells, is_narrow
+from npuscope.tui.pens import BARE, Looks, Pen, after, change
+from npuscope.tui.sent_cells import Run, SentCells, is_narrow
 
 _SEQUENCE = re.compile(r"\x1b\[[0-9:;<=>?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\r\n\x07]+")
 _STYLE = re.compile(r"\x1b\[([0-9;]*)m")
@@ -15,43 +15,31 @@ _HARMLESS = re.compile(r"\x1b\[\?(?:2026|25)[hl]|\x1b\].*|\x07+", re.DOTALL)
 """Sequences that neither write nor move, and mean the same in any colour: the cursor shown, a title, the clipboard."""
 _LINES = re.compile(r"[\r\n]+")
 
-_REMOVES = {22: (1, 2), 23: (3,), 24: (4, 21), 25: (5,), 27: (7,), 28: (8,), 29: (9,)}
-_MARKS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 21})
-_ON_BLANKS = frozenset({4, 7, 9, 21})
-"""Marks that are seen where there is no letter."""
-
-
-class Pen(NamedTuple):
-    """Colours as the parameters that set them, '' for the terminal's own, and marks."""
-
-    foreground: str = ""
-    background: str = ""
-    marks: frozenset[int] = frozenset()
-
-
-BARE = Pen()
+Place = tuple[int, int]
+"""Row and column, from 1 on."""
 
 
 class EscapeCodes:
     """Rewrites what goes to a terminal: the same cells with fewer bytes.
 
-    Colours are sent where they change, and only cells that are not there already.
+    1. Of what `reduced` is given at once only cells that are not there already are sent.
+    2. A colour takes some twenty bytes and a move six: what has one colour is sent together, wherever it is.
     """
 
     def __init__(self) -> None:
         self._wanted: Pen = BARE
         self._held: Pen | None = None
         """What the terminal has, None where that is not known."""
-        self._sent = SentCells()
-        self._at: tuple[int, int] | None = None
-        """Row and column where the next text goes, from 1 on; None where that is not known."""
-        self._cursor: tuple[int, int] | None = None
+        self._looks = Looks()
+        self._sent = SentCells(self._looks.blank)
+        self._at: Place | None = None
+        """Where the next text goes; None where that is not known."""
+        self._cursor: Place | None = None
         """Where the terminal's own cursor is."""
         self._astray = False
         """Terminals do not agree on the column: letters of other widths than a cell were sent."""
         self._lines = ""
         """Ends of lines that are not sent: a move to a place makes them needless."""
-        self._pens: dict[Pen, int] = {}
 
     def forget(self) -> None:
         """What the terminal shows is not known: another size, another program's text."""
@@ -68,142 +56,153 @@ class EscapeCodes:
                 self._text(data[position : match.start()], pieces)
                 moved = False
             position = match.end()
-            sequence = match[0]
-            style = _STYLE.fullmatch(sequence)
-            if style is not None:
-                pen = _set(self._wanted, style[1])
-                if pen is not None:
-                    self._wanted = pen
-                    continue
-            if place := _PLACE.fullmatch(sequence):
-                self._at = (int(place[1] or 1), int(place[2] or 1))
+            kind, value = _read(match[0])
+            if kind == "style" and (pen := after(self._wanted, value)) is not None:
+                self._wanted = pen
+            elif kind == "place":
+                y, _, x = value.partition(";")
+                self._at = (int(y), int(x))
                 self._lines, self._astray = "", False
                 moved = True
-            elif _HARMLESS.fullmatch(sequence):
-                pieces.append(sequence)
-            elif _LINES.fullmatch(sequence):
-                self._lines += sequence
+            elif kind == "lines":
+                self._lines += value
             else:
-                self._go(pieces)
-                self._change(pieces, self._wanted)
-                pieces.append(sequence)
-                self._cursor = self._at = None
-                self._astray = False
-                # A style this does not know, another screen, a reset: the next text states all of its own.
-                self._held = None if style is not None or sequence[-1] in "hlp" else self._held
-                if style is None:
-                    self._sent.forget()
+                self._send(pieces)
+                if kind != "harmless":
+                    self._go(pieces)
+                    self._take(self._wanted, pieces)
+                    self._lose(kind, match[0])
+                pieces.append(match[0])
         if position < len(data):
             self._text(data[position:], pieces)
-        elif moved:  # the cursor is left there for who types
+            moved = False
+        self._send(pieces)
+        if moved:  # the cursor is left there for who types
             self._go(pieces)
         return "".join(pieces)
 
+    def _lose(self, kind: str, sequence: str) -> None:
+        """A sequence that is not known here may have moved the cursor, cleared the screen or changed colours."""
+        self._cursor = self._at = None
+        self._astray = False
+        if (
+            kind == "style" or sequence[-1] in "hlp"
+        ):  # also another screen, a reset: the next text states all of its own
+            self._held = None
+        if kind != "style":
+            self._sent.forget()
+
     def _text(self, text: str, pieces: list[str]) -> None:
         if self._at is None or self._lines:
+            self._send(pieces)
             self._go(pieces)
-            self._at = None
+            self._at = self._cursor = None
             self._sent.forget()
-            self._cursor = None
             self._put(text, pieces)
             return
-        y, x = self._at
         if self._astray:
             self._put(text, pieces)
             return
-        for begin, end in self._sent.changed(y, x, text, self._styles(text)):
-            self._at = (y, x + begin)
+        y, x = self._at
+        narrow = is_narrow(text)
+        if not narrow or not self._sent.put(y, x, text, self._looks.of_each(self._wanted, text)):
+            # Of a letter wider or narrower than a cell the rest of its row is not known: terminals do not agree on widths.
+            self._send(pieces)
+            self._sent.forget_row(y)
             self._go(pieces)
-            self._put(text[begin:end], pieces)
-            self._cursor = (y, x + end)
+            self._put(text, pieces)
+            self._astray, self._cursor = not narrow, (y, x + len(text)) if narrow else None
         self._at = (y, x + len(text))
-        if not is_narrow(text):
-            self._astray, self._cursor = True, None
 
-    def _styles(self, text: str) -> list[int]:
-        """A number for how each letter looks; nothing is seen of a blank but what it lies on."""
-        pen = self._wanted
-        own = self._number(pen)
-        if " " not in text or pen.marks & _ON_BLANKS:
-            return [own] * len(text)
-        blank = self._number(Pen("", pen.background))
-        return [blank if letter == " " else own for letter in text]
+    def _send(self, pieces: list[str]) -> None:
+        """Send the cells that are not there yet, by colour: the nearest one next."""
+        runs = self._sent.runs()
+        if not runs:
+            return
+        groups: dict[int, list[Run]] = {}
+        for run in runs:
+            groups.setdefault(run.style, []).append(run)
+        blank = self._looks.blank
+        for style in list(groups):
+            if blank[style] != style and blank[style] in groups:
+                groups[style] = sorted(groups[style] + groups.pop(blank[style]))
+        while groups:
+            style = min(groups, key=lambda style: len(change(self._held, self._pen(style))))
+            self._take(self._pen(style), pieces)
+            for run in groups.pop(style):
+                self._step((run.y, run.x), pieces)
+                pieces.append(run.text)
+                self._cursor = (run.y, run.x + len(run.text))
 
-    def _number(self, pen: Pen) -> int:
-        return self._pens.setdefault(pen, len(self._pens) + 1)
+    def _pen(self, style: int) -> Pen:
+        """What to send cells of a style with: of blanks nothing is seen but what they lie on."""
+        pen, held = self._looks.pens[style], self._held
+        if self._looks.is_ground(style) and held is not None and not held.seen_on_blanks:
+            return Pen(held.foreground, pen.background, held.marks)
+        return pen
+
+    def _put(self, text: str, pieces: list[str]) -> None:
+        """Send text as it is."""
+        held, pen = self._held, self._wanted
+        if held is not None and not text.strip(" ") and not held.seen_on_blanks and not pen.seen_on_blanks:
+            pen = Pen(held.foreground, pen.background, held.marks)
+        self._take(pen, pieces)
+        pieces.append(text)
+
+    def _take(self, pen: Pen, pieces: list[str]) -> None:
+        if self._held != pen:
+            pieces.append(change(self._held, pen))
+            self._held = pen
 
     def _go(self, pieces: list[str]) -> None:
         """Bring the terminal's cursor to where the next text goes."""
-        if self._at is not None and self._at != self._cursor and not self._astray:
-            self._step(*self._at, pieces)
+        if self._at is not None and not self._astray:
+            self._step(self._at, pieces)
         if self._lines:
             pieces.append(self._lines)
             self._lines, self._cursor, self._at, self._astray = "", None, None, False
 
-    def _step(self, y: int, x: int, pieces: list[str]) -> None:
+    def _step(self, place: Place, pieces: list[str]) -> None:
         cursor = self._cursor
-        if cursor is not None and cursor[0] == y and cursor[1] < x:
-            pieces.append(f"\x1b[{x - cursor[1]}C" if x - cursor[1] > 1 else "\x1b[C")
-        else:
-            pieces.append(f"\x1b[{y};{x}H")
-        self._cursor = (y, x)
-
-    def _put(self, text: str, pieces: list[str]) -> None:
-        current, wanted = self._held, self._wanted
-        if current is not None and not text.strip(" ") and not (current.marks | wanted.marks) & _ON_BLANKS:
-            # Nothing is seen of a blank but what it lies on.
-            wanted = Pen(current.foreground, wanted.background, current.marks)
-        self._change(pieces, wanted)
-        pieces.append(text)
-
-    def _change(self, pieces: list[str], wanted: Pen) -> None:
-        current = self._held
-        if current == wanted:
+        if cursor == place:
             return
-        parts: list[str] = []
-        if current is None or current.marks - wanted.marks:
-            parts.append("0")
-            current = BARE
-        parts += [str(mark) for mark in sorted(wanted.marks - current.marks)]
-        if current.foreground != wanted.foreground:
-            parts.append(wanted.foreground or "39")
-        if current.background != wanted.background:
-            parts.append(wanted.background or "49")
-        pieces.append(f"\x1b[{';'.join(parts)}m")
-        self._held = wanted
-
-
-@lru_cache(1024)
-def _set(pen: Pen, parameters: str) -> Pen | None:
-    """The pen after some parameters; None where they hold one that is not known here."""
-    foreground, background, marks = pen
-    numbers = [int(part) if part else 0 for part in parameters.split(";")]
-    position = 0
-    while position < len(numbers):
-        number = numbers[position]
-        if number in (38, 48):
-            size = {2: 5, 5: 3}.get(numbers[position + 1] if position + 1 < len(numbers) else -1, 0)
-            if not size or position + size > len(numbers):
-                return None
-            code = ";".join(str(part) for part in numbers[position : position + size])
-            foreground, background = (code, background) if number == 38 else (foreground, code)
-            position += size
-            continue
-        if number == 0:
-            foreground, background, marks = BARE
-        elif number in _MARKS:
-            marks = marks | {number}
-        elif number in _REMOVES:
-            marks = marks - frozenset(_REMOVES[number])
-        elif 30 <= number <= 37 or 90 <= number <= 97:
-            foreground = str(number)
-        elif 40 <= number <= 47 or 100 <= number <= 107:
-            background = str(number)
-        elif number == 39:
-            foreground = ""
-        elif number == 49:
-            background = ""
+        if cursor is not None and cursor[1] > self._sent.edge:
+            pieces.append(_way(cursor[0], None, *place))
         else:
-            return None
-        position += 1
-    return Pen(foreground, background, marks)
+            pieces.append(_absolute(*place) if cursor is None else _way(*cursor, *place))
+        self._cursor = place
+
+
+@lru_cache(1 << 13)
+def _read(sequence: str) -> tuple[str, str]:
+    """What kind of sequence it is, and what it says."""
+    if style := _STYLE.fullmatch(sequence):
+        return "style", style[1]
+    if place := _PLACE.fullmatch(sequence):
+        return "place", f"{place[1] or 1};{place[2] or 1}"
+    if _HARMLESS.fullmatch(sequence):
+        return "harmless", ""
+    return ("lines" if _LINES.fullmatch(sequence) else "", sequence)
+
+
+def _absolute(y: int, x: int) -> str:
+    return f"\x1b[{y};{x}H" if x > 1 else f"\x1b[{y}H" if y > 1 else "\x1b[H"
+
+
+@lru_cache(1 << 13)
+def _way(from_y: int, from_x: int | None, y: int, x: int) -> str:
+    """The shortest way from one cell to another; `from_x` is None behind the last column, where terminals differ."""
+    down = _by(y - from_y, "B", "A")
+    ways = [_absolute(y, x), "\r" + down + _by(x - 1, "C", "D")]
+    if from_x is not None:
+        back = "\b" * max(from_x - x, 0)
+        across = _by(x - from_x, "C", "D")
+        ways.append(down + (min(back, across, key=len) if back else across))
+    return min(ways, key=len)
+
+
+def _by(count: int, ahead: str, behind: str) -> str:
+    """A relative move."""
+    if not count:
+        return ""
+    return f"\x1b[{abs(count) if abs(count) > 1 else ''}{ahead if count > 0 else behind}"

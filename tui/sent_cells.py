@@ -2,64 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from rich.cells import cell_len
 
-WORTH = 5
-"""Equal cells in a row from which on going past them is shorter than sending them."""
+BRIDGE = 4
+"""Bytes of cells that are there already up to which sending them again is no longer than going past them."""
 
 MOST_ROWS, MOST_COLUMNS = 2_000, 4_000
 """Beyond them nothing is remembered."""
 
 
+@lru_cache(4096)
 def is_narrow(text: str) -> bool:
     """Each letter fills one cell."""
     return text.isascii() or (cell_len(text) == len(text) and all(map(cell_len, text)))
 
 
-class SentCells:
-    """Letter and style of every cell as last sent, where that is known. A style is any number but 0."""
+class Run(NamedTuple):
+    """Letters of one style to be sent; row and column from 1 on."""
 
-    def __init__(self) -> None:
-        self._letters: dict[int, list[str]] = {}
-        self._styles: dict[int, list[int]] = {}
+    y: int
+    x: int
+    text: str
+    style: int
+
+
+class Row:
+    """Letter and style of the cells of a row, '' and 0 for what is not known."""
+
+    __slots__ = ("letters", "styles")
+
+    def __init__(self, letters: list[str], styles: list[int]) -> None:
+        self.letters, self.styles = letters, styles
+
+    def put(self, x: int, text: str, styles: list[int]) -> None:
+        """Write over some cells."""
+        missing = x + len(text) - len(self.letters)
+        if missing > 0:
+            self.letters += [""] * missing
+            self.styles += [0] * missing
+        self.letters[x : x + len(text)] = text
+        self.styles[x : x + len(text)] = styles
+
+
+class SentCells:
+    """All cells as last sent, and as they are to be.
+
+    A style is any number but 0; `blank` has by style that of a blank drawn in it.
+    """
+
+    def __init__(self, blank: Sequence[int]) -> None:
+        self._blank = blank
+        self._sent: dict[int, Row] = {}
+        self._wanted: dict[int, Row] = {}
+        self.edge = 0
+        """The last column that was written to."""
 
     def forget(self) -> None:
-        """Nothing is known of what the terminal shows."""
-        self._letters.clear()
-        self._styles.clear()
+        """Nothing is known of what the terminal shows; nothing may be under way."""
+        self._sent.clear()
+        self.edge = 0
 
-    def changed(self, y: int, x: int, text: str, styles: list[int]) -> Iterator[tuple[int, int]]:
-        """(begin, end) of the parts of a text that are not there yet; from now on they are.
+    def forget_row(self, y: int) -> None:
+        """The same of a row."""
+        self._sent.pop(y, None)
 
-        A letter wider or narrower than a cell leaves the rest of its row unknown: terminals do not agree on their widths.
-        """
-        count = len(text)
-        if not is_narrow(text) or y > MOST_ROWS or x + count > MOST_COLUMNS:
-            self._letters.pop(y, None)
-            self._styles.pop(y, None)
-            yield 0, count
-            return
-        letters, known = self._letters.setdefault(y, []), self._styles.setdefault(y, [])
-        missing = x + count - len(letters)
-        if missing > 0:
-            letters += [""] * missing
-            known += [0] * missing
-        new = list(text)
-        if letters[x : x + count] == new and known[x : x + count] == styles:
-            return
-        begin = end = -1
-        for at in range(count):
-            if letters[x + at] == new[at] and known[x + at] == styles[at]:
+    def put(self, y: int, x: int, text: str, styles: list[int]) -> bool:
+        """Have text in some cells with the next `runs`; False where nothing is remembered of them."""
+        end = x + len(text)
+        if y > MOST_ROWS or end > MOST_COLUMNS:
+            return False
+        self.edge = max(self.edge, end - 1)
+        row = self._wanted.get(y)
+        if row is None:
+            sent = self._sent.get(y)
+            if sent is not None and sent.styles[x:end] == styles and sent.letters[x:end] == list(text):
+                return True
+            row = self._wanted[y] = Row([], []) if sent is None else Row(sent.letters[:], sent.styles[:])
+        row.put(x, text, styles)
+        return True
+
+    def runs(self) -> list[Run]:
+        """What is not there yet, row by row; from now on it is."""
+        found: list[Run] = []
+        for y in sorted(self._wanted):
+            row = self._wanted[y]
+            found += self._changed(y, row, self._sent.get(y))
+            self._sent[y] = row
+        self._wanted.clear()
+        return found
+
+    def _changed(self, y: int, row: Row, sent: Row | None) -> Iterator[Run]:
+        letters, styles = row.letters, row.styles
+        if sent is None:
+            changed = [x for x, style in enumerate(styles) if style]
+        else:
+            old_letters, old_styles = sent.letters, sent.styles
+            known = len(old_letters)
+            changed = [x for x in range(known) if styles[x] != old_styles[x] or letters[x] != old_letters[x]]
+            changed += [x for x in range(known, len(styles)) if styles[x]]
+        begin = end = style = 0
+        for x in changed:
+            if end and (joined := self._joined(style, row, end, x)):
+                style, end = joined, x + 1
                 continue
-            if begin < 0:
-                begin = at
-            elif at - end >= WORTH:
-                yield begin, end
-                begin = at
-            end = at + 1
-        letters[x : x + count] = new
-        known[x : x + count] = styles
-        if begin >= 0:
-            yield begin, end
+            if end:
+                yield Run(y, begin, "".join(letters[begin:end]), style)
+            begin, end, style = x, x + 1, styles[x]
+        if end:
+            yield Run(y, begin, "".join(letters[begin:end]), style)
+
+    def _joined(self, style: int, row: Row, end: int, x: int) -> int:
+        """The style in which a run that ends before `end` and the cells up to `x` can be sent as one; 0 where they cannot."""
+        if x > end and (x - end > BRIDGE or len("".join(row.letters[end:x]).encode()) > BRIDGE):
+            return 0
+        blank = self._blank
+        for other in row.styles[end : x + 1]:
+            if other not in (style, blank[style]):
+                if not other or blank[other] != style:
+                    return 0
+                style = other  # what came before were blanks
+        return style

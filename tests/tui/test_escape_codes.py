@@ -26,15 +26,21 @@ class Screen:
 
     def feed(self, data: str) -> None:
         for parameters, final, letter in ANY.findall(data):
-            if letter:
+            if letter == "\r":
+                self.x = 1
+            elif letter == "\b":
+                self.x -= 1
+            elif letter:
                 self.put(letter)
             elif final == "m":
                 self.style([int(part or 0) for part in parameters.split(";")])
             elif final == "H":
-                y, x = (int(part) for part in parameters.split(";"))
-                self.y, self.x = y, x
-            elif final == "C":
-                self.x += int(parameters or 1)
+                y, _, x = parameters.partition(";")
+                self.y, self.x = int(y or 1), int(x or 1)
+            elif final in "ABCD":
+                step = int(parameters or 1)
+                self.y += {"A": -step, "B": step}.get(final, 0)
+                self.x += {"C": step, "D": -step}.get(final, 0)
             else:
                 # An erased line takes the colour of the moment.
                 self.other.append((parameters, final, self.background))
