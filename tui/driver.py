@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Resize
 from textual.message import Message
 
 from npuscope.tui.escape_codes import EscapeCodes
+from npuscope.tui.terminal import fills_erased_cells
 
 _SELECT_SECONDS = 0.1
 
@@ -99,14 +99,14 @@ class Terminal(LinuxDriver):
     def write(self, data: str) -> None:
         """Send text and sequences to the terminal."""
         if self._escape_codes is None:
-            self._escape_codes = EscapeCodes()
+            width, _ = self._get_terminal_size()
+            self._escape_codes = EscapeCodes(width, fills_erased_cells(os.environ))
         super().write(self._escape_codes.reduced(data))
 
-    def process_message(self, message: Message) -> None:
-        """A terminal of another size has moved what it shows."""
-        if isinstance(message, Resize):
-            self.forget()
-        super().process_message(message)
+    def resized(self, width: int) -> None:
+        """The terminal has another size; all is sent again."""
+        if self._escape_codes is not None:
+            self._escape_codes.resized(width)
 
     def forget(self) -> None:
         """What the terminal shows is not known any more; all is sent again."""

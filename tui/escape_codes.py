@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from npuscope.tui.pens import BARE, Looks, Pen, after, change
-from npuscope.tui.sent_cells import Run, SentCells, is_narrow
+from npuscope.tui.sent_cells import BLANKS, Run, SentCells, is_narrow
 
 _SEQUENCE = re.compile(r"\x1b\[[0-9:;<=>?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\r\n\x07]+")
 _STYLE = re.compile(r"\x1b\[([0-9;]*)m")
@@ -14,6 +14,7 @@ _PLACE = re.compile(r"\x1b\[(?:(\d+);(\d+))?H")
 _HARMLESS = re.compile(r"\x1b\[\?(?:2026|25)[hl]|\x1b\].*|\x07+", re.DOTALL)
 """Sequences that neither write nor move, and mean the same in any colour: the cursor shown, a title, the clipboard."""
 _LINES = re.compile(r"[\r\n]+")
+_BLANKS = re.compile(BLANKS + "+")
 
 Place = tuple[int, int]
 """Row and column, from 1 on."""
@@ -26,12 +27,16 @@ class EscapeCodes:
     2. A colour takes some twenty bytes and a move six: what has one colour is sent together, wherever it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 0, erases: bool = False) -> None:
+        self._width = width
+        """Columns; 0 where that is not known."""
+        self._erases = erases
+        """The terminal erases cells to the background of the moment."""
         self._wanted: Pen = BARE
         self._held: Pen | None = None
         """What the terminal has, None where that is not known."""
         self._looks = Looks()
-        self._sent = SentCells(self._looks.blank)
+        self._sent = SentCells(self._looks.blank, erases)
         self._at: Place | None = None
         """Where the next text goes; None where that is not known."""
         self._cursor: Place | None = None
@@ -41,8 +46,13 @@ class EscapeCodes:
         self._lines = ""
         """Ends of lines that are not sent: a move to a place makes them needless."""
 
+    def resized(self, width: int) -> None:
+        """A terminal of another size has moved what it shows."""
+        self._width = width
+        self.forget()
+
     def forget(self) -> None:
-        """What the terminal shows is not known: another size, another program's text."""
+        """What the terminal shows is not known: another program may have written on it."""
         self._sent.forget()
         self._cursor = self._held = None
 
@@ -130,9 +140,30 @@ class EscapeCodes:
             style = min(groups, key=lambda style: len(change(self._held, self._pen(style))))
             self._take(self._pen(style), pieces)
             for run in groups.pop(style):
-                self._step((run.y, run.x), pieces)
-                pieces.append(run.text)
-                self._cursor = (run.y, run.x + len(run.text))
+                self._write(run, pieces)
+
+    def _write(self, run: Run, pieces: list[str]) -> None:
+        """Letters in the pen that is held; many blanks are erased, which leaves the cursor before them."""
+        x, text = run.x, run.text
+        if self._erases and BLANKS in text and self._held is not None and not self._held.seen_on_blanks:
+            sent = 0
+            for blanks in _BLANKS.finditer(text):
+                to_the_end = x + blanks.end() == self._width + 1
+                erase = "\x1b[K" if to_the_end else f"\x1b[{len(blanks[0])}X"
+                over = 0 if blanks.end() == len(text) else len(erase)  # to go past them
+                if len(erase) + over < len(blanks[0]):
+                    self._letters(run.y, x + sent, text[sent : blanks.start()], pieces)
+                    self._step((run.y, x + blanks.start()), pieces)
+                    pieces.append(erase)
+                    sent = blanks.end()
+            x, text = x + sent, text[sent:]
+        self._letters(run.y, x, text, pieces)
+
+    def _letters(self, y: int, x: int, text: str, pieces: list[str]) -> None:
+        if text:
+            self._step((y, x), pieces)
+            pieces.append(text)
+            self._cursor = (y, x + len(text))
 
     def _pen(self, style: int) -> Pen:
         """What to send cells of a style with: of blanks nothing is seen but what they lie on."""
@@ -166,10 +197,10 @@ class EscapeCodes:
         cursor = self._cursor
         if cursor == place:
             return
-        if cursor is not None and cursor[1] > self._sent.edge:
-            pieces.append(_way(cursor[0], None, *place))
+        if cursor is None:
+            pieces.append(_absolute(*place))
         else:
-            pieces.append(_absolute(*place) if cursor is None else _way(*cursor, *place))
+            pieces.append(_way(cursor[0], cursor[1] if cursor[1] <= self._width else None, *place))
         self._cursor = place
 
 

@@ -11,6 +11,9 @@ from rich.cells import cell_len
 BRIDGE = 4
 """Bytes of cells that are there already up to which sending them again is no longer than going past them."""
 
+BLANKS = " " * 4
+"""So many may be shorter to erase than to send."""
+
 MOST_ROWS, MOST_COLUMNS = 2_000, 4_000
 """Beyond them nothing is remembered."""
 
@@ -51,20 +54,18 @@ class Row:
 class SentCells:
     """All cells as last sent, and as they are to be.
 
-    A style is any number but 0; `blank` has by style that of a blank drawn in it.
+    1. A style is any number but 0; `blank` has by style that of a blank drawn in it.
+    2. `erases`: blanks cost next to nothing, so that those that are there already may be sent with others.
     """
 
-    def __init__(self, blank: Sequence[int]) -> None:
-        self._blank = blank
+    def __init__(self, blank: Sequence[int], erases: bool = False) -> None:
+        self._blank, self._erases = blank, erases
         self._sent: dict[int, Row] = {}
         self._wanted: dict[int, Row] = {}
-        self.edge = 0
-        """The last column that was written to."""
 
     def forget(self) -> None:
         """Nothing is known of what the terminal shows; nothing may be under way."""
         self._sent.clear()
-        self.edge = 0
 
     def forget_row(self, y: int) -> None:
         """The same of a row."""
@@ -75,7 +76,6 @@ class SentCells:
         end = x + len(text)
         if y > MOST_ROWS or end > MOST_COLUMNS:
             return False
-        self.edge = max(self.edge, end - 1)
         row = self._wanted.get(y)
         if row is None:
             sent = self._sent.get(y)
@@ -113,12 +113,24 @@ class SentCells:
                 yield Run(y, begin, "".join(letters[begin:end]), style)
             begin, end, style = x, x + 1, styles[x]
         if end:
+            if self._erases and self._is_blank(row, end - 1, len(letters)):
+                end = len(letters)
             yield Run(y, begin, "".join(letters[begin:end]), style)
+
+    def _is_blank(self, row: Row, begin: int, end: int) -> bool:
+        """Nothing but blanks of one look."""
+        if row.letters[begin] != " ":
+            return False
+        styles = row.styles[begin:end]
+        alike = styles.count(styles[0]) == len(styles) and self._blank[styles[0]] == styles[0]
+        return alike and not "".join(row.letters[begin:end]).strip(" ")
 
     def _joined(self, style: int, row: Row, end: int, x: int) -> int:
         """The style in which a run that ends before `end` and the cells up to `x` can be sent as one; 0 where they cannot."""
-        if x > end and (x - end > BRIDGE or len("".join(row.letters[end:x]).encode()) > BRIDGE):
-            return 0
+        if x > end:
+            free = self._erases and (self._is_blank(row, end - 1, x) or self._is_blank(row, end, x + 1))
+            if not free and (x - end > BRIDGE or len("".join(row.letters[end:x]).encode()) > BRIDGE):
+                return 0
         blank = self._blank
         for other in row.styles[end : x + 1]:
             if other not in (style, blank[style]):

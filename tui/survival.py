@@ -19,6 +19,7 @@ from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
+from textual.geometry import Size
 from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
 from textual.widget import AwaitMount
@@ -56,6 +57,8 @@ class SurvivingApp(Guarded, App[int]):
         self._held: deque[events.Event] = deque()
         """Keys and pastes that wait for the one at work."""
         self._at_work = False
+        self._told_size: Size | None = None
+        """What the terminal was told of last."""
         self._let_go: events.Event | None = None
         """The one of them that is on its way again."""
 
@@ -102,7 +105,11 @@ class SurvivingApp(Guarded, App[int]):
         return Terminal
 
     async def on_event(self, event: events.Event) -> None:
-        """Let what the user does wait for the screen it is meant for."""
+        """Let what the user does wait for the screen it is meant for; of a new size the terminal is told first."""
+        if isinstance(event, events.Resize) and event.size != self._told_size:
+            self._told_size = event.size
+            if (resized := getattr(self._driver, "resized", None)) is not None:
+                resized(event.size.width)
         if not isinstance(event, (events.InputEvent, events.Paste)) or event.is_forwarded:
             await super().on_event(event)
             return

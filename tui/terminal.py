@@ -33,6 +33,30 @@ def ascii_only(environ: Mapping[str, str]) -> bool:
     return bool(locale) and "utf" not in locale.lower()
 
 
+_FILLING_TERMS = (
+    "xterm",
+    "linux",
+    "rxvt",
+    "alacritty",
+    "foot",
+    "konsole",
+    "vte",
+    "putty",
+    "wezterm",
+    "mintty",
+)
+"""Terminals whose terminfo has `bce` and `ech`."""
+
+
+def fills_erased_cells(environ: Mapping[str, str]) -> bool:
+    """Whether cells that are erased take the background of the moment.
+
+    GNU Screen erases to its own, and says `screen` or whatever its user set; so did tmux once.
+    """
+    inside = environ.get("STY") or environ.get("TMUX")
+    return not inside and environ.get("TERM", "").startswith(_FILLING_TERMS)
+
+
 def first_theme(environ: Mapping[str, str], color_system: str | None) -> str:
     """The theme to start with: what TEXTUAL_THEME names, else by number of colours and background."""
     wanted = environ.get("TEXTUAL_THEME", "")

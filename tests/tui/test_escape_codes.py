@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from npuscope.tui.escape_codes import EscapeCodes
 
 ANY = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|(.)", re.DOTALL)
+WIDTH = 24
+"""Columns of the terminal; behind the last one it is said to be nowhere."""
 SEEN_ON_BLANKS = {4, 7, 9, 21}
 
 
@@ -29,6 +31,7 @@ class Screen:
             if letter == "\r":
                 self.x = 1
             elif letter == "\b":
+                assert self.x <= WIDTH, "terminals do not agree where they are behind the last column"
                 self.x -= 1
             elif letter:
                 self.put(letter)
@@ -37,7 +40,11 @@ class Screen:
             elif final == "H":
                 y, _, x = parameters.partition(";")
                 self.y, self.x = int(y or 1), int(x or 1)
+            elif final + parameters == "K" or final == "X":
+                for x in range(self.x, self.x + int(parameters or WIDTH + 1 - self.x)):
+                    self.cells[self.y, x] = (" ", "", self.background, frozenset())
             elif final in "ABCD":
+                assert self.x <= WIDTH, "terminals do not agree where they are behind the last column"
                 step = int(parameters or 1)
                 self.y += {"A": -step, "B": step}.get(final, 0)
                 self.x += {"C": step, "D": -step}.get(final, 0)
@@ -87,15 +94,30 @@ STYLES = st.sampled_from(
 )  # fmt: skip
 PIECES = st.one_of(
     STYLES.map(lambda style: f"\x1b[{style}m"),
-    st.sampled_from(["a", "bc", " ", "   ", " d ", "●", "abcabcabc", "abcXabcabX", "猫a", "e\u0301b"]),
+    st.sampled_from(
+        [
+            "a",
+            "bc",
+            " ",
+            "   ",
+            " d ",
+            "          ",
+            "a             b",
+            "●",
+            "abcabcabc",
+            "abcXabcabX",
+            "猫a",
+            "e\u0301b",
+        ]
+    ),
     st.tuples(st.integers(1, 3), st.integers(1, 9)).map(lambda at: f"\x1b[{at[0]};{at[1]}H"),
-    st.sampled_from(["\x1b[K", "\x1b[2J", "\x1b[?2026h", "\x1b[?2026l", "\x1b[?1049h"]),
+    st.sampled_from(["\x1b[2K", "\x1b[2J", "\x1b[?2026h", "\x1b[?2026l", "\x1b[?1049h"]),
 )
 
 
-@given(st.lists(st.lists(PIECES, max_size=12).map("".join), max_size=5))
-def test_the_same_cells_come_of_it(writes: list[str]) -> None:
-    plain, reduced, escape_codes = Screen(), Screen(), EscapeCodes()
+@given(st.lists(st.lists(PIECES, max_size=12).map("".join), max_size=5), st.booleans())
+def test_the_same_cells_come_of_it(writes: list[str], erases: bool) -> None:
+    plain, reduced, escape_codes = Screen(), Screen(), EscapeCodes(WIDTH, erases)
     for data in (*writes, "\x1b[0m\x1b[?1049l"):
         plain.feed(data)
         reduced.feed(escape_codes.reduced(data))
@@ -118,7 +140,7 @@ def test_what_is_there_is_not_sent_again() -> None:
     assert "the same" in escape_codes.reduced(row.replace("[31m", "[32m")), "another colour is another cell"
 
 
-@pytest.mark.parametrize("lost", ["\x1b[2J", "\x1b[?1049h", "\x1b[K"])
+@pytest.mark.parametrize("lost", ["\x1b[2J", "\x1b[?1049h", "\x1b[2K"])
 def test_what_a_terminal_lost_is_sent_again(lost: str) -> None:
     escape_codes = EscapeCodes()
     row = "\x1b[3;4Hthe same"
@@ -148,3 +170,26 @@ def test_a_row_of_one_background_names_it_once() -> None:
     assert sent.count(background) == 1
     assert sent.count("38;2") == 5, "a blank needs no colour of its own"
     assert len(sent) < 0.5 * len("".join(parts))
+
+
+def test_a_colour_is_named_once_wherever_it_is() -> None:
+    escape_codes = EscapeCodes(WIDTH)
+    red, green = "38;2;200;10;10", "38;2;10;200;10"
+    rows = "".join(f"\x1b[{y};2H\x1b[{red}mname\x1b[{green}m value\x1b[0m\n" for y in range(1, 9))
+    sent = escape_codes.reduced(rows)
+    assert (sent.count(red), sent.count(green)) == (1, 1)
+    assert len(sent) < 0.5 * len(rows)
+
+
+def test_what_becomes_blank_is_erased_where_that_takes_the_background() -> None:
+    row = "\x1b[2;3H\x1b[44m{}\x1b[0m"
+    text, blank = "a" * 10 + " " * 3 + "b" * 9, " " * 22
+    for erases, most in ((True, 10), (False, 30)):
+        escape_codes = EscapeCodes(WIDTH, erases)
+        escape_codes.reduced(row.format(text))
+        sent = escape_codes.reduced(row.format(blank))
+        assert ("\x1b[K" in sent) is erases, "to the end of the line"
+        assert len(sent) <= most
+        escape_codes.resized(WIDTH + 1)
+        assert "aaaa" in escape_codes.reduced(row.format(text)), "a terminal of another size has lost it"
+        assert ("\x1b[22X" in escape_codes.reduced(row.format(blank))) is erases

@@ -18,7 +18,7 @@ from npuscope.tui.app import Npuscope
 from npuscope.tui.layout import Layout, layout_for
 from npuscope.tui.screens.help.screen import help_text
 from npuscope.tui.screens.main.screen import MainScreen
-from npuscope.tui.terminal import ascii_only, first_theme, in_ascii
+from npuscope.tui.terminal import ascii_only, fills_erased_cells, first_theme, in_ascii
 from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.bars.status_line import Status, StatusLine
 from npuscope.widgets.lists.columns import columns, heading, heat, row_line
@@ -202,6 +202,22 @@ def test_first_theme(environ: dict[str, str], colors: str, name: str) -> None:
 )
 def test_ascii_only(environ: dict[str, str], wanted: bool) -> None:
     assert ascii_only(environ) is wanted
+
+
+@pytest.mark.parametrize(
+    ("environ", "wanted"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "xterm-256color", "STY": "12.pts-0"}, False),
+        ({"TERM": "xterm-256color", "TMUX": "/tmp/tmux-0/default"}, False),
+        ({"TERM": "screen-256color"}, False),
+        ({}, False),
+    ],
+)
+def test_only_a_terminal_known_to_fill_what_is_erased_has_it_erased(
+    environ: dict[str, str], wanted: bool
+) -> None:
+    assert fills_erased_cells(environ) is wanted
 
 
 async def test_without_utf8_everything_is_ascii(
