@@ -22,6 +22,7 @@ from textual.strip import Strip
 from textual.widget import _RenderCache
 
 from npuscope.tui import garbage
+from npuscope.tui.screens.composition import Composition
 from npuscope.tui.survival import SurvivingApp
 from npuscope.widgets.guarded import Guarded
 
@@ -45,7 +46,8 @@ class GuardedScreen(Guarded, Screen[Result]):
     4. What shows through from behind it is drawn again only where that changed: it costs more than a dialog.
     5. All that a key changes is drawn in one frame, as soon as it is known; the next frame a period later.
     6. What shows through is the screen below it, never one above.
-    7. A screen that opens is drawn once, with all its widgets; those behind it are not laid out for it.
+    7. Where little changed only the widgets that hold it are asked.
+    8. A screen that opens is drawn once, with all its widgets; those behind it are not laid out for it.
     """
 
     left = False
@@ -67,6 +69,15 @@ class GuardedScreen(Guarded, Screen[Result]):
 
     _frame_at = 0.0
     """The earliest time of the next frame."""
+
+    def __init__(
+        self,
+        name: str | None = None,
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name, id, classes)
+        self._compositor = Composition()
 
     @property
     def ready(self) -> bool:

@@ -6,6 +6,7 @@ Text never passes through a markup parser, so a name out of a model file cannot 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from npuscope.widgets.text.cells import cells, clip
@@ -152,6 +153,9 @@ _VISIBLE = {ord(THIN): " "}
 
 def safe(text: str) -> str:
     """What may be written to a terminal: the last guard, for text that no one made printable before."""
-    if text.isascii() and text.isprintable():
-        return text
+    return text if text.isascii() and text.isprintable() else _made_safe(text)
+
+
+@lru_cache(4096)
+def _made_safe(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text.translate(_VISIBLE))
