@@ -149,6 +149,18 @@ def wide() -> Iterator[tuple[str, ModelProto]]:
     )
 
 
+def _dequantized_floats() -> ModelProto:
+    """Floats that a DequantizeLinear reads, in parts of which one is quantized."""
+    parts = ["p0", "y", "p2"]
+    nodes = [
+        node("Exp", ["x"], ["e"]),
+        node("DequantizeLinear", ["e", "s"], ["d"]),
+        node("Split", ["d"], parts, axis=1),
+        node("QuantizeLinear", ["p0", "s", "z"], ["q"]),
+    ]
+    return model(nodes, {"x": ("uint8", (1, 6))}, ["y", "q"], GRID)
+
+
 def cases() -> Iterator[Case]:
     """All of them; each opens or is refused in a line."""
     for kind, made in (
@@ -159,3 +171,4 @@ def cases() -> Iterator[Case]:
     ):
         for name, graph in made:
             yield Case(f"wiring: {kind}: {name}", saved(graph), EITHER)
+    yield Case("wiring: floats that a DequantizeLinear reads, in parts", saved(_dequantized_floats()), EITHER)

@@ -51,6 +51,12 @@ def lower(lowering: Lowering, item: Placed) -> None:
             moved_as_it_lies(lowering, item, parts)
             return
         border(lowering, layer)
+    lower_by_placement(lowering, item)
+
+
+def lower_by_placement(lowering: Lowering, item: Placed) -> None:
+    """Add the steps that do a layer's own work."""
+    layer, placement = item.layer, item.placement
     if placement is Placement.SW_FLOAT:
         if layer.quantized and narrow_columns(lowering, layer):
             narrow_parts(lowering, item)
@@ -71,14 +77,18 @@ def lower(lowering: Lowering, item: Placed) -> None:
 def moved_as_it_lies(lowering: Lowering, item: Placed, parts: Sequence[Operand]) -> None:
     """A mover whose results are not all of one type: these parts change theirs behind it."""
     source = item.layer.inputs[0]
+    # What a float layer wrote is float, whatever scale the model gives it.
+    quant = None if lowering.name(source.tensor) in lowering.floats else source.quant
     moved = {
         o.tensor: Operand(
-            f"{o.tensor}#moved", f"{o.tensor}#moved", replace(o.type, dtype=source.type.dtype), source.quant
+            f"{o.tensor}#moved", f"{o.tensor}#moved", replace(o.type, dtype=source.type.dtype), quant
         )
         for o in parts
     }
     outputs = tuple(moved.get(o.tensor, o) for o in item.layer.outputs)
-    lower(lowering, item._replace(layer=replace(item.layer, outputs=outputs)))
+    as_it_lies = item._replace(layer=replace(item.layer, outputs=outputs))
+    border(lowering, as_it_lies.layer)
+    lower_by_placement(lowering, as_it_lies)
     for part in parts:
         change_part(lowering, item.layer, moved[part.tensor].tensor, part)
 
