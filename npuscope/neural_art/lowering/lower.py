@@ -75,6 +75,8 @@ class Lowering:
         """Layer -> what it reads instead of its input: the same with another type."""
         self.dequantized: dict[str, str] = {}
         """Stored tensor -> its float copy, shared by the float layers that read it."""
+        self.read_in_integers: dict[str, bool] = {}
+        """Input of the network that a float layer reads -> whether one of its readers dequantizes it."""
         self.written: set[str] = set()
         self.planes: set[str] = set()
         """Tensors that a Split on channels leaves in planes."""

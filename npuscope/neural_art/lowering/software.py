@@ -279,8 +279,12 @@ def as_float(lowering: Lowering, layer: Layer, operand: Operand, own: bool) -> s
 
 def in_integers(lowering: Lowering, name: str) -> bool:
     """An input of the network whose readers dequantize it; one that reads a view before its Q does not say so itself."""
-    readers = lowering.layers.readers.get(name, ())
-    return any(o.quant is not None for reader in readers for o in reader.inputs if o.tensor == name)
+    if name not in lowering.read_in_integers:  # asked by each of its readers
+        readers = lowering.layers.readers.get(name, ())
+        lowering.read_in_integers[name] = any(
+            o.quant is not None for reader in readers for o in reader.inputs if o.tensor == name
+        )
+    return lowering.read_in_integers[name]
 
 
 def lowered_reads(lowering: Lowering, tensor: str) -> int:
