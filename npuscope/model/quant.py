@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import count
 
 import numpy as np
 
@@ -57,6 +58,13 @@ class Quant:
         """All zero points are 0."""
         return not self.zero_point.any()
 
+    @cached_property
+    def form(self) -> int:
+        """Equal for those that agree in all but their scales, and in zero points behind the first."""
+        scales = (self.axis, self.block_size, self.scale.size, self.divides, self.scale_known)
+        zeros = (self.zero, self.symmetric, self.zero_known)
+        return _number((self.dtype, *scales, *zeros))
+
     @property
     def limits(self) -> tuple[int, int]:
         """Smallest and largest stored value."""
@@ -81,6 +89,15 @@ class Quant:
             and np.array_equal(self.scale, other.scale)
             and np.array_equal(self.zero_point, other.zero_point)
         )
+
+
+@lru_cache(maxsize=1 << 14)
+def _number(form: tuple[object, ...]) -> int:
+    """A number that no other form has, nor had."""
+    return next(_NUMBERS)
+
+
+_NUMBERS = count()
 
 
 def of_node(graph: Graph, node: Node) -> Quant | None:

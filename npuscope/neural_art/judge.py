@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
 from functools import cache
@@ -9,6 +10,7 @@ from functools import cache
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
+from npuscope.neural_art.frontend.formats import has_real_borders
 from npuscope.neural_art.kernels.choose import ALONE, choose
 from npuscope.neural_art.mapping.facts import (
     awaits_zero_point,
@@ -16,6 +18,7 @@ from npuscope.neural_art.mapping.facts import (
     input_zero_point,
     known_when_compiling,
 )
+from npuscope.neural_art.mapping.form import form_of
 from npuscope.neural_art.rules import RULES
 from npuscope.npu.cause import Cause, worst
 from npuscope.npu.rule import Context, Rule, silent
@@ -45,14 +48,9 @@ def judge(layer: Layer, context: Context) -> Verdict:
     placement, causes = placed(layer, context)
     findings = [finding for cause in causes if (finding := _worded(cause, layer, context)) is not None]
     if ALONE.isdisjoint([cause.why for cause in causes]):
-        imported = context.graph.imported
-        rules, by_geometry = _advising(layer.kind, version)
-        findings += [
-            finding
-            for rule in rules
-            if not (imported and rule.front_end)
-            for finding in rule.check(layer, context)
-        ]
+        rules, by_form, by_geometry = _advising(layer.kind, version, context.graph.imported)
+        findings += [finding for rule in rules for finding in rule.check(layer, context)]
+        findings += _of_form(layer, context, by_form)
         if by_geometry and layer.quantized:
             findings += _of_geometry(layer, context, by_geometry)
     if not findings:
@@ -82,16 +80,32 @@ _ORDER = {"error": 0, "warning": 1, "advice": 2}
 
 
 @cache
-def _advising(kind: str, version: str) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
-    """The rules that have more to say of a kind than its causes, those apart that say it by geometry."""
+def _advising(kind: str, version: str, imported: bool) -> tuple[tuple[Rule, ...], ...]:
+    """The rules that have more to say of a kind than its causes; those apart that say it by its form, and by geometry."""
     rules = [
         rule
         for rule in RULES
         if rule.check is not silent
         and version in rule.versions
         and (rule.kinds is None or kind in rule.kinds)
+        and not (imported and rule.front_end)
     ]
-    return tuple([r for r in rules if not r.by_geometry]), tuple([r for r in rules if r.by_geometry])
+    return (
+        tuple([rule for rule in rules if not (rule.by_form or rule.by_geometry)]),
+        tuple([rule for rule in rules if rule.by_form]),
+        tuple([rule for rule in rules if rule.by_geometry]),
+    )
+
+
+def _of_form(layer: Layer, context: Context, rules: tuple[Rule, ...]) -> Sequence[Finding]:
+    """What these rules say; a form that they have nothing to say of is remembered."""
+    form = None if context.graph.imported or has_real_borders(context.graph) else form_of(layer)
+    if form is not None and context.target in form.silent:
+        return ()
+    found = [finding for rule in rules for finding in rule.check(layer, context)]
+    if form is not None and not found:
+        form.silent.add(context.target)
+    return found
 
 
 MOST_KNOWN = 1 << 14

@@ -56,6 +56,8 @@ class Rule:
     confidence: Confidence
     check: Callable[[Layer, Context], Iterator[Finding]] = silent
     kinds: frozenset[str] | None = None
+    by_form: bool = False
+    """`check` says nothing of a layer with a form (`npuscope.neural_art.mapping.form`) but by what that holds."""
     by_geometry: bool = False
     """`check` looks at quantized convolutions alone: at their geometry, their kind, and the zero point of what they read."""
     accelerators: bool = False

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, WEIGHTED, Layer
+from npuscope.neural_art.frontend.formats import has_real_borders
 from npuscope.neural_art.kernels import borders, convolutions, datatypes, functions, movers, pools, unseen
 from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.form import form_of
 from npuscope.neural_art.mapping.operators import ARITHMETIC, CONTROL_FLOW, NORMALIZATION, RECURRENT
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
@@ -66,6 +68,16 @@ def choose(layer: Layer, context: Context) -> tuple[Cause, ...]:
     alone = datatypes.invalid(layer, context) or functions.foreign(layer, context)
     if alone is not None:
         return (alone,)
+    form = form_of(layer)
+    if form is None or has_real_borders(context.graph):
+        return _chosen(layer, context)
+    causes = form.causes.get(context.target)
+    if causes is None:
+        causes = form.causes[context.target] = _chosen(layer, context)
+    return causes
+
+
+def _chosen(layer: Layer, context: Context) -> tuple[Cause, ...]:
     always = IN_ORDER if datatypes.all_in_order(layer, context) else ALWAYS
     return tuple(
         [cause for choice in (*always, *BY_KIND.get(layer.kind, ())) for cause in choice(layer, context)]

@@ -11,6 +11,7 @@ from npuscope.machine.pools import PoolSpec
 from npuscope.model.convolution import Convolution, constant_first
 from npuscope.model.inspection.extent import elements
 from npuscope.neural_art.mapping.facts import input_zero_point
+from npuscope.neural_art.mapping.form import form_of
 from npuscope.neural_art.mapping.layout import VIEWS
 from npuscope.neural_art.mapping.padding import absorbed, convolution_with_pad
 from npuscope.neural_art.mapping.sizes import (
@@ -84,6 +85,25 @@ def layer_cost(
     With `layers`, the layers of the graph, a Pad that the Conv after it takes over costs nothing. Without `notes` a
     tiling has none, where thousands of layers are priced.
     """
+    form = form_of(layer) if placement is Placement.HW and not _behind_pad(layer, layers) else None
+    if form is None:
+        return _cost(layer, placement, target, layers, notes)
+    if (target, notes) not in form.costs:
+        form.costs[target, notes] = _cost(layer, placement, target, layers, notes)
+    return form.costs[target, notes]
+
+
+def _behind_pad(layer: Layer, layers: Layers | None) -> bool:
+    """A convolution that may take over what lies before it."""
+    if layer.kind != "Conv" or layers is None or not layer.inputs:
+        return False
+    writer = layers.writers.get(layer.inputs[0].tensor)
+    return writer is not None and writer.kind == "Pad"
+
+
+def _cost(
+    layer: Layer, placement: Placement, target: Target, layers: Layers | None, notes: bool
+) -> Cost | None:
     if too_large_to_compute(layer):
         return None
     if placement is Placement.NONE or (layer.kind in FREE and not placement.on_cpu):

@@ -37,6 +37,7 @@ RULE = Rule(
     source="FACTS 3.1 (ST documentation), LESSONS C9 (LarocheC/stm32n6-deployment-zoo: refused)",
     confidence=Confidence.THIRD_PARTY,
     check=check,
+    by_form=True,
     kinds=KINDS,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (uint8[1,256] x) => (uint8[1,64] y)

@@ -58,6 +58,7 @@ RULE = Rule(
     source="FACTS 4 (documentation: a Mul of more than four dimensions; the crash: LarocheC/stm32n6-deployment-zoo), LESSONS D2",
     confidence=Confidence.DOCUMENTED,
     check=check,
+    by_form=True,
     causes=frozenset({Why.MANY_DIMENSIONS}),
     word=word,
     failing="""<ir_version: 8, opset_import: ["" : 13]>

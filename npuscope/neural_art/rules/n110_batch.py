@@ -47,6 +47,7 @@ RULE = Rule(
     source="FACTS 3.1 and LESSONS C10 (ST documentation), LESSONS E5",
     confidence=Confidence.UNKNOWN,
     check=check,
+    by_form=True,
     kinds=KINDS,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[4,8,6,6] x) => (int8[4,8,1,1] y) <float s = {0.1}, int8 z = {0}>

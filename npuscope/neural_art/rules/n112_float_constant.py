@@ -58,6 +58,7 @@ RULE = Rule(
     source="yolov11n_micro_224 (4.0.1): Div by a constant without DequantizeLinear or QuantizeLinear around it",
     confidence=Confidence.INFERRED,
     check=check,
+    by_form=True,
     kinds=ARITHMETIC - {"Sub"},
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {0}, float c = {2.0}>

@@ -35,6 +35,7 @@ RULE = Rule(
     source="FACTS 1.1 (ATON register widths), 2.2 and 2.3 (ST documentation)",
     confidence=Confidence.INFERRED,
     check=check,
+    by_form=True,
     kinds=frozenset({"Conv"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,9,9] x) => (int8[1,8,15,15] y)

@@ -36,6 +36,7 @@ RULE = Rule(
     source="FACTS 5 and LESSONS A5 (LarocheC, Core 4.0.1): one board",
     confidence=Confidence.THIRD_PARTY,
     check=check,
+    by_form=True,
     kinds=frozenset({"Conv"}),
     since="4.0",
     reviewed="4.0",

@@ -34,6 +34,7 @@ RULE = Rule(
     source="FACTS 5 (LarocheC/stm32n6-deployment-zoo, Core 4.0.1)",
     confidence=Confidence.THIRD_PARTY,
     check=check,
+    by_form=True,
     front_end=True,
     since="4.0",
     reviewed="4.0",

@@ -34,6 +34,7 @@ RULE = Rule(
     source="LESSONS E5 (LarocheC/stm32n6-deployment-zoo)",
     confidence=Confidence.THIRD_PARTY,
     check=check,
+    by_form=True,
     kinds=frozenset({"Conv"}),
     since="4.0",
     reviewed="4.0",
