@@ -351,7 +351,7 @@ def _simulated(
     numbered = Readers(items) if state.graph.imported else Readers(items).as_imported()
     before = previous.reuse if previous is not None and previous.target is target else None
     unpriced = schedule(numbered, state.layers, target, before, after)
-    epochs, memory = simulate(state.graph, state.layers, costs, unpriced, target, before, after)
+    epochs, memory = simulate(state.graph, state.layers, costs, unpriced, target, before, after, known)
     return _Simulated(known, items, findings, epochs, memory, rests_on)
 
 

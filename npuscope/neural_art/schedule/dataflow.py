@@ -9,8 +9,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from functools import cached_property
 from itertools import chain
+from types import MappingProxyType
 from typing import NamedTuple
 
 from npuscope.machine.machine import Target
@@ -51,6 +53,18 @@ class Buffer(NamedTuple):
     """Lies in one bank, or in external memory."""
 
 
+class Moved(NamedTuple):
+    """What an epoch moves, and the flows that makes: the same while the layers that are named in it are what they were."""
+
+    moves: tuple[Move, ...]
+    flows: tuple[Flow, ...]
+    names: tuple[str, ...]
+
+
+NONE_MOVED: Mapping[int, Moved] = MappingProxyType({})
+NONE_SETTLED: Mapping[str, object] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataflow:
     """The traffic of a schedule. `flows` has an entry for each epoch; their tensors are names of buffers."""
@@ -59,6 +73,8 @@ class Dataflow:
     buffers: tuple[Buffer, ...]
     outputs: frozenset[str] = frozenset()
     """Buffers that hold the network's outputs."""
+    moved: Mapping[int, Moved] = field(default_factory=dict)
+    """By the identity of what epochs move, for the schedule of another state of the model."""
 
 
 def dataflow(
@@ -67,9 +83,11 @@ def dataflow(
     costs: Mapping[str, Cost | None],
     epochs: Sequence[Epoch],
     target: Target,
+    known: Mapping[int, Moved] = NONE_MOVED,
+    settled: Mapping[str, object] = NONE_SETTLED,
 ) -> Dataflow:
-    """The traffic of the epochs."""
-    return _Dataflow(graph, layers, costs, epochs, target).run()
+    """The traffic of the epochs; `known` is that of another state, of which the layers in `settled` are the same, and their prices."""
+    return _Dataflow(graph, layers, costs, epochs, target).run(known, settled)
 
 
 class _Dataflow:
@@ -89,28 +107,44 @@ class _Dataflow:
         """Tensor -> bytes, as the first layer that has it says."""
         self.geometry: dict[str, Convolution | None] = {}
         """Layer -> its convolution, as it reaches the accelerators."""
-        self.wide = set[str]()
+        self.wide = list[str]()
         """Buffers of wide sums."""
 
-    def run(self) -> Dataflow:
+    def run(self, known: Mapping[int, Moved], settled: Mapping[str, object]) -> Dataflow:
         self.size_inputs()
         iterated = {
             name for name, cost in self.costs.items() if cost and cost.tiling and cost.tiling.iterations > 1
         }
-        flow = self.flow
-        flows = tuple(
-            [
-                tuple([self.routine(move) for move in epoch.moves])
-                if epoch.placement is Placement.HYBRID
-                else tuple([flow(move) for move in epoch.moves])
-                if iterated.isdisjoint(epoch.layers)
-                else (*[flow(move) for move in epoch.moves], *self.iterations(epoch))
-                for epoch in self.epochs
-            ]
-        )
+        made: list[tuple[Flow, ...]] = []
+        kept: dict[int, Moved] = {}
+        for epoch in self.epochs:
+            moves = epoch.moves
+            moved = known.get(id(moves))
+            if moved is not None and moved.moves is moves and all(map(settled.__contains__, moved.names)):
+                for move in moves:
+                    self.size.setdefault(move.tensor, move.size)
+            else:
+                moved = self.moved(epoch, not iterated.isdisjoint(epoch.layers))
+            made.append(moved.flows)
+            if moved.names:
+                kept[id(moves)] = moved
+        flows = tuple(made)
         lying = {move.tensor: move.buffer for epoch in self.epochs for move in epoch.moves}
         outputs = frozenset([self.output_buffer(tensor, lying) for tensor in self.graph.outputs])
-        return Dataflow(flows, tuple(self.buffers(flows, lying, outputs)), outputs)
+        return Dataflow(flows, tuple(self.buffers(flows, lying, outputs)), outputs, kept)
+
+    def moved(self, epoch: Epoch, iterates: bool) -> Moved:
+        """What an epoch moves; without names where other epochs are told of it, or it rests on more than layers."""
+        wide, moves = len(self.wide), epoch.moves
+        if epoch.placement is Placement.HYBRID:
+            return Moved(moves, tuple([self.routine(move) for move in moves]), ())
+        flows = tuple([self.flow(move) for move in moves])
+        if iterates:
+            flows = (*flows, *self.iterations(epoch))
+        if iterates or len(self.wide) > wide or not self.inputs.isdisjoint([move.tensor for move in moves]):
+            return Moved(moves, flows, ())
+        layers = [move.layer for move in moves if move.layer]
+        return Moved(moves, flows, tuple(dict.fromkeys((*epoch.layers, *layers))))
 
     def size_inputs(self) -> None:
         """A float input that a Q makes int8, at once or behind a view, lies in memory as int8."""
@@ -141,7 +175,7 @@ class _Dataflow:
         if conv is None:
             return Flow(move.buffer, size, run, move.write)
         if move.op in ("Conv", "Add") and self.wide_sum(move.tensor, layer, size):
-            self.wide.add(move.buffer)
+            self.wide.append(move.buffer)
             return Flow(move.buffer, size, 1, move.write)
         if move.write:
             sums = in_planes(tiling, conv) and ("#sum" in move.tensor or "#part" in move.tensor)
@@ -195,8 +229,9 @@ class _Dataflow:
                 first[buffer] = 0
         for buffer in outputs & last.keys():
             last[buffer] = len(flows) - 1
+        wide = frozenset(self.wide)
         for name, begin in first.items():
-            yield Buffer(name, self.size.get(name, 0), begin, last[name], name in self.wide)
+            yield Buffer(name, self.size.get(name, 0), begin, last[name], name in wide)
 
     @cached_property
     def stored(self) -> Mapping[str, str]:

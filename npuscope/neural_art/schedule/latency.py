@@ -52,6 +52,10 @@ def price(
             moved.outputs,
         )
     known = before if before is not None else Repricing()
+    # What a blob hands over is found out of all epochs at once.
+    pricing.changed = None if pricing.blobs else known.changed(memory, pricing.times)
+    if after is not None:
+        after.memory, after.parts = memory, pricing.times
     return tuple([pricing.once(i, flows, known, after) for i, flows in enumerate(moved.flows)])
 
 
@@ -107,6 +111,8 @@ class _Pricing:
         self.known_added: dict[tuple[str, int, Placement], Cost] = {}
         self.blobs: dict[int, int] = {}
         """First epoch of each blob of the epoch controller -> bytes it writes that the CPU reads."""
+        self.changed: frozenset[str] | None = None
+        """What lies elsewhere than `before` has it; None where that is not known."""
         self.times: dict[str, int] = {}
         """Layer -> the number of parts its work is divided in, of which an epoch it is in does one at a time."""
         for epoch in epochs:
@@ -124,6 +130,11 @@ class _Pricing:
         epoch = self.epochs[position]
         if epoch.placement is Placement.HW and not epoch.moves:
             return epoch  # views are counted, not run: the boards' tables of single layers begin behind them
+        same = before.same(epoch, flows, self.changed) if self.changed is not None else None
+        if same is not None:
+            if after is not None:
+                after.keep(same[1], same[0], flows)
+            return same[1]
         numbers: dict[str, int] = {}
         form = self.form(position, flows, numbers)
         priced = before.known(epoch, form, numbers)
@@ -132,7 +143,7 @@ class _Pricing:
             costs = tuple([self.costs.get(name) for name in epoch.layers])
             before.learn(form, Figures(priced, numbers, costs))
         if after is not None:
-            after.keep(priced, form)
+            after.keep(priced, form, flows)
         return priced
 
     def form(self, position: int, flows: tuple[Flow, ...], numbers: dict[str, int]) -> Form:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from npuscope.model.convolution import Convolution
-from npuscope.npu.cost import Cost, Epoch, Part, Share
+from npuscope.neural_art.price.traffic import Flow
+from npuscope.npu.cost import Cost, Epoch, Memory, Part, Share
 from npuscope.npu.verdict import Placement
 
 MOST_FORMS = 1 << 14
@@ -46,6 +47,7 @@ class Figures(NamedTuple):
 
 
 Key = tuple[tuple[str, ...], str, int]
+Flows = tuple[Flow, ...]
 
 
 class Repricing:
@@ -54,7 +56,40 @@ class Repricing:
     def __init__(self, before: Repricing | None = None) -> None:
         self._known: dict[Key, tuple[Form, Epoch]] = {}
         self._older = before._known if before is not None else {}
+        self._of_flows: dict[int, tuple[Flows, Form, Epoch]] = {}
+        """By the identity of its flows."""
         self.forms: dict[Form, Figures] = before.forms if before is not None else {}
+        self.memory: Memory | None = None
+        self.parts: Mapping[str, int] = {}
+        """Where all lay, and in how many parts the work of a layer was divided."""
+
+    def changed(self, memory: Memory, parts: Mapping[str, int]) -> frozenset[str] | None:
+        """Buffers and layers that lie elsewhere now, or are divided in another way; None where nothing is known."""
+        was = self.memory
+        if was is None:
+            return None
+        tables = ((memory.buffers, was.buffers), (memory.weights_in, was.weights_in), (parts, self.parts))
+        return frozenset(
+            [
+                name
+                for now, before in tables
+                if now is not before
+                for name, value in now.items()
+                if before.get(name) != value
+            ]
+        )
+
+    def same(self, epoch: Epoch, flows: Flows, changed: frozenset[str]) -> tuple[Form, Epoch] | None:
+        """The figures of an epoch that runs and moves the very same, all of which lies where it did, and its form."""
+        found = self._of_flows.get(id(flows))
+        if found is None or found[0] is not flows:
+            return None
+        _, form, priced = found
+        if priced.layers is not epoch.layers or priced.inserted is not epoch.inserted:
+            return None
+        if not (changed.isdisjoint(epoch.layers) and changed.isdisjoint([flow.tensor for flow in flows])):
+            return None
+        return form, priced if priced.index == epoch.index else _numbered(priced, epoch.index)
 
     def known(self, epoch: Epoch, form: Form, numbers: Mapping[str, int]) -> Epoch | None:
         """The epoch with its figures, where one of its form has them; the very one of before where it is the same."""
@@ -66,9 +101,10 @@ class Repricing:
         figures = self.forms.get(form)
         return None if figures is None else _named(figures, epoch, numbers)
 
-    def keep(self, epoch: Epoch, form: Form) -> None:
+    def keep(self, epoch: Epoch, form: Form, flows: Flows) -> None:
         """Remember which figures the epoch has."""
         self._known[_key(epoch)] = form, epoch
+        self._of_flows[id(flows)] = flows, form, epoch
 
     def learn(self, form: Form, figures: Figures) -> None:
         """Remember the figures of a form."""

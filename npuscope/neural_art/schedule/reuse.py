@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from npuscope.machine.machine import Target
 from npuscope.neural_art.lowering.journal import Journal
-from npuscope.neural_art.schedule.dataflow import Buffer
+from npuscope.neural_art.schedule.dataflow import Buffer, Moved
 from npuscope.neural_art.schedule.repricing import Repricing
 from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.npu.cost import Memory
@@ -19,6 +20,8 @@ class Allocated(NamedTuple):
     weights: tuple[tuple[str, int], ...]
     """(layer, bytes), in the order in which they are put."""
     memory: Memory
+    moved: Mapping[int, Moved]
+    """What epochs moved."""
 
 
 class Reuse:
