@@ -84,7 +84,7 @@ BUILDS: dict[str, PublicBuild] = {
     ),
     # the same with 4.0.1: the small steps of its slots share more epochs than the compiler lets them
     "touchpad 4.0": PublicBuild(
-        touchpad, "4.0", 87, 0.16, {**TOUCHPAD, "DequantizeLinear": 10, "QuantizeLinear": 10}, "3", "auto",
+        touchpad, "4.0", 87, 0.02, {**TOUCHPAD, "DequantizeLinear": 10, "QuantizeLinear": 10}, "3", "auto",
     ),
     # chen-auspice/AI_Steel_Detection, 256 x 256, 6 classes
     "detector": PublicBuild(
@@ -184,7 +184,7 @@ UNNAMED: dict[str, PublicBuild] = {
     ),
     # LarocheC/eco8-neaixt, LiSenNet with 20 channels, 4.0.1; one Pad of its seven is not placed
     "speech": PublicBuild(
-        speech, "4.0", 139, 0.07,
+        speech, "4.0", 139, 0.01,
         {"Gather": 3, "Conv": 3, "Concat": 12, "Split": 17, "SpaceToDepth": 6, "DepthToSpace": 9, "Pad": 7}, "3", "auto",
     ),
 }  # fmt: skip
@@ -203,7 +203,7 @@ COUNTED: dict[str, PublicBuild] = {
         lambda: detector(320, 2), "2.0", 221, 0.04, {}, "3", "default", {"epoch_controller": True}
     ),
     # LarocheC/stm32n6-deployment-zoo, face_detection_yunet at 640 x 640: 49 epochs of the NPU and two hybrid ones
-    "faces": PublicBuild(faces, "4.0", 51, 0.06, {"DepthToSpace": 2}, "3", "auto"),
+    "faces": PublicBuild(faces, "4.0", 51, 0.02, {"DepthToSpace": 2}, "3", "auto"),
     # vox-haolin/992_PlantDoctor, efficientnet_v2B1_240_fft_qdq_int8; nine copies before a projection are not predicted
     "food": PublicBuild(food, "2.0", 282, 0.1, {}, "3", "default", {"epoch_controller": True}),
 }

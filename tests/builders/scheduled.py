@@ -62,6 +62,7 @@ def drawn(rng: random.Random, count: int, reach: int = 60) -> list[Step]:
                 free=kind == "free",
                 loops=kind == "conv" and rng.random() < 0.5,
                 portioned=rng.random() < 0.2,
+                begins=kind == "arith" and i % 3 == 0,
             )
         )
     return steps

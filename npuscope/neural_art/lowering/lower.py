@@ -26,6 +26,8 @@ from npuscope.npu.verdict import Placement
 SUM_BYTES, FLOAT_BYTES = 2, 4
 """Bytes of a value between a multiplication and its requantization, and of a float (edges of the compiler's graphs)."""
 
+BEGINS_FROM = "4.0"
+"""The version from which a step of an ARITH unit that reads what the CPU wrote begins an epoch (`schedule.scheduler`)."""
 
 INPUT = "#input"
 """Ends the name of a copy that lies channels last, of what lay channels first."""
@@ -54,6 +56,7 @@ class Lowering:
 
     def __init__(self, layers: Layers, target: Target) -> None:
         self.layers, self.target = layers, target
+        self.begins = target.toolchain.at_least(BEGINS_FROM)
         self.planar = planar(layers)
         """Tensors that come plane by plane."""
         self.steps: list[Step] = []
@@ -165,6 +168,8 @@ class Lowering:
         self.steps.append(step)
         step.batch = batch
         step.stored_bytes = step.stored_bytes or step.elements * step.width
+        if self.begins and step.arith:
+            step.begins = any(read.tensor in self.software for read in step.reads)
         for tensor in step.writes:
             self.written.add(tensor)
             self.batches[tensor] = batch

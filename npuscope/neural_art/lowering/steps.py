@@ -53,6 +53,8 @@ class Step:
     """Writes little at a time: two chains that part behind it may meet again in the same epoch."""
     corrects: bool = False
     """The second correction of a product of two maps: what it reads, the product has read two steps before."""
+    begins: bool = False
+    """It begins an epoch: an ARITH unit that reads what the CPU wrote (from 4.0 on)."""
     elements: int = 0
     width: int = 1
     """Bytes of an element it writes, where that is the compiler's own tensor: sums have two, floats four."""

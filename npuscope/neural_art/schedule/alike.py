@@ -79,7 +79,7 @@ class Alike:
             look = (
                 step.placement.value,
                 step.conv, step.arith, step.activ, step.pool,
-                step.copy, step.free, step.renames, step.loops, step.portioned, step.op == "Sub",
+                step.copy, step.free, step.renames, step.loops, step.portioned, step.begins, step.op == "Sub",
                 i if step.corrects else -1,  # what it reads beside is looked at by name
                 self.fetched[i],
                 tuple([(s - i, free, count, self.steps[s].layer == step.layer) for s, free, count in self.sources[i]]),

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from builders.scheduled import UNITS, drawn
 
+from npuscope.machine.machine import target
+from npuscope.model.layers import Layers
+from npuscope.neural_art.lowering.lower import Lowering
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.schedule.orders import orders
 from npuscope.neural_art.schedule.scheduler import _Packing, pack, pack_in_order
@@ -71,6 +74,44 @@ def test_numbering_steps_is_the_same_as_moving_them(seed: int, reach: int) -> No
     for order in orders(graph):
         moved = pack([steps[i] for i in order], UNITS)
         assert pack_in_order(graph, UNITS, order) == [[order[i] for i in epoch] for epoch in moved]
+
+
+@pytest.mark.parametrize(
+    ("begins", "expected"), [(True, [[0], [1], [2, 4], [3]]), (False, [[0], [1, 2, 4], [3]])]
+)
+def test_what_begins_an_epoch_shares_it_with_what_follows_alone(
+    begins: bool, expected: list[list[int]]
+) -> None:
+    """A routine, a convolution, a sum with what the routine wrote; another convolution, for which units are left beside the sum, an activation of the sum."""
+    steps = [
+        step((), "routine", Placement.HYBRID),
+        step((), "map", conv=4),
+        Step(
+            "Add",
+            "sum",
+            Placement.HW,
+            (Read("map"), Read("routine", False)),
+            ("sum",),
+            arith=1,
+            begins=begins,
+        ),
+        step(("routine",), "beside", conv=1),
+        step(("sum",), "behind", activ=1),
+    ]
+    assert [sorted(epoch) for epoch in pack(steps, UNITS)] == expected
+
+
+@pytest.mark.parametrize(("toolchain", "begins"), [("4.0", True), ("2.2", False)])
+def test_a_sum_with_what_the_cpu_wrote_begins_an_epoch_from_4_0_on(toolchain: str, begins: bool) -> None:
+    lowering = Lowering(Layers((), ()), target(toolchain))
+    lowering.add(step((), "routine", Placement.HYBRID))
+    for name, reads, units in (
+        ("sum", "routine", {"arith": 1}),
+        ("map", "routine", {"conv": 1}),
+        ("next", "sum", {"arith": 1}),
+    ):
+        lowering.add(step((reads,), name, **units))
+    assert [s.begins for s in lowering.steps[1:]] == [begins, False, False]
 
 
 def edited(rng: random.Random, steps: list[Step]) -> list[Step]:
