@@ -106,6 +106,9 @@ class SentCells:
             changed += [x for x in range(known, len(styles)) if styles[x]]
         begin = end = style = 0
         for x in changed:
+            if x == end and styles[x] in (style, self._blank[style]):
+                end = x + 1
+                continue
             if end and (joined := self._joined(style, row, end, x)):
                 style, end = joined, x + 1
                 continue

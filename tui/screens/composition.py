@@ -29,7 +29,10 @@ class Composition(Compositor):
         if not self._parts:
             yield from super()._get_renders(crop)
             return
+        parts = list(self._parts)
         for widget, (region, clip) in self.visible_widgets.items():
             seen = region.intersection(clip)
-            if seen and any(seen.overlaps(part) for part in self._parts):
+            if seen and any(seen.overlaps(part) for part in parts):
                 yield region, clip, widget.render_lines(seen.translate((-region.x, -region.y)))
+                # Those in front come first: of what lies behind a whole part nothing is seen.
+                parts = [part for part in parts if not seen.contains_region(part)]

@@ -62,10 +62,14 @@ class KeyBar(Bar):
     def fitting(self, width: int) -> list[KeyHint]:
         """The hints that fit, in their order."""
         kept = [replace(hint, enabled=False) if self._all_in_view(hint) else hint for hint in self.hints]
-        if sum(hint.width for hint in kept) - 2 > width:
-            kept = [replace(hint, label=hint.short or hint.label) for hint in kept]
-        while kept and sum(hint.width for hint in kept) - 2 > width:
-            kept.remove(min(reversed(kept), key=lambda hint: (hint.key == "Esc", hint.enabled, hint.weight)))
+        taken = sum(hint.width for hint in kept) - 2
+        if taken > width:
+            kept = [replace(hint, label=hint.short) if hint.short else hint for hint in kept]
+            taken = sum(hint.width for hint in kept) - 2
+        while kept and taken > width:
+            least = min(reversed(kept), key=lambda hint: (hint.key == "Esc", hint.enabled, hint.weight))
+            kept.remove(least)
+            taken -= least.width
         return kept
 
     def _all_in_view(self, hint: KeyHint) -> bool:
