@@ -259,7 +259,7 @@ def over_ssh(folder: Path) -> list[Figure]:
 
 
 def split_shown(path: Path) -> list[Figure]:
-    """A split of 10,000 nodes made, and one undone and made again: from the key to its count in the header."""
+    """A split of 10,000 nodes made, and one undone and made again: from the key to its parts in the tree."""
     with Terminal([*NPUSCOPE, str(path)]) as shown:
         shown.until(JUDGED)
         shown.rest(1.0)

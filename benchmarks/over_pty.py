@@ -18,6 +18,9 @@ from typing import Self
 
 DOWN, PAGE_DOWN, PAGE_UP = b"\x1b[B", b"\x1b[6~", b"\x1b[5~"
 
+PART = b"part1"
+"""In the name of a layer that a split makes."""
+
 QUIET = 0.15
 """Seconds without a byte after which a frame is taken to be whole."""
 
@@ -106,7 +109,10 @@ class Terminal:
 def split_times(
     shown: Terminal, layer: bytes, parts: bytes, runs: int = 5
 ) -> tuple[list[float], list[float]]:
-    """Seconds from a key to the split of a layer in the header: as it is made, and as it is made again after `u`."""
+    """Seconds from a key to the parts of a layer in the tree: as it is split, and as that is made again after `u`.
+
+    The header counts the edit earlier, while the model is still analysed.
+    """
 
     def press(keys: bytes) -> None:
         for key in keys:
@@ -118,11 +124,11 @@ def split_times(
         press(b"s")
         shown.rest(1.0)
         press(parts)
-        made.append(shown.shown_after(b"\r", b"1 edit"))
+        made.append(shown.shown_after(b"\r", PART))
         shown.rest(1.0)
         press(b"u")
         shown.rest(1.0)
-        again.append(shown.shown_after(b"r", b"1 edit"))
+        again.append(shown.shown_after(b"r", PART))
         shown.rest(1.0)
         press(b"u")
         shown.rest(1.0)
