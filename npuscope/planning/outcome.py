@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -100,6 +100,7 @@ def stated(
     after: Snapshot,
     most: int = ANALYSED,
     job: Job = QUIET,
+    first: Callable[[int], Session | None] = lambda _: None,
 ) -> tuple[Step, ...]:
     """The steps with what each saves of the whole model, made in this order: their sum is what all of them save.
 
@@ -107,7 +108,8 @@ def stated(
     2. Where more than `most` layers were analysed for it, what each half of the steps saves together is known (with a
        `most` of 0, all of them): it is divided by what each saves around its layer, the rest evenly; these are
        `approximate`.
-    3. Raises StoppedError where the job is stopped.
+    3. `first` may know the model with so many of the first steps made.
+    4. Raises StoppedError where the job is stopped.
     """
     enough = len(steps) * len(before.layers) <= most
     together = 1 if enough else -(-len(steps) // (HALVES if most else 1))
@@ -118,7 +120,8 @@ def stated(
         few = steps[start : start + together]
         then = after
         if start + together < len(steps):
-            edited = apply_all(session, [step.edit for step in few])
+            known = first(together) if start == 0 and together > 1 else None
+            edited = known or apply_all(session, [step.edit for step in few])
             if isinstance(edited, Refusal):  # what several make at once, one alone cannot
                 few = steps[start:]
             else:

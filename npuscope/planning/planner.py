@@ -17,7 +17,6 @@ from npuscope.npu.verdict import Placement
 from npuscope.planning.accuracy.less_freedom import FREER, Found, better_of, better_than, with_exact_part
 from npuscope.planning.accuracy.set_aside import set_aside
 from npuscope.planning.cut import LEAST_GAIN, CutOffer, offer_of, propose_cut
-from npuscope.planning.improve import Improver, Trial, tried
 from npuscope.planning.outcome import ANALYSED, stated
 from npuscope.planning.plan import (
     TOLERANCE,
@@ -29,9 +28,10 @@ from npuscope.planning.plan import (
     common_way_out,
     left_off,
 )
+from npuscope.planning.search.explored import Explored, Made, Option, Reached, shortened
+from npuscope.planning.search.improve import Trial, tried
+from npuscope.planning.search.improver import Improver
 from npuscope.planning.streams import stream_edits
-from npuscope.planning.window import window
-from npuscope.record import dataclass
 from npuscope.session import Session, State
 from npuscope.snapshot import LayerReport, Snapshot, Summary, analyse
 
@@ -100,33 +100,6 @@ def _searched(
     return search, result
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Option:
-    """What would be done for one layer."""
-
-    trial: Trial
-    report: LayerReport
-
-    @property
-    def brings(self) -> bool:
-        """For the layer's place; the others only save time, which the model as a whole may not gain."""
-        return any(step.placement[1].rank < step.placement[0].rank for step in self.trial.steps)
-
-    @property
-    def promised(self) -> float:
-        """Milliseconds that it saves of its window."""
-        return sum(step.saved_milliseconds for step in self.trial.steps)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Made:
-    """A step, and the names of the nodes and tensors it brought into the graph."""
-
-    step: Step
-    nodes: frozenset[str]
-    tensors: frozenset[str]
-
-
 class _Search:
     def __init__(
         self,
@@ -137,13 +110,15 @@ class _Search:
         deadline: float,
         found: Found | None = None,
         improver: Improver | None = None,
+        explored: Explored | None = None,
     ) -> None:
         self.found, self.told_at, self.told = found, 0.0, 0
         self.session, self.current = session, session.bare()
         self.before = self.snapshot = snapshot
         self.budget, self.job, self.deadline = budget, job, deadline
         self.improver = improver or Improver(budget)
-        self.made: list[_Made] = []
+        self.explored = explored or Explored()
+        self.made: list[Made] = []
         self.names = tuple(report.name for report in snapshot.layers)
         self.finished = True
         self.done = self.total = 0
@@ -152,7 +127,8 @@ class _Search:
         """One from the start that may change more, until the same time; it counts on the layers looked at so far."""
         budget = replace(self.budget, allowed=allowed)
         improver = self.improver.freer(budget)
-        other = _Search(self.session, self.before, budget, self.job, self.deadline, found, improver)
+        start = self.session, self.before, budget, self.job, self.deadline
+        other = _Search(*start, found, improver, self.explored)
         other.done = other.total = self.total
         return other
 
@@ -180,7 +156,7 @@ class _Search:
         self.job.report(self.total, self.total)
         return self.result(self.snapshot, self.made, self.finished)
 
-    def result(self, snapshot: Snapshot, made: Sequence[_Made], finished: bool) -> Plan:
+    def result(self, snapshot: Snapshot, made: Sequence[Made], finished: bool) -> Plan:
         """What was made, as a plan; `snapshot` is the analysis with it."""
         left = left_off(snapshot, self.improver.declined)
         steps = tuple(one.step for one in made)
@@ -197,7 +173,7 @@ class _Search:
             quantized,
         )
 
-    def tell(self, options: Sequence[_Option]) -> None:
+    def tell(self, options: Sequence[Option]) -> None:
         """Hand over the plan with what is made and these options, where the model is better for them together."""
         if self.found is None or len(options) == self.told or monotonic() < self.told_at + SO_FAR_EVERY:
             return
@@ -206,7 +182,7 @@ class _Search:
             session, made = reached
             snapshot = analyse(session, self.snapshot)
             if _better(snapshot.summary, self.snapshot.summary, self.budget):
-                made = self.stated(made, snapshot, most=0)
+                made = self.stated(options, made, snapshot, most=0)
                 self.found(self.result(snapshot, [*self.made, *made], finished=False))
         self.told, self.told_at = len(options), monotonic()
 
@@ -236,14 +212,15 @@ class _Search:
                 default=None,
             )
             if best is not None:
-                self.make([_Option(best, report)])
+                self.make([Option(best.steps)])
 
-    def chosen(self, work: Sequence[LayerReport]) -> tuple[list[_Option], list[LayerReport]]:
+    def chosen(self, work: Sequence[LayerReport]) -> tuple[list[Option], list[LayerReport]]:
         """The best edits for each layer, where they are independent; and the layers to ask again when those are made."""
-        options: list[_Option] = []
+        options: list[Option] = []
         self.told = 0
         put_off: list[LayerReport] = []
         touched: set[str] = set()
+        here = self.current, self.snapshot
         self.total += len(work)
         for report in work:
             self.job.check()
@@ -253,17 +230,17 @@ class _Search:
             if self.late():
                 break
             try:
-                near = window(self.current, report.layer.nodes)
-                if any(node.name in touched for node in near.graph.nodes):
+                nodes, near = self.explored.near(self.current, report.name, report.layer.nodes)
+                if not touched.isdisjoint(nodes):
                     put_off.append(report)  # what it would be judged by is about to change
                     continue
                 with working("looking for its edits", self.left() + GRACE):
-                    improvement = self.improver.improve(near, report.name)
+                    improvement = self.improver.improve(*here, report.layer, nodes, near)
             except ModelError as error:  # values that are not all there: the rest of the model is planned for
                 self.improver.declined[report.name] = str(error)
                 continue
             if improvement is not None:
-                options.append(_Option(improvement.best, report))
+                options.append(Option(improvement.steps))
                 touched |= improvement.touched
         return options, put_off
 
@@ -277,42 +254,66 @@ class _Search:
             self.finished = False
         return not self.finished
 
-    def make(self, chosen: Sequence[_Option]) -> None:
+    def make(self, chosen: Sequence[Option]) -> None:
         """Make independent options; each half by itself where the model as a whole is not better for all of them.
 
         Neither is it where those that only save time save less than they promised: one of them costs time.
         """
         if not chosen:
             return
-        reached = self.reached(chosen)
-        if reached is not None:
-            session, made = reached
-            snapshot = analyse(session, self.snapshot)
-            saved = self.snapshot.summary.milliseconds - snapshot.summary.milliseconds
-            kept = len(chosen) == 1 or saved >= KEPT * sum(option.promised for option in chosen)
-            if (kept or chosen[0].brings) and _better(snapshot.summary, self.snapshot.summary, self.budget):
-                self.made += self.stated(made, snapshot)
-                self.current, self.snapshot = session, snapshot
-                return
-        if len(chosen) > 1 and not self.late():
+        state = self.current.states[-1]
+        edits = tuple([tuple([(s.edit, _why(s, self.budget)) for s in option.steps]) for option in chosen])
+        if self.explored.knows(state, edits):
+            better = self.explored.reached(state, edits)
+        else:
+            better = self.better(chosen)
+            if not self.late():
+                self.explored.keep(state, edits, better)
+        if better is not None:
+            self.made += better.made
+            self.current, self.snapshot = better.session, better.snapshot
+        elif len(chosen) > 1 and not self.late():
             middle = len(chosen) // 2
             self.make(chosen[:middle])
             self.make(chosen[middle:])
 
-    def stated(self, made: Sequence[_Made], after: Snapshot, most: int = ANALYSED) -> list[_Made]:
-        """The same, with what each saves of the model: what it saves of its window need not be that."""
-        most = 0 if self.late() else most
-        steps = stated(self.current, self.snapshot, [one.step for one in made], after, most, self.job)
-        return [replace(one, step=step) for one, step in zip(made, steps, strict=True)]
+    def better(self, chosen: Sequence[Option]) -> Reached | None:
+        """The model with these options, where it is better for them."""
+        reached = self.reached(chosen)
+        if reached is None:
+            return None
+        session, made = reached
+        snapshot = analyse(session, self.snapshot, keep=True)
+        saved = self.snapshot.summary.milliseconds - snapshot.summary.milliseconds
+        kept = len(chosen) == 1 or saved >= KEPT * sum(option.promised for option in chosen)
+        if not (kept or chosen[0].brings) or not _better(
+            snapshot.summary, self.snapshot.summary, self.budget
+        ):
+            return None
+        return Reached(session, snapshot, self.stated(chosen, made, snapshot))
 
-    def reached(self, chosen: Sequence[_Option]) -> tuple[Session, list[_Made]] | None:
+    def stated(
+        self, chosen: Sequence[Option], made: Sequence[Made], after: Snapshot, most: int = ANALYSED
+    ) -> list[Made]:
+        """The same, with what each saves of the model: what it saves of its window need not be that."""
+
+        def first(count: int) -> Session | None:
+            reached = self.reached(shortened(chosen, count))
+            return reached[0] if reached is not None else None
+
+        most = 0 if self.late() else most
+        steps = [one.step for one in made]
+        known = stated(self.current, self.snapshot, steps, after, most, self.job, first)
+        return [replace(one, step=step) for one, step in zip(made, known, strict=True)]
+
+    def reached(self, chosen: Sequence[Option]) -> tuple[Session, list[Made]] | None:
         """The model with these options, made edit by edit; None where they meet after all."""
-        session, made = self.current, list[_Made]()
-        for depth in range(max(len(option.trial.steps) for option in chosen)):
-            turn = [option for option in chosen if depth < len(option.trial.steps)]
+        session, made = self.current, list[Made]()
+        for depth in range(max(len(option.steps) for option in chosen)):
+            turn = [option for option in chosen if depth < len(option.steps)]
             patches = []
             for option in turn:
-                patch = option.trial.steps[depth].edit.apply(session.graph, session.layers)
+                patch = option.steps[depth].edit.apply(session.graph, session.layers)
                 if isinstance(patch, Refusal):
                     return None
                 patches.append(patch)
@@ -324,10 +325,8 @@ class _Search:
             session = Session(session.source, session.target, (State(graph, session.states[-1]),))
         return session, made
 
-    def noted(
-        self, option: _Option, depth: int, graph: Graph, patch: Patch, earlier: Sequence[_Made]
-    ) -> _Made:
-        step = option.trial.steps[depth]
+    def noted(self, option: Option, depth: int, graph: Graph, patch: Patch, earlier: Sequence[Made]) -> Made:
+        step = option.steps[depth]
         read = {name for node in patch.added for name in node.inputs}
         needs = tuple(
             index
@@ -337,7 +336,7 @@ class _Search:
         nodes = frozenset(node.name for node in patch.added)
         written = {name for node in patch.added for name in node.outputs if name}
         tensors = frozenset(name for name in written if name not in graph.producers)
-        return _Made(replace(step, needs=needs, why=_why(step, self.budget)), nodes, tensors)
+        return Made(replace(step, needs=needs, why=_why(step, self.budget)), nodes, tensors)
 
 
 def _cut(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from npuscope.edits.edit import Edit, Exactness, Patch, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
@@ -26,6 +26,8 @@ from npuscope.npu.cost import Cost
 from npuscope.npu.ledger import line_alone
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Finding, Placement
+from npuscope.planning.overlay import Overlay
+from npuscope.planning.remembered import once
 from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
@@ -116,6 +118,10 @@ def preview(session: Session, snapshot: Snapshot, edit: Edit) -> Preview | Refus
 
     `snapshot` is the analysis of the session as it is.
     """
+    return once(snapshot, _preview, session, edit)
+
+
+def _preview(session: Session, snapshot: Snapshot, edit: Edit) -> Preview | Refusal:
     patch = edit.apply(session.graph, session.layers)
     if isinstance(patch, Refusal):
         return patch
@@ -332,39 +338,9 @@ def _around(graph: Graph, patch: Patch, hops: int = 4) -> Graph:
         if i == last:
             nodes.extend(patch.insert)
     added = {constant.name: constant for constant in patch.constants}
-    constants = _Overlay(added, graph.constants)
-    types = _Overlay(patch.types, graph.types)
+    constants = Overlay(added, graph.constants)
+    types = Overlay(patch.types, graph.types)
     return replace(graph, nodes=tuple(nodes), constants=constants, types=types, is_part=True)
-
-
-Value = TypeVar("Value")
-
-
-class _Overlay(Mapping[str, Value]):
-    """What a patch adds, before what a graph of any size holds. A ChainMap is four times as slow to ask."""
-
-    __slots__ = ("_above", "_below")
-
-    def __init__(self, above: Mapping[str, Value], below: Mapping[str, Value]) -> None:
-        self._above, self._below = above, below
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The value, the patch's first."""
-        value = self._above.get(name)
-        return value if value is not None else self._below.get(name, default)
-
-    def __getitem__(self, name: str) -> Value:
-        value = self._above.get(name)
-        return value if value is not None else self._below[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._above or name in self._below
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**self._below, **self._above})
-
-    def __len__(self) -> int:
-        return len({**self._below, **self._above})
 
 
 def _worst(reports: tuple[LayerReport, ...]) -> Placement:

@@ -17,6 +17,7 @@ from npuscope.model.convolution import constant_first, convolution
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, is_qdq
 from npuscope.planning.proposals import Preview, Wanted, any_edit, preview
+from npuscope.planning.remembered import once
 from npuscope.planning.window import LARGEST, window
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, Summary, Totals, analyse, totals
@@ -130,7 +131,7 @@ def with_surroundings(
     shows nothing of it in the layers' own figures. With `price`, layers may go to the CPU for it.
     """
     edit = proposal.edit
-    figures = tried(edit) if tried is not None else nearby(session, snapshot, edit)
+    figures = tried(edit) if tried is not None else once(snapshot, nearby, session, edit)
     if figures is None:
         return None
     before, after = figures

@@ -134,7 +134,7 @@ def test_a_plan_that_runs_out_of_time_within_a_layer_is_the_plan_so_far(
             tick()
 
     monkeypatch.setattr("npuscope.planning.planner.GRACE", 0.0)
-    monkeypatch.setattr("npuscope.planning.improve.candidates", endless)
+    monkeypatch.setattr("npuscope.planning.search.improve.candidates", endless)
     planned = plan(session, snapshot, plans.Budget(plans.Allowed.EXACT, seconds=0.2))
     assert not planned.finished
     assert planned.after == planned.before

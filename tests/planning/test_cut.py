@@ -24,8 +24,8 @@ from npuscope.model.load import load
 from npuscope.numbers.verify_models import verify
 from npuscope.planning import planner
 from npuscope.planning.cut import Cut, cut, propose_cut, tensors_named, times, verify_cut
-from npuscope.planning.improve import Trial, tried
 from npuscope.planning.plan import Plan
+from npuscope.planning.search.improve import Trial, tried
 from npuscope.reports.cut_report import offer_text
 from npuscope.session import Session
 from npuscope.snapshot import analyse

@@ -13,7 +13,7 @@ from builders.layer_chains import repeated
 from npuscope.edits.kinds.int8_borders import Int8Borders
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.model.load import load
-from npuscope.planning.repeats import EditsOfWindow, signature
+from npuscope.planning.search.repeats import on_other, signature
 from npuscope.planning.window import window
 from npuscope.session import Session
 from npuscope.snapshot import analyse
@@ -51,7 +51,10 @@ def test_layers_alike_have_one_signature(tmp_path: Path) -> None:
 
 
 def test_what_was_found_in_a_window_is_renamed_for_the_next() -> None:
-    edits = EditsOfWindow(("a", "ab"), (SplitOutput("a", (1, 2)), SplitOutput("ab_part1", (1, 1))))
-    assert edits.on(("x", "y")) == (SplitOutput("x", (1, 2)), SplitOutput("y_part1", (1, 1)))
-    assert EditsOfWindow(("a",), (SplitOutput("b", (1, 2)),)).on(("x",)) is None
-    assert EditsOfWindow(("a",), (Int8Borders("a"),)).on(("x",)) is None
+    edits = SplitOutput("a", (1, 2)), SplitOutput("ab_part1", (1, 1))
+    assert on_other(edits, ("a", "ab"), ("x", "y")) == (
+        SplitOutput("x", (1, 2)),
+        SplitOutput("y_part1", (1, 1)),
+    )
+    assert on_other([SplitOutput("b", (1, 2))], ("a",), ("x",)) is None
+    assert on_other([Int8Borders("a")], ("a",), ("x",)) is None

@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from npuscope.edits.edit import Edit
 from npuscope.model.graph import Graph
 from npuscope.model.tensors import Constant
+from npuscope.npu.cost import Cost
+from npuscope.npu.verdict import Placement
+from npuscope.planning.plan import Step
 from npuscope.record import dataclass
 from npuscope.session import Session
+from npuscope.snapshot import Snapshot
+
+Verdicts = tuple[tuple[Placement, Cost | None, tuple[tuple[str, str], ...]], ...]
+"""Of the layers in a window as the model has them: placement, price, and what is said of each, as (code, message)."""
 
 
 @dataclass(frozen=True, slots=True)
-class EditsOfWindow:
-    """The edits that were best in a window; none where nothing was worth it. `nodes` are the window's, by name."""
+class BestOfWindow:
+    """The steps that were best in a window; none where nothing was worth it. `nodes` are the window's, by name."""
 
     nodes: tuple[str, ...]
-    edits: tuple[Edit, ...]
+    verdicts: Verdicts
+    steps: tuple[Step, ...]
 
     def on(self, nodes: tuple[str, ...]) -> tuple[Edit, ...] | None:
         """The same edits in a window of the same signature; None where they may not mean the same there."""
-        renamed = dict(zip(self.nodes, nodes, strict=True))
-        moved: list[Edit] = []
-        for edit in self.edits:
-            layer = _renamed(edit.layer, renamed)
-            if not edit.declaration.same_by_shape or layer is None:
-                return None
-            value: Any = edit
-            moved.append(replace(value, layer=layer))
-        return tuple(moved)
+        return on_other([step.edit for step in self.steps], self.nodes, nodes)
+
+    def moved(self, nodes: tuple[str, ...]) -> tuple[Step, ...] | None:
+        """The same steps there, as long as their words name nothing that lies here."""
+        edits = self.on(nodes)
+        if edits is None or any(node in step.why for step in self.steps for node in self.nodes):
+            return None
+        pairs = zip(self.steps, edits, strict=True)
+        return tuple([replace(step, edit=edit, layer=edit.layer) for step, edit in pairs])
+
+
+def on_other(
+    edits: Sequence[Edit], nodes: tuple[str, ...], others: tuple[str, ...]
+) -> tuple[Edit, ...] | None:
+    """Edits in a window of these nodes, by name, as those in another one; None where they may not mean the same there."""
+    renamed = dict(zip(nodes, others, strict=True))
+    moved: list[Edit] = []
+    for edit in edits:
+        layer = _renamed(edit.layer, renamed)
+        if not edit.declaration.same_by_shape or layer is None:
+            return None
+        value: Any = edit
+        moved.append(replace(value, layer=layer))
+    return tuple(moved)
 
 
 def _renamed(layer: str, names: dict[str, str]) -> str | None:
@@ -39,6 +62,14 @@ def _renamed(layer: str, names: dict[str, str]) -> str | None:
         if layer[:end] in names:
             return names[layer[:end]] + layer[end:]
     return None
+
+
+def verdicts(session: Session, snapshot: Snapshot, nodes: tuple[str, ...]) -> Verdicts:
+    """Those of the layers that hold some nodes; `snapshot` is the analysis of the session."""
+    of_node, by_name = session.layers.of_node, snapshot.by_name
+    names = dict.fromkeys([layer.name for node in nodes if (layer := of_node.get(node)) is not None])
+    reports = [by_name[name] for name in names if name in by_name]
+    return tuple([(r.placement, r.cost, tuple([(f.code, f.message) for f in r.findings])) for r in reports])
 
 
 def signature(near: Session, layer: str) -> Hashable:

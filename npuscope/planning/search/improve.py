@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import field, replace
 
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.model.names import printable
-from npuscope.npu.times import in_ms
-from npuscope.numbers.region import changed_nodes
 from npuscope.planning.candidates import candidates
 from npuscope.planning.outcome import standing, step_of, worst_placement
 from npuscope.planning.plan import Allowed, Budget, Step, loss
 from npuscope.planning.proposals import Preview
-from npuscope.planning.repeats import EditsOfWindow, signature
+from npuscope.planning.remembered import remember
 from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
@@ -27,6 +25,9 @@ WIDTH = 3
 
 TRIED = 6
 """How many proposals a layer are tried in its window."""
+
+TRIAL_BYTES = 1 << 17
+"""What a trial takes beside its constants, which its preview has as well."""
 
 LEAST_GAIN = 0.05
 """The part of a layer's time that an edit must save to be worth a change to the model."""
@@ -41,6 +42,19 @@ class Trial:
     steps: tuple[Step, ...]
     open: tuple[str, ...]
     """Layers to go on with."""
+    children: dict[tuple[str, Edit], Trial | None] = field(default_factory=dict)
+    """(Layer, edit) -> the trial with that edit as well."""
+
+    @property
+    def added(self) -> int:
+        """About how many bytes all that was tried on top of it holds."""
+        known = self.session.graph.constants
+        own = 0
+        for child in filter(None, self.children.values()):
+            constants = child.session.graph.constants
+            own += TRIAL_BYTES + child.added
+            own += sum([2 * c.nbytes for name, c in constants.items() if name not in known])
+        return own
 
     @property
     def placement(self) -> tuple[int, int]:
@@ -65,83 +79,23 @@ class Trial:
         return self.loss[0] == 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Improvement:
-    """The best trial for a layer, and the window as it was."""
-
-    before: Trial
-    best: Trial
-
-    @property
-    def touched(self) -> frozenset[str]:
-        """Names of the model's nodes that the edits change, or whose tensors they do."""
-        before, after = self.before.session.graph, self.best.session.graph
-        return frozenset(node.name for node in changed_nodes(before, after))
-
-
-class Improver:
-    """Finds the best edits for one layer after the other, under one budget; knows what it found for layers before."""
-
-    def __init__(self, budget: Budget) -> None:
-        self.budget = budget
-        self.known: dict[Hashable, EditsOfWindow] = {}
-        self.declined: dict[str, str] = {}
-        """Layer -> what would bring it closer to the NPU, but takes longer."""
-        self._declined_like: dict[Hashable, str] = {}
-        self.held_back: dict[Hashable, frozenset[Allowed]] = {}
-        """Window -> the budgets under which an edit would have been tried that this one rules out, or weighed otherwise."""
-
-    def freer(self, budget: Budget) -> Improver:
-        """For a budget that allows more edits: what was found where it would have tried no other holds there too."""
-        other = Improver(budget)
-        alike = {key for key in self.known if budget.allowed not in self.held_back.get(key, ())}
-        other.known = {key: edits for key, edits in self.known.items() if key in alike}
-        other.held_back = {key: more for key, more in self.held_back.items() if key in alike}
-        other._declined_like = {key: why for key, why in self._declined_like.items() if key in alike}
-        return other
-
-    def improve(self, near: Session, layer: str) -> Improvement | None:
-        """The edits to make for a layer of a window, None where none is worth it."""
-        key = signature(near, layer)
-        improvement = self.known.get(key)
-        if improvement is not None and not improvement.edits:
-            if key in self._declined_like:
-                self.declined[layer] = self._declined_like[key]
-            return None
-        root = _root(near, layer)
-        if root is None:
-            return None
-        nodes = tuple(node.name for node in near.graph.nodes)
-        moved = improvement.on(nodes) if improvement is not None else None
-        best = _replayed(root, moved) if moved else None
-        if best is None or not _worth(best, root, _least(root, layer), self.budget):
-            best, slower, held_back = improve(root, layer, self.budget)
-            self.held_back[key] = held_back
-            if best is None and slower is not None:
-                kinds = " and ".join(dict.fromkeys(step.edit.kind for step in slower.steps))
-                longer = slower.milliseconds - root.milliseconds
-                self.declined[layer] = self._declined_like[key] = (
-                    f"{kinds} would bring it closer to the NPU, but the model would take {in_ms(longer)} ms longer"
-                )
-            self.known[key] = EditsOfWindow(
-                nodes, tuple(step.edit for step in best.steps) if best is not None else ()
-            )
-        return Improvement(root, best) if best is not None else None
-
-
-def _root(near: Session, layer: str) -> Trial | None:
+def root_of(near: Session, layer: str) -> Trial | None:
+    """A window without edits, None where the layer is not in it."""
     snapshot = analyse(near)
+    remember(snapshot)
     return Trial(near, snapshot, (), (layer,)) if layer in snapshot.by_name else None
 
 
-def _replayed(root: Trial, edits: tuple[Edit, ...]) -> Trial | None:
+def replayed(root: Trial, edits: tuple[Edit, ...]) -> Trial | None:
+    """The trial with these edits, None where one cannot be made."""
     trial: Trial | None = root
     for edit in edits:
         trial = tried(trial, edit.layer, edit) if trial is not None else None
     return trial
 
 
-def _least(root: Trial, layer: str) -> float:
+def least_gain(root: Trial, layer: str) -> float:
+    """Milliseconds that an edit for a layer must save."""
     cost = root.snapshot.by_name[layer].cost
     return LEAST_GAIN * cost.milliseconds if cost is not None else 0.0
 
@@ -154,7 +108,7 @@ def improve(root: Trial, layer: str, budget: Budget) -> tuple[Trial | None, Tria
     2. Time counts where it changes by more than LEAST_GAIN of the layer's own. A better place does not count where
        the model takes longer for it, unless the budget says so.
     """
-    report, least = root.snapshot.by_name[layer], _least(root, layer)
+    report, least = root.snapshot.by_name[layer], least_gain(root, layer)
     trials: list[Trial] = []
     edge, held_back = [root], set[Allowed]()
     for _ in range(DEPTH if report.off_npu else 1):
@@ -173,11 +127,11 @@ def improve(root: Trial, layer: str, budget: Budget) -> tuple[Trial | None, Tria
 
 
 def _best(root: Trial, trials: list[Trial], budget: Budget, least: float) -> Trial | None:
-    worth = [t for t in trials if _worth(t, root, least, budget)]
-    exact = min((t for t in worth if t.exact), key=_order, default=None)
+    better = [t for t in trials if worth(t, root, least, budget)]
+    exact = min((t for t in better if t.exact), key=_order, default=None)
     if budget.allowed is Allowed.EXACT:
         return exact
-    best = min(worth, key=_order, default=None)
+    best = min(better, key=_order, default=None)
     if best is None or budget.allowed is Allowed.ANY:
         return best
     # A copy that the CPU drives beside the layer costs microseconds; a sum that is rounded costs every output.
@@ -193,7 +147,8 @@ def _better_placed(trial: Trial, root: Trial, budget: Budget) -> bool:
     return trial.placement < root.placement and (kept or budget.slower)
 
 
-def _worth(trial: Trial, root: Trial, least: float, budget: Budget) -> bool:
+def worth(trial: Trial, root: Trial, least: float, budget: Budget) -> bool:
+    """Better placed than the window was, or as well and faster by more than `least` milliseconds."""
     if trial.placement != root.placement:
         return _better_placed(trial, root, budget)
     return trial.milliseconds < root.milliseconds - max(least, 1e-9)
@@ -269,10 +224,18 @@ def _spends_exactness(edit: Edit, budget: Budget) -> bool:
 
 def tried(trial: Trial, name: str, edit: Edit) -> Trial | None:
     """The trial with one more edit, for a layer it has open; None where it cannot be made."""
+    place = name, edit
+    if place not in trial.children:
+        trial.children[place] = _tried(trial, name, edit)
+    return trial.children[place]
+
+
+def _tried(trial: Trial, name: str, edit: Edit) -> Trial | None:
     session = trial.session.edit(edit)
     if isinstance(session, Refusal):
         return None
     snapshot = analyse(session, trial.snapshot)
+    remember(snapshot)
     stands = standing(edit, trial.snapshot, snapshot)
     was = trial.snapshot.by_name.get(edit.layer)
     why = _why(was, stands, _brought(trial.snapshot, snapshot))
