@@ -12,7 +12,6 @@ from npuscope.tui.screens.plan.text import _saved
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.search_bar import SearchBar, SearchCount
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.spans import plain
 
@@ -20,29 +19,6 @@ from npuscope.widgets.text.spans import plain
 def rows(widget: Any) -> list[str]:
     """What a list or a text shows, its heading first."""
     return ["".join(segment.text for segment in widget.render_line(y)) for y in range(widget.size.height)]
-
-
-DIALOGS = ("f", "s", "p", "c", "m", "b", "w", "o", "W", "i", "L", "question_mark")
-
-
-@pytest.mark.parametrize("size", [(80, 24), (60, 15), (40, 12)])
-async def test_every_dialog_keeps_its_way_out_in_view(
-    size: tuple[int, int], denoiser: Path, explore: Any, settle: Any
-) -> None:
-    async with explore(denoiser, size) as pilot:
-        await pilot.press("n", "n")
-        for key in DIALOGS:
-            await pilot.press(key)
-            await settle(pilot)
-            screen = pilot.app.screen
-            assert screen is not pilot.app.screen_stack[0], key
-            bar = screen.query_one(KeyBar)
-            assert screen.region.contains_region(bar.region), key
-            assert "Esc" in plain(bar.bar(bar.content_size.width)), key
-            for table in screen.query(RowList):
-                assert table.size.height > 1, f"{key}: more than its heading"
-            await pilot.press("escape")
-            assert pilot.app.screen is pilot.app.screen_stack[0], key
 
 
 async def test_what_verify_says_scrolls_above_its_keys(denoiser: Path, explore: Any, settle: Any) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders.shown_text import page_text
 from textual.widgets import Input
 
 from npuscope.tui.screens.help.screen import HelpScreen
@@ -15,7 +14,6 @@ from npuscope.tui.screens.reasons.screen import ReasonsScreen
 from npuscope.widgets.lists.layer_table import LayerTable
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.spans import plain
 
 
 async def test_the_tree_moves_by_vi_keys(denoiser: Path, explore: Any) -> None:
@@ -91,30 +89,6 @@ async def test_tables_and_texts_move_by_vi_keys(denoiser: Path, explore: Any, se
         await pilot.press("g", "g")
         await pilot.pause()
         assert page.scroll_offset.y == 0
-
-
-@pytest.mark.parametrize(("size", "keys"), [((80, 24), "fpcmbdwWiLxH"), ((40, 12), "fWLH")])
-async def test_help_on_every_screen_begins_with_its_keys(
-    size: tuple[int, int], keys: str, denoiser: Path, explore: Any, settle: Any
-) -> None:
-    async with explore(denoiser, size) as pilot:
-        await pilot.press("n", "n")
-        for key in keys:
-            await pilot.press(key)
-            await settle(pilot)
-            screen = pilot.app.screen
-            await pilot.press("question_mark")
-            helped = pilot.app.screen
-            assert isinstance(helped, HelpScreen), key
-            text = page_text(helped)
-            title = plain(screen.heading()[0]).split()[0]
-            assert text.startswith(title)
-            for hint in screen.hints():
-                assert hint.label.split()[0] in text.partition("Moving")[0], key
-            await pilot.press("question_mark")
-            assert pilot.app.screen is screen, key
-            await pilot.press("escape")
-            assert pilot.app.screen is pilot.app.screen_stack[0], key
 
 
 @pytest.mark.parametrize("key", ["s", "o", "slash"])
