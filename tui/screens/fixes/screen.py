@@ -138,6 +138,9 @@ class FixesScreen(Dialog[Edit]):
 
     def _found(self, previews: tuple[Preview, ...]) -> None:
         self.fixes = previews
+        if not previews:
+            self.query_one(Choices).display = False
+            self.query_one(Page).focus()
         if previews:
             self.evaluate_whole_model(previews)
         elif self._report.off_npu and not self._snapshot.graph.as_int8:

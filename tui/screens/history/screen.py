@@ -130,14 +130,14 @@ class HistoryScreen(Dialog[Session]):
     # -- what is shown
 
     def _room(self, width: int) -> int:
-        return max(width - 4 - self._moves - _TIME - _total(width) - _LOSS, 16)
+        return max(width - 5 - self._moves - _TIME - _total(width) - _LOSS, 16)
 
     @property
     def _moves(self) -> int:
         return moves_room((step.before, step.after) for step in self.steps.values())
 
     def _names(self, width: int) -> Line:
-        text = "    " + left("edit", self._room(width)) + left("moves", self._moves)
+        text = "     " + left("edit", self._room(width)) + left("moves", self._moves)
         return line(
             Span(text + right("time", _TIME) + right("then", _total(width)) + right("at it", _LOSS), "title")
         )
@@ -148,7 +148,7 @@ class HistoryScreen(Dialog[Session]):
         role = "text" if on_ else "faint"
         mark = Span("● " if on_ else "○ ", "accent" if on_ else "faint")
         name = left(_shown_edits(tuple(one for one, _ in self.edits), room - 1)[index], room)
-        start = line(quiet(right(str(index + 1), 2) if index < 99 else " "), mark, Span(name, role))
+        start = line(quiet(right(str(index + 1), 2) + " " if index < 99 else "   "), mark, Span(name, role))
         step = self.steps.get(edit) if on_ else None
         if step is None:
             return fit((*start, quiet("…" if on_ else "off")), width)

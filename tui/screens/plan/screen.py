@@ -341,7 +341,9 @@ class PlanScreen(Dialog[Chosen]):
         search, plan = self.search, self.plan
         if search.failed:
             return list(wrap(line(Span("✗ ", "sw"), search.failed), width, 2))
-        going = [progress_line(*search.progress, "layers", width)] if search.running else []
+        done, total = search.progress
+        looked_at = "layers" if total <= len(self._snapshot.layers) else "layers, those near edits again"
+        going = [progress_line(done, total, looked_at, width)] if search.running else []
         if plan is None:
             return [*going, *wrap(line(quiet(self._said)), width)]
         on_cpu = self._after is None or self._after.on_cpu > 0
