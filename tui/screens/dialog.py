@@ -119,6 +119,9 @@ class Dialog(ModalScreen[Result], GuardedScreen[Result]):
 
         self.app.push_screen(HelpScreen(plain(self.heading()[0]).strip(), self.hints()))
 
+    def action_none(self) -> None:
+        """A hint for arrows, which a click does not stand for."""
+
     def action_leave(self) -> None:
         """Back, with nothing done."""
         self.dismiss(None)

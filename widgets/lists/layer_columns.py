@@ -106,7 +106,7 @@ COLUMNS = (
     GRAPH,
     NAME,
     LayerColumn(
-        "op", 13, 30,
+        "op", 13, 55,
         lambda report, _: report.layer.op.lower(),
         lambda report, _, room: quiet(left(shown(report.layer.op, room), room)),
         largest_first=False, at_left=True,
@@ -172,13 +172,17 @@ def _macs(report: LayerReport, _: Snapshot) -> float | None:
     return float(report.cost.macs) if report.cost is not None else None
 
 
+_NAME = 26
+"""Cells that are enough for a name where another column can be had for them."""
+
+
 @cache
 def fitting(width: int, own: bool = False) -> tuple[tuple[LayerColumn, int], ...]:
     """The columns that leave the name enough room, with their widths; `own` errors where there are any."""
     kept = list(COLUMNS)
     if own:
         kept.insert(kept.index(TIME), OWN)
-    least = max(width // 4, 10)
+    least = max(min(width // 4, _NAME), 10)
     while len(kept) > 2 and sum(column.width + 1 for column in kept) + least > width:
         kept.remove(min(kept, key=lambda column: column.weight))
     rest = max(width - sum(column.width + 1 for column in kept if column.width), 4)

@@ -156,6 +156,3 @@ class BoundsScreen(Dialog[str]):
         name = slowest_layer(self.chosen.parts) if self.chosen is not None else None
         if name is not None:
             self.dismiss(name)
-
-    def action_none(self) -> None:
-        """A hint for arrows, which a click does not stand for."""

@@ -142,6 +142,3 @@ class BuildScreen(Dialog[Target]):
         """Judge for this build."""
         same = self.build == self._session.target.build
         self.dismiss(None if same else target_of(self.build))
-
-    def action_none(self) -> None:
-        """A hint for arrows, which a click does not stand for."""

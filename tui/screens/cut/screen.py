@@ -84,6 +84,7 @@ class CutScreen(Dialog[None]):
                 7,
                 bool(self._layer),
             ),
+            KeyHint("↑↓", "scroll", "screen.none", 3, scrolls="Page"),
             KeyHint("Esc", "stop" if self._stoppable else "back", "screen.leave", 9),
         )
 

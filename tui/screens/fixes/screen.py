@@ -288,6 +288,3 @@ class FixesScreen(Dialog[Edit]):
         """Scroll what stands below."""
         page = self.query_one(Page)
         (page.scroll_page_down if step > 0 else page.scroll_page_up)(animate=False)
-
-    def action_none(self) -> None:
-        """A hint for arrows, which a click does not stand for."""

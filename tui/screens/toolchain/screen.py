@@ -172,9 +172,6 @@ class ToolchainScreen(Dialog[Target]):
         """Take the one under the cursor."""
         self.dismiss(self._targets[self.query_one(Choices).cursor])
 
-    def action_none(self) -> None:
-        """A hint for arrows, which a click does not stand for."""
-
 
 def _variant(base: Target, version: str, profile: str) -> Target:
     """The same memory pools and options, another version and clock."""

@@ -99,6 +99,7 @@ class VerifyScreen(Dialog[None]):
             if not self.result.bit_exact and self.blamed is None:
                 hints.append(KeyHint("b", "which edit, which layer", "screen.blame"))
         hints.append(KeyHint("e", "export", "screen.export"))
+        hints.append(KeyHint("↑↓", "scroll", "screen.none", scrolls="Page"))
         return (*hints, KeyHint("Esc", "back", "screen.leave", 9))
 
     def content(self) -> Iterable[Widget]:
