@@ -98,3 +98,21 @@ async def test_a_slash_behind_a_folder_stands_there_once(denoiser: Path, explore
         await settle(pilot)
         assert field.value == f"{denoiser.parent}/" and field.cursor_position == 1
         assert listed(pilot.app)
+
+
+async def test_folders_say_how_many_models_they_hold(
+    tmp_path: Path, denoiser: Path, explore: Any, settle: Any
+) -> None:
+    for place in ("zoo/int8/a.onnx", "zoo/b.tflite", "zoo/c.txt", "notes/readme.txt"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).touch()
+    async with explore(denoiser, (80, 24)) as pilot:
+        await pilot.press("o")
+        await settle(pilot)
+        rows = {row.split()[0]: row.split()[1:] for row in listed(pilot.app)}
+        assert rows["zoo/"] == ["2", "models"]
+        assert rows["notes/"] == []
+        pilot.app.screen.query_one(Entry).input.value = f"{tmp_path}/zoo/"
+        await settle(pilot)
+        rows = {row.split()[0]: row.split()[1:] for row in listed(pilot.app)}
+        assert rows["int8/"] == ["1", "model"]

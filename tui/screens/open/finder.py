@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePath
 
 from npuscope.files.fuzzy import best, files_below
 from npuscope.files.recent import recent
 from npuscope.jobs import Job
+from npuscope.npu.figures import plural
 from npuscope.tui.screens.open.folder import MODELS, RECIPES, FileEntry, entries, kind_of
 
 MOST = 200
@@ -22,14 +25,14 @@ class Finder:
         self._below: dict[Path, list[str]] = {}
 
     def look(self, typed: str, job: Job) -> Iterator[list[FileEntry]]:
-        """First what is at hand, then that and what lies below the folder."""
+        """First what is at hand, then that and what lies below the folder: files, or how many models each folder holds."""
         listed = entries(typed)
-        if typed in ("", self._start):
-            yield [*self._recent(), *listed]
-            return
         folder, letters = _base(typed)
-        if not letters:
-            yield listed
+        if not letters or typed == self._start:
+            lately_opened = self._recent() if typed in ("", self._start) else []
+            yield [*lately_opened, *listed]
+            if folder is not None and any(entry.folder for entry in listed):
+                yield [*lately_opened, *_counted(listed, self._found_below(folder, job))]
             return
         known = {_real(entry.path) for entry in listed}
         lately = {str(entry.path): entry for entry in self._recent()}
@@ -38,12 +41,15 @@ class Finder:
         if folder is None:
             return
         known = {_real(entry.path) for entry in listed}
+        paths = (folder / name for name in best(letters, self._found_below(folder, job), MOST))
+        found = ((path, kind_of(path)) for path in paths if _real(path) not in known)
+        yield [*listed, *(_file(path, folder, kind) for path, kind in found if kind)]
+
+    def _found_below(self, folder: Path, job: Job) -> list[str]:
         if folder not in self._below:
             self._below[folder] = files_below(folder, (*MODELS, *RECIPES), job.check)
         job.check()
-        paths = (folder / name for name in best(letters, self._below[folder], MOST))
-        found = ((path, kind_of(path)) for path in paths if _real(path) not in known)
-        yield [*listed, *(_file(path, folder, kind) for path, kind in found if kind)]
+        return self._below[folder]
 
     def _recent(self) -> list[FileEntry]:
         home = _home()
@@ -54,6 +60,17 @@ class Finder:
                 parent = "~" + parent[len(home) :] if f"{parent}/".startswith(f"{home}/") else parent
                 listed.append(FileEntry(path.name, path, False, _size(path), f"recent, {parent}"))
         return listed
+
+
+def _counted(listed: Sequence[FileEntry], below: Iterable[str]) -> Iterator[FileEntry]:
+    """Folders say how many models lie in them, however deep; nothing where none was found."""
+    first = (
+        name.split("/", 1)[0] for name in below if "/" in name and PurePath(name).suffix.lower() in MODELS
+    )
+    models = Counter(first)
+    for entry in listed:
+        count = models[entry.name] if entry.folder else 0
+        yield replace(entry, kind=plural(count, "model")) if count else entry
 
 
 def _base(typed: str) -> tuple[Path | None, str]:

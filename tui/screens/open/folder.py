@@ -18,7 +18,7 @@ MOST_READ = 400
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A folder or a file; `size` in bytes, `kind` in a word or two."""
+    """A folder or a file; `size` in bytes, `kind` in a word or two, of a folder what was found in it."""
 
     name: str
     path: Path

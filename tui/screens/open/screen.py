@@ -69,6 +69,7 @@ class OpenScreen(Dialog[str]):
     ]
     HINTS = (
         KeyHint("↑↓", "choose", "screen.choose(1)"),
+        KeyHint("a-z", "find", "screen.none"),
         KeyHint("Tab", "into the path", "screen.complete"),
         KeyHint("Enter", "open", "screen.take"),
         KeyHint("Esc", "back", "screen.leave"),
@@ -214,7 +215,9 @@ class OpenScreen(Dialog[str]):
 def _entry_line(entry: FileEntry, among: Names, width: int) -> Line:
     name, kind, size = _columns(width)
     if entry.folder:
-        return line(Span(left(shown_of(among, entry.name, name + kind - 2) + "/", name + kind), "accent"))
+        room = name if entry.kind and kind else name + kind
+        label = Span(left(shown_of(among, entry.name, room - 2) + "/", room), "accent")
+        return line(label, quiet(shown(entry.kind, kind) if room == name else ""))
     what = Span(
         left(shown(entry.kind, kind - 1) if kind else "", kind), "text" if entry.kind == "model" else "quiet"
     )
