@@ -155,6 +155,8 @@ class Names:
             (brief, _without_last_parts),
             (words, _unshortened),
             (brief, _between_words),
+            (brief, partial(_without_run, first=0, last=1)),
+            (brief, partial(_without_run, first=1, last=0)),
             (brief, _without_middle),
             (brief, _without_start),
             (words, _between_words),

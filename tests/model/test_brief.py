@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from npuscope.model.brief import Names, brief_names, briefly, fitted_text
+from npuscope.model.brief import Names, brief_names, briefly, fitted, fitted_text
 from npuscope.model.names import printable
 
 
@@ -190,3 +190,9 @@ def test_names_are_shortened_in_one_place() -> None:
             if name not in ONE_PLACE and (found := cut_alone(file.read_text("utf-8"))):
                 alone[name] = found
     assert alone == {}
+
+
+def test_a_part_gives_way_before_letters_within_the_others() -> None:
+    models = [f"/model.{at}/m.0/cv2/conv/Conv" for at in (2, 4, 16)]
+    assert fitted(models, 11) == ["model.2/…", "model.4/…", "model.16/…"]
+    assert fitted(["/net/TCM_net/TCM_net.0/Conv", "/activation/Sigmoid"], 6)[0] == "…/Conv"
