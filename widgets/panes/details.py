@@ -56,7 +56,7 @@ class Details(Widget):
     def compose(self) -> ComposeResult:
         """Verdict and tabs for the stacked form, then the panes."""
         yield VerdictBar(reason=False, id="verdict").data_bind(Details.selection)
-        yield TabBar(("Why", "Quant", "MAC", "Graph"), id="tabs").data_bind(Details.current)
+        yield TabBar(("Why", "Quant", "MAC/c", "Graph"), id="tabs").data_bind(Details.current)
         yield Eligibility(id="eligibility", headless=self.stacked)
         yield Quantization(id="quantization", headless=self.stacked)
         yield CostPane(id="cost", headless=self.stacked)

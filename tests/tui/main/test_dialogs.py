@@ -27,14 +27,15 @@ async def test_small(denoiser: Path, explore: Any, settle: Any, until: Any) -> N
         app, tree = pilot.app, pilot.app.graph_tree
         off = [report.name for report in app.snapshot.off_npu]
         await pilot.press("n", "n", "n")
-        assert tree.layer_name == off[-1] and not app._notifications
+        assert tree.layer_name == off[-1]
+        assert [note.message for note in app._notifications] == ["3 of 3 not on the NPU"]
         await pilot.press("n")
         assert tree.layer_name == off[0]
         assert [note.message for note in app._notifications] == [
-            f"The first again, of {len(off)} not on the NPU."
+            f"1 of {len(off)} not on the NPU: the first again"
         ]
         await pilot.press("N")
-        assert "The last again" in next(note.message for note in app._notifications)
+        assert "the last again" in next(note.message for note in app._notifications)
 
         app.main.go_to("Gemm_28")
         await pilot.press("s")

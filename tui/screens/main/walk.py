@@ -121,10 +121,10 @@ class Walk:
         before = tree.layer_name
         tree.go_to_layer(name)
         self.left(before)
-        if here is not None and (position[name] - here) * step <= 0:
-            end = "first" if step > 0 else "last"
-            what = " on the trace" if tree.trace else "" if tree.only else " not on the NPU"
-            screen.show_message(f"The {end} again, of {len(tree.stops)}{what}.")
+        what = "on the trace" if tree.trace else "that are shown" if tree.only else "not on the NPU"
+        again = here is not None and (position[name] - here) * step <= 0
+        end = f": the {'first' if step > 0 else 'last'} again" if again else ""
+        screen.show_message(f"{tree.stops.index(name) + 1} of {len(tree.stops)} {what}{end}")
 
     def gain(self, step: int) -> bool:
         """To the layer whose fix saves less (1) or more (-1), or say which this one is (0); False where none saves any."""
