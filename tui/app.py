@@ -35,7 +35,7 @@ from npuscope.tui.controllers.recipes import Recipes
 from npuscope.tui.controllers.reloader import EVERY, Reloader
 from npuscope.tui.controllers.target_screens import TargetScreens
 from npuscope.tui.document import Document
-from npuscope.tui.palette import Palette, commands
+from npuscope.tui.palette import ActionProvider, Palette, commands
 from npuscope.tui.screens.main.screen import MainScreen
 from npuscope.tui.survival import SurvivingApp
 from npuscope.tui.terminal import AsciiFilter, ascii_only, first_theme
@@ -64,6 +64,7 @@ class Npuscope(SurvivingApp):
     TITLE = "npuscope"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {ActionProvider}  # noqa: RUF012 - as Textual has it
     BINDINGS: ClassVar[list[BindingType]] = [
         *(action.binding for action in ACTIONS),
         Binding("ctrl+c,ctrl+q", "quit", show=False, priority=True),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from textual.app import App, SystemCommand
-from textual.command import CommandList, CommandPalette
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
 from textual.errors import NoWidget
 from textual.events import Click
 from textual.screen import Screen
@@ -30,11 +31,42 @@ class Palette(CommandPalette, GuardedScreen[CallbackType]):
         if self.query(LoadingIndicator):  # taken away while its search still ran
             await super()._watch__show_busy()
 
-    DEFAULT_CSS = "Palette SearchIcon { display: none; }"
+    DEFAULT_CSS = """
+    Palette SearchIcon { display: none; }
+    Palette CommandList { text-wrap: nowrap; text-overflow: ellipsis; }
+    """
 
     def _action_command_list(self, action: str) -> None:
         if self.query_one(CommandList).scrollable_content_region:
             super()._action_command_list(action)
+
+
+class ActionProvider(Provider):
+    """Actions, a line each: label, key, what it does."""
+
+    async def discover(self) -> Hits:
+        """All, by label."""
+        for name, about, callback, _ in sorted(self.app.get_system_commands(self.screen)):
+            yield DiscoveryHit(_entry(name, about), callback, text=name)
+
+    async def search(self, query: str) -> Hits:
+        """Those whose label or key the letters are in, the best match first."""
+        matcher = self.matcher(query)
+        for name, about, callback, _ in self.app.get_system_commands(self.screen):
+            if (match := matcher.match(name)) > 0:
+                yield Hit(match, _entry(name, about, matcher.highlight), callback, text=name)
+
+
+_LABEL, _KEY = 16, 8
+
+
+def _entry(name: str, about: str, highlight: Callable[[str], Content] = Content) -> Content:
+    label, _, key = name.rpartition("  ")
+    return Content.assemble(
+        highlight(label).pad_right(max(_LABEL - len(label), 1)),
+        (key.ljust(_KEY), "bold $accent"),
+        (about, "$text-muted"),
+    )
 
 
 def commands(app: App[int], main: Screen[object], actions: Sequence[Action]) -> Iterator[SystemCommand]:
