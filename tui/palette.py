@@ -64,8 +64,8 @@ def _entry(name: str, about: str, highlight: Callable[[str], Content] = Content)
     label, _, key = name.rpartition("  ")
     return Content.assemble(
         highlight(label).pad_right(max(_LABEL - len(label), 1)),
-        (key.ljust(_KEY), "bold $accent"),
-        (about, "$text-muted"),
+        key.ljust(_KEY),  # in no colour of its own: of sixteen none is sure to be readable on the cursor's
+        (about, "dim not bold"),
     )
 
 

@@ -140,3 +140,16 @@ async def test_clicks_that_come_too_late_are_dropped(
         await settle(pilot)
         assert len(pilot.app.screen_stack) == 1
     assert not (tmp_path / "state" / "npuscope" / "crash.txt").exists()
+
+
+async def test_a_command_takes_one_line(denoiser: Path, explore: Any, settle: Any, until: Any) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        await pilot.press("ctrl+p")
+        palette = pilot.app.screen
+        listed = palette.query_one(CommandList)
+        await until(pilot, lambda: listed.option_count == len(pilot.app.actions))
+        await settle(pilot)
+        lines = [listed.render_line(y).text for y in range(listed.size.height)]
+        assert lines[0].split()[:3] == ["Accuracy", "A", "Each"]
+        labels = sorted(action.label[:1].upper() + action.label[1:] for action in pilot.app.actions)
+        assert [line[1:17].rstrip() for line in lines if line.strip()] == labels[: len(lines)]
