@@ -159,6 +159,7 @@ def picture(snap_compare: Any, denoiser: Path, settle: Any, monkeypatch: pytest.
             for key in keys.split():
                 await pilot.press(key)
                 await settle(pilot)
+            pilot.app.clear_notifications()
             if before is not None:
                 await before(pilot)
             await settle(pilot)

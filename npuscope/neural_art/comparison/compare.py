@@ -178,10 +178,11 @@ def _located(layer: LayerComparison, epoch_of: Mapping[str, int | None]) -> Laye
 
 
 def _doubts(assigned: Assigned) -> tuple[str, ...]:
-    return tuple(
-        f"another number of {op} epochs is off the NPU than predicted; which layers they are is a guess"
-        for op in sorted(assigned.open_ops)
-    )
+    ops = sorted(assigned.open_ops)
+    if not ops:
+        return ()
+    of = " and ".join((", ".join(ops[:-1]), ops[-1])) if len(ops) > 1 else ops[0]
+    return (f"another number of {of} epochs is off the NPU than predicted; which layers they are is a guess",)
 
 
 def _channels(report: LayerReport) -> str:

@@ -14,7 +14,8 @@ from onnx import TensorProto, helper
 
 from npuscope.neural_art.artefacts.artefact import Artefact
 from npuscope.neural_art.artefacts.values import HW, SW, Content, Node, ReportedEpoch, Totals
-from npuscope.neural_art.comparison.compare import compare
+from npuscope.neural_art.comparison.compare import _doubts, compare
+from npuscope.neural_art.comparison.epochs import Assigned
 from npuscope.neural_art.comparison.values import Tally
 from npuscope.reports.compare_json import compare_json
 from npuscope.reports.compare_markdown import compare_markdown
@@ -283,3 +284,15 @@ def test_epochs_that_need_the_cpu_are_counted_by_operator() -> None:
     assert "not predicted: 1 Softmax; only predicted: 1 Conv" in compare_text(comparison)
     cut = compare(snapshot(), [artefact(REPORT[: REPORT.index("epoch 5 ")])])
     assert cut.agreement is not None and cut.agreement.cpu_epochs is None
+
+
+@pytest.mark.parametrize(
+    ("ops", "named"),
+    [((), ""), (("Split",), "Split"), (("Split", "Conv"), "Conv and Split"), (("A", "B", "C"), "A, B and C")],
+)
+def test_operators_of_which_it_is_not_certain_which_layers_are_meant(
+    ops: tuple[str, ...], named: str
+) -> None:
+    said = _doubts(Assigned({}, {}, complete=False, open_ops=frozenset(ops)))
+    assert len(said) == bool(ops)
+    assert all(text.startswith(f"another number of {named} epochs is off the NPU") for text in said)

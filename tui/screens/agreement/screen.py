@@ -66,7 +66,7 @@ class AgreementScreen(Listing[LayerFilter | str]):
     AgreementScreen #about { height: 1fr; margin: 1 0 0 1; }
     AgreementScreen.-short {
         & TabBar { margin: 0; }
-        & #summary { max-height: 5; margin: 0 0 0 1; }
+        & #summary { max-height: 7; margin: 0 0 0 1; }
         & RowList { max-height: 40%; }
     }
     AgreementScreen.-long {
