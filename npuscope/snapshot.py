@@ -318,6 +318,7 @@ def _simulated(
 
     Without `worded` no layer that is judged anew has findings.
     """
+    from npuscope.model.validity.faults import look_at_all
     from npuscope.neural_art.dependencies import Dependencies
     from npuscope.neural_art.judge import judge, placed
     from npuscope.neural_art.lowering.lower import Placed, Readers
@@ -329,22 +330,21 @@ def _simulated(
     context = Context(state.graph, state.layers, target)
     rests_on = Dependencies(state.graph, state.layers, target)
     known = _untouched(rests_on, previous, worded)
-    items: list[Placed] = []
-    findings: list[tuple[Finding, ...]] = []
+    if not known:
+        look_at_all(state.graph)
+    items, findings = list[Placed](), list[tuple[Finding, ...]]()
     for layer in state.layers.layers:
-        tick()
-        report = known.get(layer.name)
-        if report is not None:
+        if (report := known.get(layer.name)) is not None:
             items.append(Placed(layer, report.placement, report.cost, report.causes))
             findings.append(report.findings)
             continue
+        tick()
         if worded:
             verdict = judge(layer, context)
             placement, causes = verdict.placement, verdict.causes
-            findings.append(verdict.findings)
         else:
             placement, causes = placed(layer, context)
-            findings.append(())
+        findings.append(verdict.findings if worded else ())
         items.append(Placed(layer, placement, layer_cost(layer, placement, target, state.layers), causes))
     costs = {item.layer.name: item.cost for item in items}
     # An intermediate model lists its operators as the front end has numbered them.

@@ -223,13 +223,6 @@ class Graph:
         """Node name -> what `validity.faults` found wrong with it: each trial of an edit asks, and each target."""
         return {}
 
-    @cached_property
-    def sound_forms(self) -> set[tuple[object, ...]] | None:
-        """Forms of nodes with which it found nothing wrong; None where more than its form decides of a node."""
-        return (
-            None if self.stated_otherwise or self.disallowed or self.functions or "" in self.types else set()
-        )
-
     def is_fixed(self, node: Node) -> bool:
         """All the node writes is known without running it."""
         outputs = node.outputs

@@ -123,16 +123,14 @@ class Layer:
     """Readers of the output before it is quantized: they keep a float copy of it alive."""
     facts: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     """What was found out of the layer alone, under the name of what asks: it is asked for again and again."""
+    input: Operand | None = field(init=False, repr=False)
+    """The first activation."""
+    output: Operand | None = field(init=False, repr=False)
+    """The first output."""
 
-    @property
-    def input(self) -> Operand | None:
-        """The first activation."""
-        return self.inputs[0] if self.inputs else None
-
-    @property
-    def output(self) -> Operand | None:
-        """The first output."""
-        return self.outputs[0] if self.outputs else None
+    def __post_init__(self) -> None:
+        self.input = self.inputs[0] if self.inputs else None  # type: ignore[misc]
+        self.output = self.outputs[0] if self.outputs else None  # type: ignore[misc]
 
     @property
     def qoperator(self) -> bool:
@@ -142,11 +140,8 @@ class Layer:
     @cached_property
     def quantized(self) -> bool:
         """Reads and writes integers: every non-constant float operand has a Q/DQ beside it."""
-        return all(o.quant is not None or not _is_float(o) for o in (*self.inputs, *self.outputs))
-
-
-def _is_float(operand: Operand) -> bool:
-    return operand.type.dtype in FLOATS
+        operands = (*self.inputs, *self.outputs)
+        return not [o for o in operands if o.quant is None and o.type.dtype in FLOATS]
 
 
 FLOATS = frozenset({"float32", "float16", "float64", "bfloat16", "unknown"})

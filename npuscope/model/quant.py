@@ -17,6 +17,9 @@ _LIMITS |= {"uint2": (0, 3), "int16": (-32768, 32767), "uint16": (0, 65535), "in
 
 MAX_SCALES = 1 << 20
 
+FEW = 32
+"""Scales up to which they are looked at one by one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Quant:

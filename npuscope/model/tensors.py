@@ -276,7 +276,6 @@ class Constant:
                 stub.raw_data = self.file.read(self.span.offset, self.span.length)
                 array = numpy_helper.to_array(stub)
             else:
-                _check_stored(self.proto, self.size)
                 array = _stored(self.proto, self.dtype, self.shape)
         except (ValueError, TypeError, KeyError) as error:
             raise ModelError(f"tensor {self.name!r} cannot be read: {one_line(str(error))}") from error
@@ -340,16 +339,18 @@ def sparse_constant(sparse: SparseTensorProto) -> SparseConstant:
 
 def _stored(proto: TensorProto, dtype: str, shape: tuple[int, ...]) -> Array:
     """The values of a message: raw bytes as onnx reads them, without asking what else it might be. A model has thousands."""
-    plain = PLAIN.get(dtype) if sys.byteorder == "little" and proto.HasField("raw_data") else None
+    raw = proto.raw_data if proto.HasField("raw_data") else None  # a copy
+    _check_stored(proto, elements(shape), raw)
+    plain = PLAIN.get(dtype) if sys.byteorder == "little" and raw is not None else None
     if plain is None or proto.HasField("segment") or proto.data_location != TensorProto.DEFAULT:
         return numpy_helper.to_array(proto)
-    return np.frombuffer(proto.raw_data, plain).reshape(shape)
+    return np.frombuffer(raw or b"", plain).reshape(shape)
 
 
-def _check_stored(proto: TensorProto, size: int) -> None:
+def _check_stored(proto: TensorProto, size: int, raw: bytes | None) -> None:
     """A few bytes may claim a huge shape; numpy would try to allocate it."""
-    if proto.HasField("raw_data"):
-        stored = len(proto.raw_data) * 8 // dtype_bits(dtype_name(proto.data_type))
+    if raw is not None:
+        stored = len(raw) * 8 // dtype_bits(dtype_name(proto.data_type))
     else:
         fields = (proto.float_data, proto.int32_data, proto.int64_data, proto.double_data, proto.uint64_data)
         stored = max(max(len(field) for field in fields), len(proto.string_data)) * 8

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from onnx import AttributeProto
 
+from npuscope.model.budget import tick
 from npuscope.model.graph import Graph, Node
-from npuscope.model.tensors import UNKNOWN, TensorType
+from npuscope.model.tensors import UNKNOWN
 from npuscope.model.validity.attention import attention, rotary
 from npuscope.model.validity.by_onnx import inference_fault
 from npuscope.model.validity.foreign import foreign_quantizer
@@ -37,23 +38,19 @@ def fault(graph: Graph, node: Node) -> str:
     if graph.functions and (endless := recursion(graph, node)):
         return endless
     # Nodes alike are many: what types and attributes say of one holds for all.
+    fault, depends_on_values = _of_form(graph, node)
+    return shape_fault(graph, node) if depends_on_values else fault
+
+
+def _of_form(graph: Graph, node: Node) -> tuple[str, bool]:
+    """The fault of a node that reads no values; whether it may have one by those."""
     key = _decisive(graph, node)
     known = _KNOWN.get(key)
     if known is None:
         if len(_KNOWN) >= MOST_KNOWN:
             _KNOWN.clear()
         known = _KNOWN[key] = _without_values(graph, node)
-    fault, depends_on_values = known
-    if depends_on_values:
-        return shape_fault(graph, node)
-    if (
-        not fault
-        and node.bare
-        and graph.sound_forms is not None
-        and None not in map(graph.types.get, node.inputs)
-    ):
-        graph.sound_forms.add(_form(graph.types, node))
-    return fault
+    return known
 
 
 def invalid_node(graph: Graph, names: Iterable[str]) -> str:
@@ -63,23 +60,41 @@ def invalid_node(graph: Graph, names: Iterable[str]) -> str:
     """
     if graph.imported:
         return ""
-    known, index, nodes, types, sound = (
-        graph.node_faults, graph.node_index, graph.nodes, graph.types, graph.sound_forms
-    )  # fmt: skip
+    doubtful: frozenset[str] | None = graph.facts.get(_DOUBTFUL)
+    if doubtful is not None and doubtful.isdisjoint(names):
+        return ""
+    known, index, nodes = graph.node_faults, graph.node_index, graph.nodes
     for name in names:
         found = known.get(name)
         if found is None:
-            node = nodes[index[name]]
-            alike = sound is not None and node.bare and _form(types, node) in sound
-            found = known[name] = "" if alike else fault(graph, node)
+            found = known[name] = fault(graph, nodes[index[name]])
         if found:
             return name
     return ""
 
 
-def _form(types: Mapping[str, TensorType], node: Node) -> tuple[object, ...]:
-    """What decides of a node without attributes whether it is sound; types by identity, which lasts as long as the graph."""
-    return (node.op, node.domain, len(node.outputs), *map(id, map(types.get, node.inputs)))
+_DOUBTFUL = "nodes that may be invalid"
+
+
+def look_at_all(graph: Graph) -> None:
+    """Find out in one go which nodes ONNX may not allow, where all will be asked about: those of a sound form need no look."""
+    more = graph.stated_otherwise or graph.disallowed or graph.functions or "" in graph.types
+    if more or graph.imported or _DOUBTFUL in graph.facts:
+        return
+    types, sound, doubtful = graph.types.get, dict[tuple[object, ...], bool](), list[str]()
+    for node in graph.nodes:
+        form = (node.op, node.domain, len(node.outputs), *map(id, map(types, node.inputs)))
+        if not node.bare:
+            form = (*form, *map(_stated, node.proto.attribute))
+        good = sound.get(form)
+        if good is None:
+            tick()
+            fault, depends_on_values = _of_form(graph, node)
+            # What is absent and what is not known have no type either.
+            good = sound[form] = not (fault or depends_on_values) and None not in map(types, node.inputs)
+        if not good:
+            doubtful.append(node.name)
+    graph.facts[_DOUBTFUL] = frozenset(doubtful)
 
 
 def _without_values(graph: Graph, node: Node) -> tuple[str, bool]:

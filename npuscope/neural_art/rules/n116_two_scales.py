@@ -57,8 +57,9 @@ def _reads(layer: Layer, context: Context) -> Iterator[Finding]:
     graph = context.graph
     producers, nodes, writers = graph.producers, graph.nodes, context.layers.writers
     for operand in (*layer.inputs, layer.weight, layer.bias):
-        index = producers.get(operand.tensor) if operand is not None else None
-        if operand is None or index is None or _written_so(operand, writers.get(operand.tensor)):
+        if operand is None or (index := producers.get(operand.tensor)) is None:
+            continue
+        if _written_so(operand, writers.get(operand.tensor)):
             continue
         writer = nodes[index]
         if writer.op != QUANTIZE or writer is layer.core or not is_qdq(writer):
