@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from math import prod
 from typing import NamedTuple
 
 from npuscope.machine.machine import Target
-from npuscope.model.inspection.extent import elements
 from npuscope.model.layers import Layer, Layers, Operand
 from npuscope.neural_art.kernels.streams import planar
 from npuscope.neural_art.kernels.why import Why
@@ -261,7 +261,7 @@ def of_rows(operand: Operand) -> bool:
 
 def size(operand: Operand | None) -> int:
     """Elements of an operand, 0 where its shape is not known."""
-    return elements(operand.dims) if operand is not None and operand.dims is not None else 0
+    return prod(operand.dims) if operand is not None and operand.dims is not None else 0
 
 
 def as_imported(placed: Sequence[Placed]) -> list[Placed]:

@@ -203,9 +203,9 @@ def stream(lowering: Lowering, layer: Layer, operand: Operand, name: str) -> Rea
     step works in (Add_15 of blazeface_128: 24 channels at a time beside 8).
     """
     complete = size(operand) == size(layer.output) or size(layer.output) == 0
-    batch = lowering.batches.get(name, 0)
-    alike = batch in (0, carried(lowering, layer)) and not sum_apart(lowering, layer)
-    return lowering.read(name, chained=complete and alike)
+    batch = lowering.batches.get(name, 0) if complete else 0
+    alike = complete and (not batch or batch == carried(lowering, layer)) and not sum_apart(lowering, layer)
+    return lowering.read(name, chained=alike)
 
 
 ROWS_APART = ("2.2", "3.0")
@@ -227,7 +227,7 @@ def apart_in_rows(target: Target, result: Operand | None) -> bool:
 
 def sum_apart(lowering: Lowering, layer: Layer) -> bool:
     """Two activations of one row are joined."""
-    return len(lowering.activations(layer)) == 2 and apart_in_rows(lowering.target, layer.output)
+    return apart_in_rows(lowering.target, layer.output) and len(lowering.activations(layer)) == 2
 
 
 def once_each(reads: list[Read]) -> tuple[Read, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from npuscope.machine.machine import Target
@@ -31,7 +32,12 @@ def operand_bytes(operand: Operand) -> int:
     """Bytes of an activation as it is stored, 0 where its shape is not known or too large to compute."""
     if operand.constant is not None or operand.dims is None:
         return 0
-    return packed_bytes(elements(operand.dims), operand_bits(operand))
+    return _bytes(operand.dims, operand.quant.dtype if operand.quant is not None else operand.type.dtype)
+
+
+@lru_cache(maxsize=1 << 12)
+def _bytes(dims: tuple[int, ...], dtype: str) -> int:
+    return packed_bytes(elements(dims), dtype_bits(dtype))
 
 
 def packed_bytes(count: int, bits: int) -> int:
@@ -39,17 +45,13 @@ def packed_bytes(count: int, bits: int) -> int:
     return 0 if count > MOST_ELEMENTS else (count * bits + 7) // 8
 
 
-def operand_bits(operand: Operand) -> int:
-    """Bits of a value of an activation as it is stored."""
-    return dtype_bits(operand.quant.dtype if operand.quant is not None else operand.type.dtype)
-
-
 def stored_bytes(layer: Layer) -> tuple[tuple[str, int], ...]:
     """(tensor, bytes) of the activations of a layer, inputs first."""
     known: tuple[tuple[str, int], ...] | None = layer.facts.get("stored bytes")
     if known is None:
-        activations = [o for o in (*layer.inputs, *layer.outputs) if o.constant is None]
-        known = layer.facts["stored bytes"] = tuple([(o.tensor, operand_bytes(o)) for o in activations])
+        operands = (*layer.inputs, *layer.outputs)
+        known = tuple([(o.tensor, operand_bytes(o)) for o in operands if o.constant is None])
+        layer.facts["stored bytes"] = known
     return known
 
 

@@ -65,11 +65,14 @@ class Alike:
         return None
 
     def _fits(self, waited: Mapping[int, int], by: int, waiting: Sequence[int]) -> bool:
-        last = len(waiting)
-        return all(
-            i + by < last and waiting[i + by] == count and self.look(i + by) == self.look(i)
-            for i, count in waited.items()
-        )
+        last, looks, look = len(waiting), self._looks, self.look
+        for i, count in waited.items():
+            other = i + by
+            if other >= last or waiting[other] != count:
+                return False
+            if (looks[other] if other in looks else look(other)) != look(i):
+                return False
+        return True
 
     def look(self, i: int) -> int:
         """A number for all that a packing asks of a step, its neighbours by where they are from here."""
@@ -77,7 +80,7 @@ class Alike:
         if known is None:
             step = self.steps[i]
             look = (
-                step.placement.value,
+                id(step.placement),
                 step.conv, step.arith, step.activ, step.pool,
                 step.copy, step.free, step.renames, step.loops, step.portioned, step.begins, step.op == "Sub",
                 i if step.corrects else -1,  # what it reads beside is looked at by name

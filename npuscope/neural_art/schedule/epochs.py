@@ -91,7 +91,7 @@ def _lowered(order: Iterable[Placed], layers: Layers, machine: Target) -> list[S
 def _epochs(graph: StepGraph, packing: Sequence[Sequence[int]]) -> tuple[Epoch, ...]:
     made = graph.steps
     packed = [[made[i] for i in taken] for taken in packing]
-    needed_by = {} if all(step.layer for step in made) else _needed_by(made)
+    needed_by = _needed_by(made)
     known = [graph.change.known(taken) if graph.change is not None else None for taken in packing]
     moved = moves(made, packed, [epoch.moves if epoch is not None else None for epoch in known])
     epochs = []
@@ -104,12 +104,13 @@ def _epochs(graph: StepGraph, packing: Sequence[Sequence[int]]) -> tuple[Epoch, 
 
 
 def _needed_by(steps: Sequence[Step]) -> dict[str, str]:
-    """Tensor -> the first layer that reads it: a copy of an input belongs to it."""
+    """Tensor that a step of no layer writes -> the first layer that reads it: a copy of an input belongs to it."""
+    wanted = {tensor for step in steps if not step.layer for tensor in step.writes}
     needed_by: dict[str, str] = {}
-    for step in steps:
-        for read in step.reads:
-            if step.layer:
-                needed_by.setdefault(read.tensor, step.layer)
+    for step in steps if wanted else ():
+        for tensor, _, _ in step.reads:
+            if tensor in wanted and step.layer:
+                needed_by.setdefault(tensor, step.layer)
     return needed_by
 
 

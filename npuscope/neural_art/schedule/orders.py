@@ -25,10 +25,11 @@ def orders(graph: StepGraph) -> Iterator[Sequence[int]]:
     yield sequences[0]
     if all(len(readers) < 2 for readers in graph.readers) and sum(count == 0 for count in graph.waiting) < 2:
         return
+    numbers = [graph.numbered.get(step.layer, -1) for step in steps]
     for order in (
         by_levels(graph, last_first=False),
         list(range(len(steps))),
-        sorted(range(len(steps)), key=lambda index: graph.numbered.get(steps[index].layer, -1)),
+        sorted(range(len(steps)), key=numbers.__getitem__),
     ):
         if order not in sequences:
             sequences.append(order)
