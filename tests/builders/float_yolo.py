@@ -1,4 +1,7 @@
-"""YOLOv5n in float as ultralytics exports it to ONNX (aldo-smart/STM32N6-FaceRecognition, Core 2.2); the weights are drawn."""
+"""YOLOv5n and YOLOv8n in float as ultralytics exports them to ONNX; the weights are drawn.
+
+aldo-smart/STM32N6-FaceRecognition and s1f102300638/stm32n6570-2-, both Core 2.2.
+"""
 
 from __future__ import annotations
 
@@ -45,12 +48,46 @@ class Floats:
     def joined(self, *parts: str) -> str:
         return self.node("Concat", *parts, channels=sum(self.channels[part] for part in parts), axis=1)
 
+    def bytes(self, made: str, dims: tuple[int, ...]) -> bytes:
+        """The file."""
+        graph = helper.make_graph(
+            self.nodes, "g", [helper.make_tensor_value_info("images", TensorProto.FLOAT, (1, 3, self.side, self.side))],
+            [helper.make_tensor_value_info(made, TensorProto.FLOAT, dims)], self.held,
+        )  # fmt: skip
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+        serialized: bytes = model.SerializeToString()
+        return serialized
+
     def c3(self, x: str, count: int, blocks: int, shortcut: bool = True) -> str:
         last = self.conv(x, count // 2)
         for _ in range(blocks):
             made = self.conv(self.conv(last, count // 2), count // 2, 3)
             last = self.node("Add", last, made, channels=count // 2) if shortcut else made
         return self.conv(self.joined(last, self.conv(x, count // 2)), count)
+
+    def split(self, x: str, sizes: tuple[int, ...]) -> list[str]:
+        """Parts along the channels."""
+        made = [f"{x}_part{len(self.nodes)}_{k}" for k in range(len(sizes))]
+        parts = [x, self.constant(list(sizes))]
+        self.nodes.append(helper.make_node("Split", parts, made, name=f"Split{len(self.nodes)}", axis=1))
+        self.channels.update(zip(made, sizes, strict=True))
+        return made
+
+    def c2f(self, x: str, count: int, blocks: int, shortcut: bool = True) -> str:
+        parts = self.split(self.conv(x, count), (count // 2,) * 2)
+        for _ in range(blocks):
+            last = parts[-1]
+            made = self.conv(self.conv(last, count // 2, 3), count // 2, 3)
+            parts.append(self.node("Add", last, made, channels=count // 2) if shortcut else made)
+        return self.conv(self.joined(*parts), count)
+
+    def pooled(self, x: str, count: int) -> str:
+        """Windows of 5, 9 and 13, one behind the other."""
+        parts = [self.conv(x, count // 2)]
+        for _ in range(3):
+            window = {"kernel_shape": [5, 5], "strides": [1, 1], "pads": [2] * 4}
+            parts.append(self.node("MaxPool", parts[-1], channels=count // 2, **window))
+        return self.conv(self.joined(*parts), count)
 
     def up(self, x: str) -> str:
         """Twice as large, the nearest value."""
@@ -79,20 +116,42 @@ def float_yolo(side: int = 640, values: int = 16) -> bytes:
     x = net.c3(net.conv(net.conv("images", 16, 6, 2, 2), 32, 3, 2), 32, 1)
     p3 = net.c3(net.conv(x, 64, 3, 2), 64, 2)
     p4 = net.c3(net.conv(p3, 128, 3, 2), 128, 3)
-    parts = [net.conv(net.c3(net.conv(p4, 256, 3, 2), 256, 1), 128)]
-    for _ in range(3):
-        window = {"kernel_shape": [5, 5], "strides": [1, 1], "pads": [2] * 4}
-        parts.append(net.node("MaxPool", parts[-1], channels=128, **window))
-    p5 = net.conv(net.conv(net.joined(*parts), 256), 128)
+    p5 = net.conv(net.pooled(net.c3(net.conv(p4, 256, 3, 2), 256, 1), 256), 128)
     h4 = net.conv(net.c3(net.joined(net.up(p5), p4), 128, 1, False), 64)
     n3 = net.c3(net.joined(net.up(h4), p3), 64, 1, False)
     n4 = net.c3(net.joined(net.conv(n3, 64, 3, 2), h4), 128, 1, False)
     n5 = net.c3(net.joined(net.conv(n4, 128, 3, 2), p5), 256, 1, False)
     rows = [net.head(x, side // by, values) for x, by in ((n3, 8), (n4, 16), (n5, 32))]
     made, anchors = net.node("Concat", *rows, axis=1), sum(3 * (side // by) ** 2 for by in (8, 16, 32))
-    graph = helper.make_graph(
-        net.nodes, "g", [helper.make_tensor_value_info("images", TensorProto.FLOAT, (1, 3, side, side))],
-        [helper.make_tensor_value_info(made, TensorProto.FLOAT, (1, anchors, values))], net.held,
-    )  # fmt: skip
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    return bytes(model.SerializeToString())
+    return net.bytes(made, (1, anchors, values))
+
+
+def float_yolov8(side: int = 320, classes: int = 1) -> bytes:
+    """Its boxes are scaled before they are added to the anchors."""
+    net = Floats(side)
+    x = net.c2f(net.conv(net.conv("images", 16, 3, 2), 32, 3, 2), 32, 1)
+    p3 = net.c2f(net.conv(x, 64, 3, 2), 64, 2)
+    p4 = net.c2f(net.conv(p3, 128, 3, 2), 128, 2)
+    p5 = net.pooled(net.c2f(net.conv(p4, 256, 3, 2), 256, 1), 256)
+    h4 = net.c2f(net.joined(net.up(p5), p4), 128, 1, False)
+    n3 = net.c2f(net.joined(net.up(h4), p3), 64, 1, False)
+    n4 = net.c2f(net.joined(net.conv(n3, 64, 3, 2), h4), 128, 1, False)
+    n5 = net.c2f(net.joined(net.conv(n4, 128, 3, 2), p5), 256, 1, False)
+    anchors, values = sum((side // by) ** 2 for by in (8, 16, 32)), 64 + classes
+    rows = []
+    for one in (n3, n4, n5):
+        heads = [net.plain(net.conv(net.conv(one, 64, 3), 64, 3), count) for count in (64, classes)]
+        rows.append(net.node("Reshape", net.joined(*heads), net.constant([1, values, -1]), channels=values))
+    boxes, scores = net.split(net.node("Concat", *rows, axis=2, channels=values), (64, classes))
+    x = net.node("Reshape", boxes, net.constant([1, 4, 16, anchors]))
+    x = net.node("Softmax", net.node("Transpose", x, perm=[0, 2, 1, 3]), channels=16, axis=1)
+    x = net.node("Conv", x, net.drawn(1, 16, 1, 1), kernel_shape=[1, 1])
+    x = net.node("Mul", net.node("Reshape", x, net.constant([1, 4, anchors])), net.drawn(1, 4, anchors))
+    before, behind = net.split(x, (2, 2))
+    low, high = (
+        net.node("Sub", net.drawn(1, 2, anchors), before),
+        net.node("Add", net.drawn(1, 2, anchors), behind),
+    )
+    centre = net.node("Div", net.node("Add", low, high), net.constant(np.float32(2)))
+    box = net.node("Concat", centre, net.node("Sub", high, low), axis=1)
+    return net.bytes(net.node("Concat", box, net.node("Sigmoid", scores), axis=1), (1, 4 + classes, anchors))

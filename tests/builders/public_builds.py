@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from builders.float_yolo import float_yolo
+from builders.float_yolo import float_yolo, float_yolov8
 from builders.networks.audio_nets import groups, hazards, keywords, letters, masks, signals, wake_words
 from builders.networks.efficient_nets import food
 from builders.networks.landmarks import landmarks
@@ -168,10 +168,17 @@ BUILDS: dict[str, PublicBuild] = {
     ),
     # aldo-smart/STM32N6-FaceRecognition, weed_detection, -O0
     "float yolov5": PublicBuild(
-        float_yolo, "2.2", 239, 0.01,
+        float_yolo, "2.2", 239, 0.0,
         {"Conv": 60, "Sigmoid": 60, "Mul": 69, "Add": 10, "MaxPool": 6, "Pad": 3, "DepthToSpace": 2, "Split": 3, "Pow": 3,
          "Concat": 4},
         "0", "alt", {"epoch_controller": True, "input_data_types": ("float32",)},
+    ),
+    # s1f102300638/stm32n6570-2-, yolo_deer_best; a Reshape behind a Split has an epoch of its own here
+    "float yolov8": PublicBuild(
+        float_yolov8, "2.2", 254, 0.004,
+        {"Conv": 64, "Sigmoid": 58, "Mul": 58, "Add": 8, "Sub": 2, "Div": 1, "MaxPool": 6, "Pad": 3, "DepthToSpace": 2,
+         "Split": 1, "Transpose": 1, "Softmax": 1, "Concat": 8},
+        "3", "auto",
     ),
 }  # fmt: skip
 """Builds whose epochs of the CPU are predicted one and all."""

@@ -59,7 +59,7 @@ def floats(layer: Layer, context: Context) -> Iterator[Cause]:
     """A float kernel, with Dequantize and Quantize around it, where a tensor of the layer is float."""
     if layer.kind in NO_INTEGER_FORM or not is_float(layer, context) or changed_types(layer, context):
         return
-    if moves_bare_floats(layer):
+    if moves_bare_floats(layer, context.layers):
         return
     kept = takes_float_constants(layer)
     inputs = [o for o in layer.inputs if bare(o) and not (kept and o.constant is not None)]

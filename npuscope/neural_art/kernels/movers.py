@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,7 +17,14 @@ from npuscope.neural_art.kernels.streams import (
     turns_channels,
 )
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import changed_types, folded_away, is_float, moves_bare_floats, on_cpu
+from npuscope.neural_art.mapping.facts import (
+    bare,
+    changed_types,
+    folded_away,
+    is_float,
+    moves_bare_floats,
+    on_cpu,
+)
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_LAST,
     axis_of,
@@ -36,6 +44,9 @@ HYBRID, HW = Placement.HYBRID, Placement.HW
 SHARED_SINCE = "3.0"
 """Version from which a Concat of unequal parts is a routine only where a part is shared."""
 
+FLOAT_BYTES, CACHE_LINE = 4, 32
+"""Bytes of a float, and of a cache line of the Cortex-M55."""
+
 ALIKE = 1e-3
 """Relative difference up to which two scales count as one. inferred: 0.1 % apart did (yolov8n_micro_224, once)."""
 
@@ -43,7 +54,7 @@ ALIKE = 1e-3
 def concat_causes(layer: Layer, context: Context) -> Iterator[Cause]:
     """Producers write at an offset, where the parts have a layout in common."""
     result, axis = (layer.output.dims if layer.output is not None else None), axis_of(layer)
-    if len(layer.inputs) > 1 and moves_bare_floats(layer) and not folded_away(layer):
+    if len(layer.inputs) > 1 and moves_bare_floats(layer, context.layers) and not folded_away(layer):
         yield Cause(Why.FLOATS_COPIED, HW)
         return
     if result is None or axis is None or folded_away(layer) or is_float(layer, context):
@@ -95,7 +106,7 @@ def transpose_causes(layer: Layer, context: Context) -> Iterator[Cause]:
     dims = layer.input.dims if layer.input is not None else None
     if dims is None or folded_away(layer):
         return
-    if moves_bare_floats(layer) and moves_values(layer, context):
+    if moves_bare_floats(layer, context.layers) and moves_values(layer, context):
         yield Cause(Why.FLOATS_COPIED, HW)
         return
     perm = layer.core.integers("perm") or tuple(reversed(range(len(dims))))
@@ -157,11 +168,31 @@ def parts(layer: Layer, context: Context) -> Iterator[Cause]:
         axes: tuple[int, ...] = (axis,) if axis is not None and len(layer.outputs) > 1 else ()
     else:
         axes = sliced_axes(layer) or ()
+    if (bytes_of_part := _unaligned(layer, context)) is not None:
+        yield Cause(Why.SPLIT_UNALIGNED, HYBRID, (("bytes", bytes_of_part),))
+        return
     inner = [axis for axis in axes if not outermost(dims, axis)]
     if len(inner) == 1 and takes_blocks(layer, inner[0], context):
         return
     if inner:
         yield Cause(Why.SPLIT_INTERLEAVES, HYBRID, (("axis", inner[0]), ("shape", dims)))
+
+
+def _unaligned(layer: Layer, context: Context) -> int | None:
+    """Bytes of a part of float rows that ends within a cache line, up to 2.2.
+
+    inferred: 64 + 1 rows of 8,400 bytes take a routine, 2 + 2 of as many a copy (s1f102300638/stm32n6570-2-, 2.2); heads of 900 bytes
+    take one too, those of 960 a copy (transformer_128, 2.2).
+    """
+    dims = layer.input.dims if layer.input is not None else None
+    if layer.kind != "Split" or dims is None or len(dims) != 3 or not outermost(dims, 1):
+        return None
+    if axis_of(layer) != 1 or not context.target.toolchain.copies_features:
+        return None
+    if not all(bare(o) for o in (*layer.inputs, *layer.outputs)):
+        return None
+    parts = (FLOAT_BYTES * math.prod(o.dims) for o in layer.outputs if o.dims is not None)
+    return next((size for size in parts if size % CACHE_LINE), None)
 
 
 def _step(layer: Layer, context: Context) -> int | None:

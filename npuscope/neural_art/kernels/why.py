@@ -86,6 +86,7 @@ class Why(Enum):
     CONCAT_PLANES = "concat_of_planes"
     FLOATS_COPIED = "floats_copied"
     SPLIT_INTERLEAVES = "split_interleaves"
+    SPLIT_UNALIGNED = "split_of_unaligned_rows"
     SLICE_STEPS = "slice_with_steps"
     GATHER_PART = "gather_of_one_part"
     TRANSPOSE_ROUTINE = "transpose_by_a_routine"

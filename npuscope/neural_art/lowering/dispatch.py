@@ -29,7 +29,7 @@ from npuscope.neural_art.lowering.software import (
 )
 from npuscope.neural_art.lowering.type_changes import border, change_part, changed_parts
 from npuscope.neural_art.lowering.units import activation, affine, elementwise, requantize
-from npuscope.neural_art.mapping.facts import folded_away, geometry, narrow_submasks
+from npuscope.neural_art.mapping.facts import folded_away, geometry, narrow_submasks, swallowed
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
 from npuscope.npu.verdict import Placement
 
@@ -45,6 +45,8 @@ def lower(lowering: Lowering, item: Placed) -> None:
         return
     if placement is Placement.HW and folded_away(layer):
         return  # an invalid node is not folded away
+    if layer.kind == "Concat" and swallowed(layer, lowering.layers):
+        return  # its parts are those of the one that reads it
     if is_transparent(layer.core) and not item.because(Why.MOVES_INTEGERS):
         parts = changed_parts(lowering, layer)
         if parts:

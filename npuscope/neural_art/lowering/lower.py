@@ -18,6 +18,7 @@ from npuscope.model.layers import Layer, Layers, Operand
 from npuscope.neural_art.kernels.streams import planar
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.neural_art.mapping.facts import swallowed
 from npuscope.neural_art.mapping.layout import SAME_TENSOR
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost
@@ -211,8 +212,10 @@ class Lowering:
         batch: int = 0,
         width: int = 0,
     ) -> str:
-        """A copy from memory to memory by the stream engines."""
+        """A copy from memory to memory by the stream engines; of floats, floats."""
         name = self.name(source)
+        if name in self.floats:
+            self.floats.add(result)
         step = Step(op, layer, Placement.HW, (Read(name, False),), (result,), copy=True, elements=count)
         step.width = width or (FLOAT_BYTES if name in self.floats else 1)
         return self.add(step, batch)
@@ -233,8 +236,19 @@ class Lowering:
         return size(made) or size(layer.input)
 
     def activations(self, layer: Layer) -> list[Operand]:
-        """The operands that are not constant."""
-        return [o for o in layer.inputs if o.constant is None]
+        """The operands that are not constant; a Concat has those of one it swallows as well."""
+        known = [o for o in layer.inputs if o.constant is None]
+        if layer.kind != "Concat":
+            return known
+        parts, pending = [], known[::-1]
+        while pending:
+            operand = pending.pop()
+            writer = self.layers.writers.get(operand.tensor)
+            if writer is not None and swallowed(writer, self.layers):
+                pending += [o for o in writer.inputs[::-1] if o.constant is None]
+            else:
+                parts.append(operand)
+        return parts
 
 
 def copied_once(

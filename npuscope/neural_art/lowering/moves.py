@@ -108,7 +108,8 @@ def view(lowering: Lowering, item: Placed) -> None:
     if layer.kind not in ("Split", "Slice", "Gather"):
         (lowering.results_are if item.placement is Placement.NONE else lowering.renamed)(layer, source)
         return
-    if divides_channels(layer) and source in lowering.written and source not in lowering.floats:
+    divided = lowering.target.toolchain.copies_features or source not in lowering.floats
+    if divides_channels(layer) and source in lowering.written and divided:
         split(lowering, layer, source)
         return
     # No unit streams a part of what it makes: the parts are read from memory.

@@ -7,6 +7,7 @@ import math
 from npuscope.model.convolution import convolution
 from npuscope.model.layers import FLOATS, Layer, Operand
 from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.lowering.laid_out import laid_out, turned_by_routine
 from npuscope.neural_art.lowering.lower import FLOAT_BYTES, SUM_BYTES, Lowering, Placed, size
 from npuscope.neural_art.lowering.pools import stage_count, staged
 from npuscope.neural_art.lowering.steps import Read, Step
@@ -52,18 +53,6 @@ def integer(lowering: Lowering, item: Placed) -> None:
             lead=True,
             elements=size(layer.output),
         )
-    )
-
-
-def turned_by_routine(lowering: Lowering, layer: Layer) -> bool:
-    """What a Softmax reads was transposed by a routine: a copy lays its rows out (2.1, and yolov8_face of 2.2)."""
-    if layer.input is None or not lowering.target.copies_features:
-        return False
-    writer = lowering.layers.writers.get(layer.input.tensor)
-    return (
-        writer is not None
-        and writer.kind == "Transpose"
-        and lowering.name(layer.input.tensor) in lowering.rearranged
     )
 
 
@@ -130,6 +119,7 @@ def floating(lowering: Lowering, item: Placed) -> None:
        that reads the result, and a DQ of this layer's own. Where the model leaves the layer float, Q and DQ are the
        model's: one Q, and one DQ for all float layers that read the tensor.
     2. A BatchNormalization is a Mul and an Add up to 2.1, and one step from 2.2 on.
+    3. From 4.0 a Gemm with a bias is a Conv and an Add (one of one, junnun1/RTOS_embb, 4.0.1).
     """
     layer = item.layer
     fallback = (
@@ -137,9 +127,14 @@ def floating(lowering: Lowering, item: Placed) -> None:
         and not item.because(Why.FLOAT_BETWEEN_BORDERS)
         and not any(bare_constant(o) for o in layer.inputs)
     )
-    reads = tuple(Read(as_float(lowering, layer, o, fallback), False) for o in lowering.activations(layer))
+    reads = tuple(
+        Read(laid_out(lowering, layer, as_float(lowering, layer, o, fallback)), False)
+        for o in lowering.activations(layer)
+    )
     parted = layer.kind == "BatchNormalization" and not lowering.target.toolchain.at_least("2.2")
     ops = ["Mul", "Add"] if parted else [printed(layer.kind)]
+    if layer.kind == "Gemm" and not layer.quantized and layer.bias is not None:
+        ops += ["Add"] if lowering.target.toolchain.at_least("4.0") else []
     if norm_taken_apart(layer, lowering.target):
         ops = list(LAYER_NORM)
     if staged(layer):  # 3 of 3 of a float YOLOv5n (aldo-smart/STM32N6-FaceRecognition, 2.2)

@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, Operand
-from npuscope.neural_art.lowering.lower import Lowering, copied_once, size
+from npuscope.neural_art.lowering.lower import FLOAT_BYTES, Lowering, copied_once, size
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.layout import axis_of, sliced_axes
 from npuscope.neural_art.mapping.operators import ARITHMETIC
@@ -25,6 +25,9 @@ from npuscope.npu.verdict import Placement
 
 CHANNELS = 1
 """The axis of the channels, of three or four."""
+
+MAP_RANK = 4
+"""Dimensions of a map of height and width."""
 
 SIDE_BY_SIDE = "#last"
 """What a part of a Split is called behind its name once a copy has laid its channels side by side."""
@@ -45,6 +48,9 @@ def split(lowering: Lowering, layer: Layer, source: str) -> None:
     if all(lowering.name(operand.tensor) in lowering.planes for operand in layer.outputs):
         return
     parts = list(_parts(lowering, layer))
+    if source in lowering.floats:
+        split_floats(lowering, layer, source, parts)
+        return
     writes = tuple(operand.tensor for operand in parts)
     planes = source
     as_it_lies = layer.kind == "Split" and whole_batches(lowering, source, parts)
@@ -65,6 +71,30 @@ def split(lowering: Lowering, layer: Layer, source: str) -> None:
         lowering.planes.add(planes)
     lowering.planes.update(writes)
     lowering.stored(parts)
+
+
+def split_floats(lowering: Lowering, layer: Layer, source: str, parts: list[Operand]) -> None:
+    """Up to 2.2 a copy to planes, the Split as a copy, and one epoch that copies all parts back, as float kernels want them.
+
+    Eight of eight in a float YOLOv8n (s1f102300638/stm32n6570-2-, 2.2). Rows of three dimensions lie as their dimensions say, so
+    that the Split is all (one of one, ibid.).
+    """
+    writes = tuple(operand.tensor for operand in parts)
+    rows = layer.input is not None and layer.input.dims is not None and len(layer.input.dims) < MAP_RANK
+    planes = source if rows else copied_once(lowering, f"{source}#planes", layer, source, 1)
+    step = Step(
+        "Split", layer.name, Placement.HW, (Read(planes, False),), writes, lead=True, copy=True,
+        elements=sum(map(size, parts)), width=FLOAT_BYTES,
+    )  # fmt: skip
+    lowering.add(step, 1)
+    lowering.floats.update(writes)
+    lowering.stored(parts)
+    if rows:
+        return
+    for part in parts:
+        if lowering.layers.readers.get(part.tensor):
+            made = lowering.copy(layer.name, part.tensor, part.tensor + SIDE_BY_SIDE, size(part))
+            lowering.names[part.tensor] = made
 
 
 def in_batches(lowering: Lowering, layer: Layer, source: str, parts: list[Operand]) -> None:

@@ -10,6 +10,7 @@ from npuscope.model.layer import DEQUANTIZE, FLOATS, QUANTIZE, WEIGHTED, Layer, 
 from npuscope.neural_art.frontend.borders import input_stays_float, output_stays_float
 from npuscope.neural_art.frontend.formats import has_real_borders, real_borders
 from npuscope.neural_art.mapping.capacity import submasks
+from npuscope.neural_art.mapping.layout import VIEWS, axis_of, permutation
 from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.neural_art.mapping.row_kernels import along_rows
 from npuscope.npu.rule import Context
@@ -172,17 +173,25 @@ def is_read(operand: Operand, graph: Graph) -> bool:
     return any(name in graph.consumers or name in graph.output_set for name in (operand.tensor, operand.seen))
 
 
-def moves_bare_floats(layer: Layer) -> bool:
-    """A Concat of equal numbers of channels or a Transpose, all of whose tensors are float: stream engines copy them.
+def moves_bare_floats(layer: Layer, layers: Layers) -> bool:
+    """A Concat whose parts are blocks or as many channels, or a Transpose of columns, all of floats: stream engines copy them.
 
-    All 13 Concats and the 3 Transposes of a float YOLOv5n are on the NPU (aldo-smart/STM32N6-FaceRecognition, 2.2); its four
-    Concats along the last axis, or of unequal parts, are float kernels. inferred for other versions: none was seen.
+    1. All 13 Concats of maps and the 3 Transposes of a float YOLOv5n are on the NPU (aldo-smart/STM32N6-FaceRecognition, 2.2); its
+       Concats along the last axis, and one of rows that a Reshape makes, are float kernels.
+    2. So are those of a float YOLOv8n (s1f102300638/stm32n6570-2-, 2.2): nine Concats of maps on the NPU, and one of rows; those of
+       unequal parts and one along the last axis are not. Its Transpose of whole rows is a routine.
+
+    inferred for other versions: none was seen.
     """
     if layer.kind not in ("Concat", "Transpose") or not all(bare(o) for o in (*layer.inputs, *layer.outputs)):
         return False
     if layer.kind == "Transpose":
-        return True
+        perm = permutation(layer)
+        return perm is None or perm[-1] != 3
     result = layer.output.dims if layer.output is not None else None
+    if result is not None and len(result) == 3 and layer.core.integer("axis", 0) in (1, -2):
+        writers = [layers.writers.get(o.tensor) for o in layer.inputs]
+        return result[0] == 1 and not any(one is not None and one.kind in VIEWS for one in writers)
     parts = {o.dims[1] if o.dims is not None and len(o.dims) == 4 else 0 for o in layer.inputs}
     return (
         result is not None
@@ -190,6 +199,26 @@ def moves_bare_floats(layer: Layer) -> bool:
         and len(parts) == 1
         and parts != {0}
     )
+
+
+def swallowed(concat: Layer, layers: Layers) -> bool:
+    """A Concat of floats that nothing but another along the same axis reads: the front end makes one of the two.
+
+    The boxes of a float YOLOv8n (s1f102300638/stm32n6570-2-, 2.2). inferred for other versions: none was seen.
+    """
+    if (
+        concat.kind != "Concat"
+        or concat.output is None
+        or not all(bare(o) for o in (*concat.inputs, concat.output))
+    ):
+        return False
+    tensor, axis = concat.output.tensor, axis_of(concat)
+    readers = layers.readers.get(tensor, ())
+    if tensor in layers.results or len(readers) != 1 or readers[0].kind != "Concat":
+        return False
+    if axis is None or axis != axis_of(readers[0]):
+        return False
+    return sum(o.tensor == tensor for o in readers[0].inputs) == 1
 
 
 def takes_float_constants(layer: Layer) -> bool:

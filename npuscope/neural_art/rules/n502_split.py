@@ -13,6 +13,16 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     if cause.why is Why.GATHER_PART:
         return None
     shape = "x".join(map(str, cause.sizes("shape")))
+    if cause.why is Why.SPLIT_UNALIGNED:
+        return Finding(
+            "N502",
+            Severity.WARNING,
+            f"Split of float rows: a part of {cause['bytes']:,} bytes ends within a cache line",
+            "Parts of whole cache lines (32 bytes) are one copy of the stream engines; others a routine of the CPU copies one by one.",
+            "quantize the network, or make the parts multiples of 8 floats",
+            cause.placement,
+            Confidence.INFERRED,
+        )
     return Finding(
         "N502",
         Severity.WARNING,
@@ -32,12 +42,14 @@ RULE = Rule(
     "cost; so are rows of a map that a unit wrote, its channels innermost (3 of 3 Splits, 2.2). Otherwise a runtime routine "
     "(LL_ATON_LIB_Split, _Slice) copies them. From 3.0 on a Gather of one constant index is such a part (10 of 10, 4.0.1), but of a map "
     "it stays a Gather of the CPU (3 of 3, 4.0.1). From 4.0 rows that leave the network are copied by a routine (14 of 17), columns of "
-    "a map of one row that a unit wrote are blocks (6 of 6), and Slices of one tensor share an epoch (3 of 3 pairs).",
+    "a map of one row that a unit wrote are blocks (6 of 6), and Slices of one tensor share an epoch (3 of 3 pairs). Up to 2.2 a Split "
+    "of float rows, each a block of whole cache lines, is a copy; where a part ends within one, a routine (2 of 2, 2.2).",
     fix="Split along the channels.",
     source="yolov11n_micro_224 (4.0.1): attention Split along height hybrid, channel Splits and Slices not; LESSONS D2; "
-    "rows: a plate detector of dahuangelululu/dahuange111 (2.2); Gather: sh_240_quant of Compal; from 4.0: LiSenNet of LarocheC/eco8-neaixt",
+    "rows: a plate detector of dahuangelululu/dahuange111 (2.2); Gather: sh_240_quant of Compal; from 4.0: LiSenNet of LarocheC/eco8-neaixt; "
+    "floats: a YOLOv8n of s1f102300638/stm32n6570-2-, and the heads of transformer_128 (2.2)",
     confidence=Confidence.INFERRED,
-    causes=frozenset({Why.SPLIT_INTERLEAVES, Why.GATHER_PART}),
+    causes=frozenset({Why.SPLIT_INTERLEAVES, Why.SPLIT_UNALIGNED, Why.GATHER_PART}),
     word=word,
     kinds=frozenset({"Split", "Slice", "Gather"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>

@@ -1,0 +1,40 @@
+"""Copies before kernels of the CPU, of what does not lie as they read it."""
+
+from __future__ import annotations
+
+import math
+
+from npuscope.model.convolution import convolution
+from npuscope.model.layers import Layer
+from npuscope.neural_art.lowering.lower import INPUT, Lowering, copied_once, size
+
+
+def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
+    """What a float kernel reads, copied to channels last where it lies otherwise.
+
+    1. An input of the network before a Conv, which is epoch 1 of a float YOLOv8n (s1f102300638/stm32n6570-2-, 2.2, -O3), YOLOv5n
+       (aldo-smart/STM32N6-FaceRecognition, 2.2, -O0) and MobileNetV2 (junnun1/RTOS_embb, 4.0.1).
+    2. Up to 2.2 what a routine transposed before a Softmax (the YOLOv8n), as before one in integers.
+    """
+    shape = convolution(layer)
+    given = name not in lowering.written and name not in lowering.channels_last
+    if layer.kind == "Conv" and shape is not None and given:
+        if shape.in_channels == 1 or math.prod(shape.input_size) == 1:
+            return name
+        lowering.floats.add(name)
+        return copied_once(lowering, f"{name}{INPUT}", layer, name, owner="")
+    if layer.kind == "Softmax" and name in lowering.floats and turned_by_routine(lowering, layer):
+        return lowering.copy(layer.name, name, f"{layer.name}#rows", size(layer.input))
+    return name
+
+
+def turned_by_routine(lowering: Lowering, layer: Layer) -> bool:
+    """What a Softmax reads was transposed by a routine: a copy lays its rows out (2.1, and yolov8_face of 2.2)."""
+    if layer.input is None or not lowering.target.copies_features:
+        return False
+    writer = lowering.layers.writers.get(layer.input.tensor)
+    return (
+        writer is not None
+        and writer.kind == "Transpose"
+        and lowering.name(layer.input.tensor) in lowering.rearranged
+    )
