@@ -12,6 +12,7 @@ from builders.artefacts.texts import (
     DOT,
 )
 from builders.artefacts.tool_files import ALONE
+from builders.longer import SIZES
 from builders.shown_text import lines, text
 
 from npuscope.tui.screens.agreement.screen import AgreementScreen
@@ -28,7 +29,7 @@ from npuscope.widgets.text.spans import plain
 Read = Callable[..., AbstractAsyncContextManager[Any]]
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_report_and_log_alone_lead_to_layers_and_reasons(
     size: tuple[int, int], report: Path, log: Path, denoiser: Path, beside: Read, settle: Any
 ) -> None:

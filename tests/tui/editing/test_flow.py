@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders.longer import SIZES
 
 from npuscope.edits.apply_all import apply_all
 from npuscope.edits.kinds.split_input import SplitInput
@@ -35,7 +36,7 @@ def pane_text(app: Npuscope, index: int) -> str:
     return "\n".join(plain(pane.body(i, 200)) for i in range(pane.count))
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_find_split_verify_export(
     size: tuple[int, int],
     denoiser: Path,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders.longer import SIZES
 
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
@@ -25,7 +26,7 @@ async def edited(pilot: Any, settle: Any) -> Any:
     return pilot.app
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_edits_are_switched_off_moved_and_dropped(
     size: tuple[int, int], denoiser: Path, explore: Any, settle: Any
 ) -> None:

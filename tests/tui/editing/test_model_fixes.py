@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders.longer import SIZES
 from builders.models import save_text
 from builders.shown_text import page_text
 
@@ -51,7 +52,7 @@ async def open_screen(pilot: Any, settle: Any) -> Any:
     return pilot.app.screen
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_sizes_are_typed(free: Path, size: tuple[int, int], explore: Any, settle: Any) -> None:
     async with explore(free, size) as pilot:
         screen = await open_screen(pilot, settle)

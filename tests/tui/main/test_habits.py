@@ -7,6 +7,7 @@ from typing import Any
 
 import onnx
 import pytest
+from builders.longer import SIZES
 
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
@@ -26,7 +27,7 @@ def seen(choices: Choices) -> list[str]:
     return [text for strip in strips if (text := strip.text.rstrip())]
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_a_slash_filters_a_list(
     size: tuple[int, int], denoiser: Path, explore: Any, settle: Any
 ) -> None:

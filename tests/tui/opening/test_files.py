@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders.longer import suite_or_long
 
 from npuscope.tui.screens.open.folder import entries
 from npuscope.tui.screens.open.screen import OpenScreen
@@ -32,7 +33,7 @@ def bad_file(kind: str, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("size", [(80, 24), (60, 15)])
+@pytest.mark.parametrize("size", suite_or_long([(60, 15)], [(80, 24), (60, 15)]))
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "directory", "fifo", "truncated"])
 async def test_a_bad_file_is_said_and_another_can_be_chosen(
     kind: str, size: tuple[int, int], tmp_path: Path, denoiser: Path, explore: Any, settle: Any

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from builders.longer import SIZES
 from builders.networks.float_networks import NETWORKS
 from builders.shown_text import page_text
 
@@ -37,7 +38,7 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     return places
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_layers_are_listed_by_what_they_lose_and_kept_for_the_table(
     pair: tuple[Path, Path], size: tuple[int, int], explore: Any, settle: Any
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders.longer import suite_or_long
 
 from npuscope.neural_art.schedule.handovers import excursion, handovers, saved
 from npuscope.npu.cost import Epoch, Inserted
@@ -112,7 +113,7 @@ async def test_epochs(
         assert pilot.app.graph_tree.layer_name == "Gemm_30"
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+@pytest.mark.parametrize("size", suite_or_long([(80, 24)], [(80, 24), (200, 50)]))
 async def test_reasons_lead_to_their_layers(
     size: tuple[int, int], denoiser: Path, explore: Any, settle: Any
 ) -> None:

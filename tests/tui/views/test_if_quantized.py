@@ -9,6 +9,7 @@ from typing import Any
 
 import onnx
 import pytest
+from builders.longer import SIZES
 from builders.networks.spectrum_masks import mask
 
 from npuscope.tui.screens.dialog import Dialog
@@ -40,7 +41,7 @@ def hint_labels(app: Any) -> list[str]:
     return [hint.label for hint in app.main.query_one(KeyBar).hints]
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_a_float_model_is_judged_as_if_quantized_and_back(
     float_model: Path, size: tuple[int, int], explore: Any, settle: Any
 ) -> None:

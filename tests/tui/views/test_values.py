@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders.longer import SIZES
 from builders.seen_figures import agrees
 from builders.shown_text import page_text
 
@@ -17,7 +18,7 @@ from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.text.spans import length, plain
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_weights_and_activations_by_keyboard(
     denoiser: Path, size: tuple[int, int], explore: Any, settle: Any
 ) -> None:
