@@ -151,6 +151,14 @@ def test_a_choice_within_a_choice_is_one_too() -> None:
     assert not np.array_equal(made[0], made[1]) and not np.array_equal(made[1], made[2])
 
 
+def other_tensors(file: File, inside: tuple[int, ...], out: tuple[int, ...]) -> bytes:
+    """An IF whose branches read, or make, another shape than it does."""
+    branches = body(file, "TANH"), body(file, "ABS")
+    for graph in file.model.subgraphs[1:]:
+        graph.tensors[0].shape, graph.tensors[-1].shape = list(inside), list(out)
+    return computed(file, *branches)
+
+
 @pytest.mark.parametrize(
     ("build", "words"),
     [
@@ -160,6 +168,8 @@ def test_a_choice_within_a_choice_is_one_too() -> None:
             lambda file: computed(file, body(file, "TANH"), body(file, "ABS"), size=2),
             "other than one truth value",
         ),
+        (lambda file: other_tensors(file, (1, 4, 4, 3), MAP), "hands tensors of another type or shape"),
+        (lambda file: other_tensors(file, MAP, (1, 4, 4, 3)), "takes results of another type or shape"),
     ],
 )
 def test_a_choice_without_a_form_is_a_layer_on_the_cpu(build: Any, words: str, tmp_path: Path) -> None:
@@ -224,6 +234,14 @@ def test_a_loop_that_is_never_entered_is_gone(value: bool, expected: list[str]) 
     bodies = {"condSubgraphIndex": condition, "bodySubgraphIndex": body(file, "TANH")}
     file.operator("WHILE", [x], [y], "WhileOptions", **bodies)
     assert kinds(file.bytes([x], [y])) == expected
+
+
+def test_a_loop_whose_condition_is_not_in_the_file_stays() -> None:
+    file = File()
+    x, y = (file.tensor(name, MAP, "int8", 0.05, 3) for name in "xy")
+    bodies = {"condSubgraphIndex": 9, "bodySubgraphIndex": body(file, "TANH")}
+    file.operator("WHILE", [x], [y], "WhileOptions", **bodies)
+    assert kinds(file.bytes([x], [y])) == ["WHILE"]
 
 
 def convolved(file: File, source: int, weights: int, inputs: tuple[int, ...] = ()) -> bytes:

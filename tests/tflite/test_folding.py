@@ -34,6 +34,8 @@ ROWS: list[tuple[str, tuple[Any, ...], dict[str, Any], Any]] = [
     ("ADD", (A, B), {"options": "AddOptions"}, A + B),
     ("SUB", (A, B), {"options": "SubOptions"}, A - B),
     ("MUL", (A, B), {"options": "MulOptions"}, A * B),
+    ("DIV", (A, B), {"options": "DivOptions"}, A / B),
+    ("TILE", (A, ints(2, 1)), {}, np.tile(A, (2, 1))),
     ("MAXIMUM", (A, B), {}, np.maximum(A, B)),
     ("MINIMUM", (A, B), {}, np.minimum(A, B)),
     ("FLOOR_DIV", (LONG, ints(3)), {}, LONG // 3),
@@ -110,6 +112,8 @@ def test_constants_are_computed(kind: str, operands: Any, fields: dict[str, Any]
         ("FILL", (ints(1 << 15, 1 << 15), np.float32(1)), {}),
         ("RANGE", (np.int32(0), np.int32(5), np.int32(0)), {}),
         ("MUL", (A, B), {"options": "MulOptions", "fusedActivationFunction": 1}),
+        ("CONCATENATION", (A[:1], A[1:]), {"options": "ConcatenationOptions", "fusedActivationFunction": 1}),
+        ("TILE", (A, ints(1, -1)), {}),
         ("GATHER", (A, ints(7)), {"options": "GatherOptions", "axis": 0}),
         ("GATHER", (A, ints(0)), {"options": "GatherOptions", "axis": 1, "batchDims": 1}),
         ("SIN", (A,), {}),
@@ -228,7 +232,14 @@ def test_weights_of_trained_quantization_are_int8() -> None:
     [
         ("CONCATENATION", [(FLAT[:2], ONE), (FLAT[2:], {"scale": 0.03})], ONE),
         ("TRANSPOSE", [(TURNED.T, {"scale": SCALES, "axis": 1}), (ints(1, 0), {})], ONE),
+        ("TRANSPOSE", [(TURNED.T, ONE), (ints(1, 0), {})], {"scale": 0.03}),
+        (
+            "RESHAPE",
+            [(FLAT.reshape(12, 5), {"scale": SCALES, "axis": 1}), (ints(5, 12), {})],
+            {"scale": SCALES},
+        ),
         ("QUANTIZE", [(FLAT.astype(np.int32), {})], ONE),
+        ("SLICE", [(FLAT, EACH), (ints(0, 0), {}), (ints(5, 12), {})], EACH),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from builders.tflite.operators import Case, simple
-from builders.tflite.rare import RARE, B, drawn, f, i, k, of, q
+from builders.tflite.rare import RARE, B, T, drawn, f, i, k, of, q
 from builders.tflite.reference import distances
 
 from npuscope import tflite
@@ -45,6 +45,13 @@ def test_reductions_before_an_operator_of_a_newer_opset_are_of_it_too() -> None:
     assert max(one.steps for one in distances(data)) < 1e-5
 
 
+def rows_of_scales(case: Case) -> tuple[list[int], list[int]]:
+    rows, table = case.tensor("rows", (2,), "int32"), case.weights("table", (5, 4), 0)
+    result = case.act("out", (2, 4))
+    case.operator("EMBEDDING_LOOKUP", [rows, table], [result])
+    return [rows], [result]
+
+
 KEPT = {
     "adds quantized values up": of("SCATTER_ND", [k([[1]]), q(1, 4), k([5, 4])], [q(5, 4)], "ScatterNdOptions"),
     "adds truth values up": of("SCATTER_ND", [k([[1]]), k([[True]], B), k([5, 1])], [k(np.zeros((5, 1)), B)], "ScatterNdOptions"),
@@ -58,6 +65,8 @@ KEPT = {
     "finds angles of int8": of("ATAN2", [q(2, 4), q(2, 4)], [q(2, 4)], "ATan2Options"),
     "fills a quantized tensor with stored zeros": of("ZEROS_LIKE", [q(2, 4)], [q(2, 4)], "ZerosLikeOptions"),
     "convolves three axes of other than floats": of("CONV_3D", [f(1, 5, 6, 7, 3), f(2, 3, 3, 3, 4)], [f(1, 4, 4, 5, 4)], "Conv3DOptions", padding=1, strideD=1, strideW=1, strideH=1),
+    "looks rows up, each with a scale of its own": rows_of_scales,
+    "shifts uint8": of("RIGHT_SHIFT", [T((2, 4), "uint8"), k(np.ones((2, 4)), "uint8")], [T((2, 4), "uint8")], "RightShiftOptions"),
     "works on other than maps of floats": simple("L2_POOL_2D", [(1, 6, 8, 4)], (1, 3, 4, 4), "Pool2DOptions", strideH=2, strideW=2, filterWidth=2, filterHeight=2),
 }  # fmt: skip
 

@@ -10,12 +10,13 @@ from builders.tflite.operators import RELU, Case
 from builders.tflite.reference import distance, run
 
 from npuscope import tflite
+from npuscope.model.errors import ModelError
 from npuscope.model.load import load
 from npuscope.tflite.convert import DOMAIN, REASON_KEY
 from npuscope.tflite.schema import parse
 
 litert = pytest.importorskip("ai_edge_litert.interpreter")
-TANH = 4
+TANH, INT8 = 4, 9
 BATCH, FEATURES, UNITS = 2, 5, 3
 
 
@@ -122,7 +123,29 @@ def test_a_state_is_said_to_be_the_application_s(tmp_path: Any) -> None:
     assert any("keeps 1 variable between calls" in note for note in source.notes)
 
 
+def reshaped(case: Case, name: str, shape: tuple[int, ...], dtype: int | None = None) -> Case:
+    """With a tensor of another shape, or of another type by its number in the format."""
+    (tensor,) = (one for one in case.graph.tensors if one.name == name)
+    tensor.shape = list(shape)
+    tensor.type = tensor.type if dtype is None else dtype
+    return case
+
+
+REFUSED = {
+    "weights of SVDF_0 that do not fit its 3 units": reshaped(filtered("float32"), "w", (5, UNITS)),
+    "a state of (2, 11) for SVDF_0": reshaped(filtered("float32"), "state", (BATCH, 11)),
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_a_filter_that_contradicts_itself_is_refused(words: str) -> None:
+    with pytest.raises(ModelError) as error:
+        tflite.read(data_of(REFUSED[words]))
+    assert words in str(error.value)
+
+
 KEPT = {
+    "computes on other than floats": reshaped(recurrent("RNN"), "in", (BATCH, FEATURES), INT8),
     "a state that is no variable of its own": recurrent("RNN", bound=False),
     "another activation than TANH and RELU": recurrent("UNIDIRECTIONAL_SEQUENCE_RNN", 3),
 }

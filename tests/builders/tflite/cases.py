@@ -167,6 +167,7 @@ for _kind in ("RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR"):
 
 CASES["dilated by batches"] = dilated()
 CASES["depthwise dilated by batches"] = dilated(depthwise_=True)
+CASES["convolved in batches with a border each"] = dilated(padding=SAME)
 CASES["dilated by batches that are read"] = dilated(joined=False)
 CASES["space to batch"] = with_integers("SPACE_TO_BATCH_ND", MAP, [[3, 2], [[0, 0], [2, 0]]], (6, 2, 5, 4))
 CASES["space to batch of rows"] = with_integers("SPACE_TO_BATCH_ND", (1, 6, 4), [[3], [[1, 2]]], (3, 3, 4))

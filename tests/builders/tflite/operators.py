@@ -237,8 +237,11 @@ def position(kind: str, axis: int, shape: tuple[int, ...]) -> Build:
 MAP = (1, 6, 8, 4)
 
 
-def dilated(depthwise_: bool = False, joined: bool = True) -> Build:
-    """SPACE_TO_BATCH_ND, a convolution, BATCH_TO_SPACE_ND: what dilation was before converters joined them."""
+def dilated(depthwise_: bool = False, joined: bool = True, padding: int = VALID) -> Build:
+    """SPACE_TO_BATCH_ND, a convolution, BATCH_TO_SPACE_ND: what dilation was before converters joined them.
+
+    With a border of its own (SAME) the convolution of each part is not one of the whole.
+    """
 
     def build(case: Case) -> tuple[list[int], list[int]]:
         source = case.entry("in", (1, 6, 7, 4))
@@ -251,11 +254,12 @@ def dilated(depthwise_: bool = False, joined: bool = True) -> Build:
             kind, options = "DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions"
             shape, axis, more = (1, 3, 3, 4), 3, {"depthMultiplier": 1}
         outs = shape[axis]
-        made = case.act("made", (4, 3, 4, outs), 0.06, -20)
+        rows, columns = (5, 6) if padding == SAME else (3, 4)
+        made = case.act("made", (4, rows, columns, outs), 0.06, -20)
         inputs = [spread, case.weights("weights", shape, axis), case.bias("bias", outs)]
-        case.operator(kind, inputs, [made], options, **strides(1, VALID, RELU), **more)
+        case.operator(kind, inputs, [made], options, **strides(1, padding, RELU), **more)
         crops = case.integers("crops", [[0, 0], [0, 1]])
-        result = case.act("out", (1, 6, 7, outs), 0.06, -20)
+        result = case.act("out", (1, 2 * rows, 2 * columns - 1, outs), 0.06, -20)
         case.operator("BATCH_TO_SPACE_ND", [made, block, crops], [result], "BatchToSpaceNDOptions")
         return case.entries, [result] if joined else [made, result]
 

@@ -117,6 +117,7 @@ RARE: dict[str, Build] = {
     "floor div of integers": of("FLOOR_DIV", [i(3, 5), k([-3])], [i(3, 5)], "FloorDivOptions"),
     "floor mod of negative ones": of_negatives("FLOOR_MOD", 3, "FloorModOptions"),
     "floor mod of negative ones by one": of_negatives("FLOOR_MOD", -3, "FloorModOptions"),
+    "floor div of floats": of("FLOOR_DIV", [f(3, 5), k([0.3], "float32")], [f(3, 5)], "FloorDivOptions"),
     "floor div of negative ones": of_negatives("FLOOR_DIV", 3, "FloorDivOptions"),
     "floor div of negative ones by one": of_negatives("FLOOR_DIV", -3, "FloorDivOptions"),
     "floor mod of an input": of("FLOOR_MOD", [i(3, 5), k([-3])], [i(3, 5)], "FloorModOptions"),
