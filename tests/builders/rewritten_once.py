@@ -1,6 +1,7 @@
 """Test modules, their assertions rewritten by pytest: once, before the processes that run tests each do it for all of them.
 
 pytest does so where a process imports a module and finds none; processes that start together find none at the same time.
+So it is with Hypothesis's table of what can be encoded, which takes over a second to make.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from _pytest.assertion import rewrite
+from hypothesis import strategies as st
 
 
 def write(folder: Path, config: pytest.Config) -> None:
@@ -28,6 +30,7 @@ def write(folder: Path, config: pytest.Config) -> None:
     else:
         try:
             _write(modules[1::2], config)
+            st.text().validate()
         finally:
             os._exit(0)
 
