@@ -219,3 +219,15 @@ async def test_a_scope_can_be_traced_and_a_path_to_it(denoiser: Path, explore: A
         await pilot.press("T")
         await settle(pilot)
         assert app.main.trace is not None and app.main.trace.start.is_scope, "it holds what was traced before"
+
+
+async def test_the_key_is_named_where_there_is_something_to_trace(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser, (200, 50)) as pilot:
+        offered = []
+        for keys in (("home",), ("down",), ("down",), ("right", "down"), ("right", "down")):
+            await pilot.press(*keys)
+            await settle(pilot)
+            offered.append(next(hint.enabled for hint in pilot.app.main.hints if hint.key == "T"))
+        assert offered == [False, True, True, True, True], "the model; a scope, a layer, a node, a tensor"

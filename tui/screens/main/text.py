@@ -125,6 +125,7 @@ def hints(
         "screen.channels": report is None or (weight := report.layer.weight) is None or weight.quant is None,
         "screen.scales": report is None or not has_scales(report.layer),
         "screen.rule": report is not None and not report.findings,
+        "screen.trace": report is None and (selected.whole_model or not selected.layers),
         "screen.off_npu(1)": not document.snapshot.off_npu,
     }
     judged = bool(snapshot.layers) and not snapshot.draft
