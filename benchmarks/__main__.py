@@ -15,31 +15,23 @@ import tempfile
 import termios
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks.figure import Figure
 from benchmarks.gains import weighing
 from benchmarks.models import inline_weights, qdq_chain
-from benchmarks.over_pty import DOWN, PAGE_DOWN, PAGE_UP, Terminal, bytes_of, p95, split_times
+from benchmarks.over_pty import NPUSCOPE
+from benchmarks.over_ssh import over_ssh
 from benchmarks.yardstick import yardstick_seconds
 
 ROOT = Path(__file__).resolve().parents[1]
 DENOISER = ROOT / "sample_models" / "denoiser_lstm_int8.onnx"
 PYTHON = [sys.executable, "-c"]
-NPUSCOPE = [str(Path(sys.executable).with_name("npuscope"))]
 RUNS = 5
 LONGEST = 30.0
 """Seconds without a byte after which a program shows no more."""
 PACKAGES = ("npuscope", "tui", "widgets", "themes")
-
-
-@dataclass(frozen=True)
-class Figure:
-    name: str
-    value: float
-    target: float
-    unit: str
 
 
 def seconds(command: list[str]) -> float:
@@ -208,65 +200,6 @@ def large_weights(folder: Path) -> list[Figure]:
     return [
         Figure("load 500 MB of inline weights, imports left out", loading - base, 0.35, "s"),
         Figure("memory for it, imports left out", peak_memory(LOAD, str(path)) - before, 45, "MB"),
-    ]
-
-
-JUDGED = b" ms"
-"""The unit of the model's time in the status line: the analysis is there."""
-
-
-def over_ssh(folder: Path) -> list[Figure]:
-    """Large models, and what a slow line carries."""
-
-    def opened(path: Path, columns: int = 120, rows: int = 40) -> Terminal:
-        return Terminal([*NPUSCOPE, str(path)], columns, rows)
-
-    figures = []
-    for layers, target, judged in ((3000, 1.3, 3.0), (15000, 4.0, 9.0)):
-        path = qdq_chain(folder / f"browse{layers}.onnx", layers)
-        times = []
-        for _ in range(3):
-            with opened(path) as shown:
-                times.append((shown.until(b"block"), shown.until(JUDGED)))
-        name = f"{layers * 10 // 3:,} nodes"
-        browsable, known = (statistics.median(column) for column in zip(*times, strict=True))
-        figures += [
-            Figure(f"{name} browsable", browsable, target, "s"),
-            Figure(f"{name} judged", known, judged, "s"),
-        ]
-    path = folder / "browse3000.onnx"
-    with opened(path) as shown:
-        shown.until(JUDGED)
-        shown.rest(1.0)
-        moves = [shown.press(key) for key in (DOWN, b"j", DOWN, b"k") * 15]
-        scrolls = [shown.press(key) for key in (PAGE_DOWN, PAGE_DOWN, PAGE_UP, PAGE_UP) * 10]
-        scrolls = [
-            frame for frame in scrolls if frame.size > bytes_of(moves)
-        ]  # a page within the screen moves only
-        idle = shown.rest(3.0)
-    with opened(path, 80, 24) as narrow:
-        narrow.until(JUDGED)
-        narrow.rest(1.0)
-        narrow_moves = [narrow.press(key) for key in (DOWN, b"j", DOWN, b"k") * 10]
-    figures += [
-        Figure("key to frame, 95th of 100", p95(moves + scrolls) * 1000, 30, "ms"),
-        Figure("a move of the cursor, 120x40 with rail and neighbourhood", bytes_of(moves), 1500, "B"),
-        Figure("a move of the cursor, 80x24", bytes_of(narrow_moves), 700, "B"),
-        Figure("a page scrolled, 120x40", bytes_of(scrolls), 9000, "B"),
-        Figure("idle for three seconds", idle, 0, "B"),
-    ]
-    return [*figures, *split_shown(path)]
-
-
-def split_shown(path: Path) -> list[Figure]:
-    """A split of 10,000 nodes made, and one undone and made again: from the key to its parts in the tree."""
-    with Terminal([*NPUSCOPE, str(path)]) as shown:
-        shown.until(JUDGED)
-        shown.rest(1.0)
-        made, again = split_times(shown, b"layer300/conv", b"8+8")
-    return [
-        Figure("a split on 10,000 nodes shown", statistics.median(made) * 1000, 200, "ms"),
-        Figure("the same undone and made again, shown", statistics.median(again) * 1000, 100, "ms"),
     ]
 
 

@@ -9,13 +9,16 @@ import select
 import signal
 import statistics
 import struct
+import sys
 import tempfile
 import termios
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from pathlib import Path
+from typing import Literal, Self
 
+NPUSCOPE = [str(Path(sys.executable).with_name("npuscope"))]
 DOWN, PAGE_DOWN, PAGE_UP = b"\x1b[B", b"\x1b[6~", b"\x1b[5~"
 
 PART = b"part1"
@@ -31,6 +34,8 @@ class Frame:
 
     seconds: float
     size: int
+    first: float = 0.0
+    """Seconds to the first bytes: a frame is one write."""
 
 
 class Terminal:
@@ -87,12 +92,13 @@ class Terminal:
         """Press a key and read its frame."""
         begin = last = time.perf_counter()
         os.write(self.line, key)
-        size = 0
+        size, first = 0, 0.0
         while piece := self.read(QUIET):
             last = time.perf_counter()
+            first = first or last - begin
             self.got += piece
             size += len(piece)
-        return Frame(last - begin, size)
+        return Frame(last - begin, size, first)
 
     def shown_after(self, key: bytes, text: bytes, most: float = 30.0) -> float:
         """Seconds from a key to some text that was not sent before."""
@@ -135,10 +141,10 @@ def split_times(
     return made, again
 
 
-def p95(frames: Sequence[Frame]) -> float:
+def p95(frames: Sequence[Frame], what: Literal["seconds", "first"] = "seconds") -> float:
     """The time of the 95th of 100 frames."""
-    times = sorted(frame.seconds for frame in frames)
-    return times[min(int(len(times) * 0.95), len(times) - 1)]
+    times = sorted(getattr(frame, what) for frame in frames)
+    return float(times[min(int(len(times) * 0.95), len(times) - 1)])
 
 
 def bytes_of(frames: Sequence[Frame]) -> float:
