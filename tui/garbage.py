@@ -23,8 +23,8 @@ analysis of 3,000 layers made takes 13 ms, in the middle of a key. While no key 
 FEW = 2_000
 """New objects that are not worth a look."""
 
-RESTED = 0.5
-"""Seconds without a key after which there is time to."""
+PAUSED, RESTED = 0.1, 2.0
+"""Seconds without a key after which there is time to look at what is new, and at all."""
 
 APART = 10.0
 """Seconds at least from one full collection of ours to the next: one takes some 50 ms."""
@@ -64,9 +64,10 @@ def look() -> None:
     """Collect while no key comes: what is new; all now and then, where a screen was left."""
     global _next, _left
     now = monotonic()
-    if not gc.isenabled() or key_priority.since_a_key() < RESTED:
+    rest = key_priority.since_a_key()
+    if not gc.isenabled() or rest < PAUSED:
         return
-    if _left and now >= _next:
+    if _left and now >= _next and rest >= RESTED:
         _next, _left = now + APART, False
         gc.collect()
         _give_back()

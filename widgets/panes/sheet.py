@@ -56,6 +56,7 @@ class Sheet(LineWidget, ScrollView, can_focus=True):
         super().__init__(id=id)
         self._drawn: dict[int, tuple[Line, str | None] | None] = {}
         """By line of the screen what was drawn last."""
+        self._line_width = 1
 
     _told: tuple[tuple[Size, Size, Size], Size] | None = None
     """The sizes of the last layout, and what the bar was drawn for."""
@@ -136,9 +137,10 @@ class Sheet(LineWidget, ScrollView, can_focus=True):
 
     def refresh_changed(self, before: Sequence[Line], after: Sequence[Line]) -> None:
         """Draw again the lines of body that are others than before."""
-        count = max(len(before), len(after))
         run = -1
-        for index in range(count + 1):
+        top = self.scroll_offset.y
+        count = min(max(len(before), len(after)), top + self.page)
+        for index in range(top, count + 1):
             old = before[index] if index < len(before) else BLANK
             new = after[index] if index < len(after) else BLANK
             if old != new and run < 0:
@@ -170,8 +172,13 @@ class Sheet(LineWidget, ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """A line of the screen."""
-        drawn = self._drawn[y] = self._line(y, self.line_width)
+        width = self._line_width if self._drawn_in is not None else self.line_width
+        drawn = self._drawn[y] = self._line(y, width)
         return Strip.blank(self.size.width, self.rich_style) if drawn is None else self.strip(*drawn)
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._line_width = self.line_width
 
     def _line(self, y: int, width: int) -> tuple[Line, str | None] | None:
         """What is to be drawn in a line of the screen, and the role it lies on."""

@@ -19,6 +19,7 @@ class LineWidget(Guarded, Widget):
     """The base of everything that shows lines."""
 
     _drawn_in: Style | None = None
+    _drawn_width = 0
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -43,6 +44,8 @@ class LineWidget(Guarded, Widget):
             self._drawn_in = None
 
     def _begin(self) -> None:
+        """Find out once what all lines that are drawn together depend on."""
+        self._drawn_width = self.size.width
         self._drawn_in = super().rich_style
         drawn_for = self._drawn_in, self.app.theme_variables, self.has_focus
         if drawn_for != self._looks_for:
@@ -57,7 +60,7 @@ class LineWidget(Guarded, Widget):
                 return self.strip(spans, under)
             finally:
                 self._drawn_in = None
-        width = self.size.width
+        width = self._drawn_width
         texts = [safe(text) for text, _ in spans]
         rest = width - sum(map(cells, texts))
         if rest < 0:

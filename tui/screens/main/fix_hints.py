@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from npuscope.jobs import Job
@@ -48,10 +49,15 @@ class FixHints:
         return session.graph is selection.snapshot.graph
 
     def look_for(self, selection: Selection) -> None:
-        """Look for the fixes of a layer that has something to fix."""
+        """Look for the fixes of a layer that has something to fix, once the layer is drawn: the thread would delay that."""
+        if selection.report is not None and selection.fixes is None and self._can_look(selection):
+            self._screen.call_after_refresh(partial(self._look, selection))
+
+    def _look(self, selection: Selection) -> None:
         report, session, snapshot = selection.report, self._screen.document.session, selection.snapshot
-        if report is None or session is None or selection.fixes is not None or not self._can_look(selection):
-            return
+        now = self._screen.selection
+        if report is None or session is None or now.report is not report or now.snapshot is not snapshot:
+            return  # the cursor is on another one by now
 
         latest: _Hints = ((), ())
 
