@@ -237,7 +237,9 @@ def _analyse(session: Session, previous: Snapshot | None, keep: bool) -> Snapsho
 
     state, target = session.states[-1], session.target
     reuse = Reuse(target, previous.reuse if previous is not None else None) if keep else None
-    known, placed, findings, epochs, memory, rests_on = _simulated(session, previous, reuse)
+    judged = judged_layers(session, previous)
+    known, placed, findings, rests_on = judged
+    epochs, memory = epochs_of(session, judged, previous, reuse)
     epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}
     lines = ledger_lines(
         {item.layer.name: (item.placement, item.cost) for item in placed},
@@ -283,48 +285,23 @@ def _changed(layers: Iterable[Layer], previous: Snapshot) -> frozenset[str]:
     )
 
 
-class Totals(NamedTuple):
-    """The figures of an analysis that a trial is judged by."""
+class Judged(NamedTuple):
+    """The layers of a state, judged and priced."""
 
-    milliseconds: float
-    off_npu: int
-    on_cpu: int
-
-
-def totals(session: Session, previous: Snapshot | None = None) -> Totals:
-    """What the summary of `analyse` would say, and nothing else: no layer is given words."""
-    simulated = _simulated(session, previous, worded=False)
-    placements = [item.placement for item in simulated.placed]
-    return Totals(
-        sum(epoch.milliseconds for epoch in simulated.epochs),
-        sum(placement.rank > 0 for placement in placements),
-        sum(placement.on_cpu for placement in placements),
-    )
-
-
-class _Simulated(NamedTuple):
     known: Mapping[str, LayerReport]
+    """The reports of the state before that still hold."""
     placed: list[Placed]
     findings: list[tuple[Finding, ...]]
-    epochs: tuple[Epoch, ...]
-    memory: Memory
     rests_on: Dependencies
 
 
-def _simulated(
-    session: Session, previous: Snapshot | None, after: Reuse | None = None, worded: bool = True
-) -> _Simulated:
-    """The layers judged, and the schedule; `known` are the reports of `previous` that still hold.
-
-    Without `worded` no layer that is judged anew has findings.
-    """
+def judged_layers(session: Session, previous: Snapshot | None, worded: bool = True) -> Judged:
+    """The layers judged and priced. Without `worded` no layer that is judged anew has findings."""
     from npuscope.model.validity.faults import look_at_all
     from npuscope.neural_art.dependencies import Dependencies
     from npuscope.neural_art.judge import judge, placed
-    from npuscope.neural_art.lowering.lower import Placed, Readers
+    from npuscope.neural_art.lowering.lower import Placed
     from npuscope.neural_art.price.estimate import layer_cost
-    from npuscope.neural_art.schedule.epochs import schedule
-    from npuscope.neural_art.schedule.simulate import simulate
 
     state, target = session.states[-1], session.target
     context = Context(state.graph, state.layers, target)
@@ -346,13 +323,25 @@ def _simulated(
             placement, causes = placed(layer, context)
         findings.append(verdict.findings if worded else ())
         items.append(Placed(layer, placement, layer_cost(layer, placement, target, state.layers), causes))
+    return Judged(known, items, findings, rests_on)
+
+
+def epochs_of(
+    session: Session, judged: Judged, previous: Snapshot | None, after: Reuse | None = None
+) -> tuple[tuple[Epoch, ...], Memory]:
+    """The epochs, and where all lies."""
+    from npuscope.neural_art.lowering.lower import Readers
+    from npuscope.neural_art.schedule.epochs import schedule
+    from npuscope.neural_art.schedule.simulate import simulate
+
+    state, target, items = session.states[-1], session.target, judged.placed
     costs = {item.layer.name: item.cost for item in items}
     # An intermediate model lists its operators as the front end has numbered them.
     numbered = Readers(items) if state.graph.imported else Readers(items).as_imported()
     before = previous.reuse if previous is not None and previous.target is target else None
     unpriced = schedule(numbered, state.layers, target, before, after)
-    epochs, memory = simulate(state.graph, state.layers, costs, unpriced, target, before, after, known)
-    return _Simulated(known, items, findings, epochs, memory, rests_on)
+    known = judged.known
+    return simulate(state.graph, state.layers, costs, unpriced, target, before, after, known)
 
 
 def _untouched(now: Dependencies, previous: Snapshot | None, worded: bool) -> Mapping[str, LayerReport]:

@@ -23,7 +23,8 @@ from npuscope.numbers.runner import Runner, Sample
 from npuscope.numbers.verify_models import Verification, output_quant
 from npuscope.record import dataclass
 from npuscope.session import Session, State
-from npuscope.snapshot import Snapshot, analyse, totals
+from npuscope.snapshot import Snapshot, analyse
+from npuscope.totals import totals
 
 TRIED = 12
 """Cuts that are priced for a model: each begins at one more of its last layers off the NPU."""

@@ -21,7 +21,8 @@ from npuscope.planning.proposals import Preview, rank
 from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.planning.rewrites import propose_forms
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot, Summary, Totals, totals
+from npuscope.snapshot import LayerReport, Snapshot, Summary
+from npuscope.totals import Totals, totals
 
 TRIED, TRIED_OFF = 2, 4
 """Edits that are tried on the whole model for a finding: those whose own previews promise the most. More are for a layer

@@ -20,7 +20,8 @@ from npuscope.planning.proposals import Preview, Wanted, any_edit, preview
 from npuscope.planning.remembered import once
 from npuscope.planning.window import LARGEST, window
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot, Summary, Totals, analyse, totals
+from npuscope.snapshot import LayerReport, Snapshot, Summary, analyse
+from npuscope.totals import Totals, totals
 
 LEAST_GAIN = 0.02
 """The part of the time around a layer that another form of it must save: less is within the model's own error."""

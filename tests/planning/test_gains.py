@@ -23,7 +23,8 @@ from npuscope.planning import gains as gains_module
 from npuscope.planning.gains import WORK, GainScope, hottest_first, weigh, weighed
 from npuscope.reports.check.text import check_text
 from npuscope.session import Session
-from npuscope.snapshot import Snapshot, Totals, analyse, totals
+from npuscope.snapshot import Snapshot, analyse
+from npuscope.totals import Totals, totals
 
 
 @pytest.fixture(scope="module")

@@ -87,10 +87,12 @@ def dataflow(
     settled: Mapping[str, object] = NONE_SETTLED,
 ) -> Dataflow:
     """The traffic of the epochs; `known` is that of another state, of which the layers in `settled` are the same, and their prices."""
-    return _Dataflow(graph, layers, costs, epochs, target).run(known, settled)
+    return Flowing(graph, layers, costs, epochs, target).run(known, settled)
 
 
-class _Dataflow:
+class Flowing:
+    """Finds what flows, epoch by epoch: the sizes of tensors it comes to know are in `size`."""
+
     def __init__(
         self,
         graph: Graph,
@@ -110,7 +112,10 @@ class _Dataflow:
         self.wide = list[str]()
         """Buffers of wide sums."""
 
-    def run(self, known: Mapping[int, Moved], settled: Mapping[str, object]) -> Dataflow:
+    def run(
+        self, known: Mapping[int, Moved] = NONE_MOVED, settled: Mapping[str, object] = NONE_SETTLED
+    ) -> Dataflow:
+        """The traffic of all epochs."""
         self.size_inputs()
         iterated = {
             name for name, cost in self.costs.items() if cost and cost.tiling and cost.tiling.iterations > 1

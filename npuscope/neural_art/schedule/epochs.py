@@ -91,19 +91,19 @@ def _lowered(order: Iterable[Placed], layers: Layers, machine: Target) -> list[S
 def _epochs(graph: StepGraph, packing: Sequence[Sequence[int]]) -> tuple[Epoch, ...]:
     made = graph.steps
     packed = [[made[i] for i in taken] for taken in packing]
-    needed_by = _needed_by(made)
+    needed_by = needed_layers(made)
     known = [graph.change.known(taken) if graph.change is not None else None for taken in packing]
     moved = moves(made, packed, [epoch.moves if epoch is not None else None for epoch in known])
     epochs = []
     for k, (epoch, taken) in enumerate(zip(known, packed, strict=True)):
         if epoch is None or epoch.moves is not moved[k]:
-            epoch = _epoch(k + 1, taken, moved[k], needed_by)
+            epoch = described(k + 1, taken, moved[k], needed_by)
         epochs.append(epoch.numbered(k + 1))
     graph.described = {tuple(taken): epoch for taken, epoch in zip(packing, epochs, strict=True)}
     return tuple(epochs)
 
 
-def _needed_by(steps: Sequence[Step]) -> dict[str, str]:
+def needed_layers(steps: Sequence[Step]) -> dict[str, str]:
     """Tensor that a step of no layer writes -> the first layer that reads it: a copy of an input belongs to it."""
     wanted = {tensor for step in steps if not step.layer for tensor in step.writes}
     needed_by: dict[str, str] = {}
@@ -114,7 +114,9 @@ def _needed_by(steps: Sequence[Step]) -> dict[str, str]:
     return needed_by
 
 
-def _epoch(index: int, taken: Sequence[Step], moved: tuple[Move, ...], needed_by: Mapping[str, str]) -> Epoch:
+def described(
+    index: int, taken: Sequence[Step], moved: tuple[Move, ...], needed_by: Mapping[str, str]
+) -> Epoch:
     first = next((s for s in taken if s.conv), None) or next((s for s in taken if s.lead), taken[0])
     placement = next((s.placement for s in taken if not s.on_npu), Placement.HW)
     return Epoch(

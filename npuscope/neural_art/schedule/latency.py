@@ -43,7 +43,7 @@ def price(
 
     `before` has those of another schedule of the model for the same target; `after` takes those of this one.
     """
-    pricing = _Pricing(epochs, layers, costs, memory, target)
+    pricing = Pricing(epochs, layers, costs, memory, target)
     if target.epoch_controller:
         pricing.blobs = taken_back(
             [epoch.placement is not Placement.HW for epoch in epochs],
@@ -89,7 +89,9 @@ class Load(NamedTuple):
         return sum([size for _, size in self.constants])
 
 
-class _Pricing:
+class Pricing:
+    """Works out the figures of epochs, each by its place."""
+
     def __init__(
         self,
         epochs: Sequence[Epoch],

@@ -37,17 +37,7 @@ ALIGNMENT = 16
 
 def allocate(buffers: Sequence[Buffer], weights: Mapping[str, int], epochs: int, target: Target) -> Memory:
     """Put buffers and weights (layer name -> bytes) in the target's pools."""
-    spaces = _spaces(target)
-    room = _Room(len(buffers), spaces)
-    where: dict[str, tuple[Share, ...]] = {}
-    order = sorted((b for b in buffers if b.size), key=lambda b: (-b.size, b.first, b.name))
-    for index, buffer in enumerate(order):
-        tick()
-        if room.looked > MOST_LOOKED:
-            together = room.place(_together(order[index:], epochs), spaces)
-            where.update((rest.name, together) for rest in order[index:])
-            break
-        where[buffer.name] = room.place(buffer, spaces)
+    room, where = _activations(buffers, epochs, target)
     used = {pool.name: room.used(pool) for pool in target.activation_pools}
     weights_in = _constants(weights, used, target)
     taken = dict.fromkeys((pool.name for pool in target.pools), 0)
@@ -70,6 +60,33 @@ def allocate(buffers: Sequence[Buffer], weights: Mapping[str, int], epochs: int,
         buffers=where,
         weights_in=weights_in,
     )
+
+
+def lying(
+    buffers: Sequence[Buffer], weights: Mapping[str, int], epochs: int, target: Target
+) -> tuple[dict[str, tuple[Share, ...]], dict[str, str]]:
+    """Where buffers and weights lie, as `allocate` says, without a word on how full the pools are."""
+    room, where = _activations(buffers, epochs, target)
+    holds_weights = {pool.name for pool in target.weight_pools}
+    shared = [pool for pool in target.activation_pools if pool.name in holds_weights]
+    return where, _constants(weights, {pool.name: room.used(pool) for pool in shared}, target)
+
+
+def _activations(
+    buffers: Sequence[Buffer], epochs: int, target: Target
+) -> tuple[_Room, dict[str, tuple[Share, ...]]]:
+    spaces = _spaces(target)
+    room = _Room(len(buffers), spaces)
+    where: dict[str, tuple[Share, ...]] = {}
+    order = sorted((b for b in buffers if b.size), key=lambda b: (-b.size, b.first, b.name))
+    for index, buffer in enumerate(order):
+        tick()
+        if room.looked > MOST_LOOKED:
+            together = room.place(_together(order[index:], epochs), spaces)
+            where.update((rest.name, together) for rest in order[index:])
+            break
+        where[buffer.name] = room.place(buffer, spaces)
+    return room, where
 
 
 def _together(buffers: Sequence[Buffer], epochs: int) -> Buffer:

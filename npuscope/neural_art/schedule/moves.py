@@ -23,11 +23,13 @@ def moves(
 
     `known` are what epochs moved in another state of the model, taken over where all still lies in the same.
     """
-    found = _Moves(steps, packed)
+    found = Moves(steps, packed)
     return [found.per_epoch(k, known[k] if known is not None else None) for k in range(len(packed))]
 
 
-class _Moves:
+class Moves:
+    """Finds them: what lies in what, and who writes and reads it."""
+
     def __init__(self, steps: Sequence[Step], packed: Sequence[Sequence[Step]]) -> None:
         self.epoch = {id(step): k for k, taken in enumerate(packed) for step in taken}
         self.writer: dict[str, Step] = {}

@@ -37,13 +37,31 @@ def orders(graph: StepGraph) -> Iterator[Sequence[int]]:
 
 
 def by_levels(graph: StepGraph, last_first: bool) -> list[int]:
-    """Breadth first from the inputs. A convolution on several CAs is a chain of as many operators, each a level."""
-    steps, readers, left = graph.steps, graph.readers, list(graph.waiting)
-    levels = {0: [i for i, count in enumerate(left) if count == 0]}
+    """Breadth first from the inputs."""
+    steps, left = graph.steps, list(graph.waiting)
+    order = levels(steps, graph.readers, left, [i for i, count in enumerate(left) if count == 0], last_first)
+    if len(order) < len(steps):  # a cycle: what is left comes in the order given
+        taken = set(order)
+        order += [i for i in range(len(steps)) if i not in taken]
+    return order
+
+
+def levels(
+    steps: Sequence[Step],
+    readers: Sequence[Sequence[int]],
+    left: list[int],
+    begin: list[int],
+    last_first: bool,
+) -> list[int]:
+    """The same for steps of which each waits for `left` operands, and those of `begin` for none; what is in a cycle is left out.
+
+    A convolution on several CAs is a chain of as many operators, each a level.
+    """
+    at = {0: begin}
     order: list[int] = []
     depth = 0
-    while levels:
-        level = levels.pop(depth, ())
+    while at:
+        level = at.pop(depth, ())
         depth += 1
         order += level
         for i in level:
@@ -52,13 +70,10 @@ def by_levels(graph: StepGraph, last_first: bool) -> list[int]:
                 count = left[reader] = left[reader] - 1
                 if count == 0:
                     later = depth if (conv := steps[i].conv) < 2 else depth + conv - 1
-                    if later in levels:
-                        levels[later].append(reader)
+                    if later in at:
+                        at[later].append(reader)
                     else:
-                        levels[later] = [reader]
-    if len(order) < len(steps):  # a cycle: what is left comes in the order given
-        taken = set(order)
-        order += [i for i in range(len(steps)) if i not in taken]
+                        at[later] = [reader]
     return order
 
 

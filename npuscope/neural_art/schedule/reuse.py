@@ -32,5 +32,7 @@ class Reuse:
         self.journal: Journal | None = None
         self.graph: StepGraph | None = None
         self.allocated: Allocated | None = None
+        self.scheduled: object = None
+        """What trials of edits make of it, once the first of them asks."""
         older: Repricing | None = before.repricing if before is not None and before.target is target else None
         self.repricing: Repricing = Repricing(older)

@@ -56,11 +56,11 @@ def pack_in_order(
     With `one_reader` only one of several readers of a step joins its epoch (rule 5). `noted`: the graph of another state of
     the model will follow this packing, as this one does that of the state before.
     """
-    return _Packing(graph, units, order, one_reader, noted).pack()
+    return Packing(graph, units, order, one_reader, noted).pack()
 
 
-class _Packing:
-    """`ready` and the queues of an epoch hold ranks: the numbers of steps in the order that is tried."""
+class Packing:
+    """One packing in the making. `ready` and the queues of an epoch hold ranks: the numbers of steps in the order that is tried."""
 
     def __init__(
         self, graph: StepGraph, units: Units, order: Sequence[int], one_reader: bool, noted: bool

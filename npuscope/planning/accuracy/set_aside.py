@@ -15,7 +15,8 @@ from npuscope.planning.placement_fixes import propose_answers
 from npuscope.planning.plan import Allowed, Budget, SetAside
 from npuscope.planning.proposals import Preview
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot, totals
+from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.totals import totals
 
 LAYERS = 12
 """Layers that are looked at: so many off the NPU, and so many on it, those that take the most time."""

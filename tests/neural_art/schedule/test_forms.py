@@ -20,7 +20,7 @@ from npuscope.machine.machine import Target, target_of
 from npuscope.machine.variants import with_epoch_controller, with_profile, without_external_memory
 from npuscope.model.load import load
 from npuscope.neural_art.price.traffic import Flow
-from npuscope.neural_art.schedule.latency import _Pricing
+from npuscope.neural_art.schedule.latency import Pricing
 from npuscope.neural_art.schedule.repricing import MOST_FORMS, Figures, Repricing
 from npuscope.npu.cost import Epoch
 from npuscope.npu.verdict import Placement
@@ -45,10 +45,10 @@ class Checked:
     def __init__(self) -> None:
         self.known = {id(machine): Repricing() for machine in TARGETS}
         self.worked_out = self.looked_up = 0
-        self._once = _Pricing.once
+        self._once = Pricing.once
 
     def once(
-        self, pricing: _Pricing, position: int, flows: tuple[Flow, ...], _: Repricing, after: Repricing | None
+        self, pricing: Pricing, position: int, flows: tuple[Flow, ...], _: Repricing, after: Repricing | None
     ) -> Epoch:
         known = self.known[id(pricing.target)]
         forms = len(known.forms)
@@ -70,10 +70,10 @@ def checked() -> Checked:
 
 @pytest.fixture(autouse=True)
 def _checks(checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
-    def once(pricing: _Pricing, *of: object) -> Epoch:
+    def once(pricing: Pricing, *of: object) -> Epoch:
         return checked.once(pricing, *of)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_Pricing, "once", once)
+    monkeypatch.setattr(Pricing, "once", once)
 
 
 @pytest.mark.parametrize("machine", TARGETS)

@@ -24,12 +24,13 @@ from npuscope.neural_art.lowering.journal import lowered
 from npuscope.neural_art.lowering.lower import Placed, in_order
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.epochs import steps
-from npuscope.neural_art.schedule.scheduler import _Packing
+from npuscope.neural_art.schedule.scheduler import Packing
 from npuscope.planning.history import remade
 from npuscope.services.analyses import Analyses
 from npuscope.services.fix_hints import fix_hints
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
+from npuscope.totals import totals
 
 
 def edits(session: Session, snapshot: Snapshot) -> list[Edit]:
@@ -94,7 +95,9 @@ def test_an_analysis_that_reuses_equals_one_that_does_not(
                 continue
             session = edited
         known, previous = analyses.known(session, snapshot), snapshot
+        trial = totals(session, snapshot)
         snapshot = analyse(session, snapshot)
+        assert trial == (snapshot.summary.milliseconds, snapshot.summary.off_npu, snapshot.summary.on_cpu)
         assert snapshot.reuse is not None
         alike(snapshot, anew := analyse(session, keep=True))
         assert packings(snapshot) == packings(anew)
@@ -156,10 +159,8 @@ def test_what_lies_before_a_split_is_packed_in_no_order_again(
     before = analyse(session, keep=True)
     assert len(before.reuse.graph.runs) == 1  # type: ignore[union-attr]
     tried: list[int] = []
-    epoch = _Packing.epoch
-    monkeypatch.setattr(
-        _Packing, "epoch", lambda packing: tried.append(len(packing.passed)) or epoch(packing)
-    )
+    epoch = Packing.epoch
+    monkeypatch.setattr(Packing, "epoch", lambda packing: tried.append(len(packing.passed)) or epoch(packing))
     last = [report.name for report in before.layers if report.layer.kind == "Conv"][-2]
     edited = session.edit(SplitOutput(last, (8, 8)))
     assert isinstance(edited, Session)

@@ -15,7 +15,7 @@ from npuscope.model.layers import Layers
 from npuscope.neural_art.lowering.lower import Lowering
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.schedule.orders import orders
-from npuscope.neural_art.schedule.scheduler import _Packing, pack, pack_in_order
+from npuscope.neural_art.schedule.scheduler import Packing, pack, pack_in_order
 from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.npu.verdict import Placement
 
@@ -160,13 +160,13 @@ def test_an_edit_packs_few_epochs_anew(at: int, monkeypatch: pytest.MonkeyPatch)
     packed = pack_in_order(before, UNITS, range(120), noted=True)
     steps[at] = replace(steps[at], elements=steps[at].elements + 1)
     graph, anew = StepGraph(steps, before=before), list[int]()
-    monkeypatch.setattr(_Packing, "epoch", _counted(_Packing.epoch, anew))
+    monkeypatch.setattr(Packing, "epoch", _counted(Packing.epoch, anew))
     assert pack_in_order(graph, UNITS, range(120)) == packed
     assert len(anew) < 10 < len(packed)
 
 
-def _counted(epoch: Callable[[_Packing], list[int]], calls: list[int]) -> Callable[[_Packing], list[int]]:
-    def counted(packing: _Packing) -> list[int]:
+def _counted(epoch: Callable[[Packing], list[int]], calls: list[int]) -> Callable[[Packing], list[int]]:
+    def counted(packing: Packing) -> list[int]:
         calls.append(1)
         return epoch(packing)
 
