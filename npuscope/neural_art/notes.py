@@ -26,7 +26,8 @@ def notes(source: Source) -> tuple[str, ...]:
 def _names_twice(source: Source) -> tuple[str, ...]:
     if source.graph.tflite:
         return ()
-    twice = [node.proto.name for node in source.graph.nodes if node.proto.name not in ("", node.name)]
+    numbered = [node for node in source.graph.nodes if "#" in node.name]  # as a repeated name is
+    twice = [node.proto.name for node in numbered if node.proto.name not in ("", node.name)]
     if not twice:
         return ()
     name = quoted(twice[0])
