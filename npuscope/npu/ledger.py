@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from math import fsum
-from operator import is_
+from operator import attrgetter, is_
 from types import MappingProxyType
 
 from npuscope.npu.cost import NOTHING, Cost, Epoch, Part
@@ -104,6 +104,9 @@ class Ledger:
         return fsum(self.by_name[name].milliseconds for name in names)
 
 
+_MILLISECONDS = attrgetter("milliseconds")
+
+
 def ledger_lines(
     layers: Mapping[str, tuple[Placement, Cost | None]],
     epochs: Iterable[Epoch],
@@ -116,6 +119,7 @@ def ledger_lines(
     """
     charged: dict[str, list[Part]] = {}
     by_index: dict[int, Epoch] = {}
+    leaders: dict[int, str] = {}
     for epoch in epochs:
         by_index[epoch.index] = epoch
         for part in epoch.parts:
@@ -131,7 +135,7 @@ def ledger_lines(
         if was is not None and len(parts) == len(was.parts) and all(map(is_, parts, was.parts)):
             lines.append(was)
             continue
-        line = _line(name, placement, cost, tuple(parts), by_index, cpu_hz)
+        line = _line(name, placement, cost, tuple(parts), by_index, leaders, cpu_hz)
         lines.append(was if was is not None and line.parts == was.parts and line == was else line)
     return lines
 
@@ -160,8 +164,10 @@ def _line(
     cost: Cost | None,
     parts: tuple[Part, ...],
     epochs: Mapping[int, Epoch],
+    leaders: dict[int, str],
     cpu_hz: float,
 ) -> Line:
+    """`leaders` takes the layers that take most of an epoch's time, as they are asked for."""
     if len(parts) == 1:  # as it mostly is
         longest: Part | None = parts[0]
         milliseconds, start, cycles = parts[0].milliseconds, parts[0].start_milliseconds, parts[0].cycles
@@ -179,8 +185,11 @@ def _line(
         bound = epochs[longest.epoch].bound_by
         bound = cost.bound_by if bound == START and cost is not None else bound
     if longest is not None and longest.milliseconds - longest.start_milliseconds <= 0:
-        leader = max(epochs[longest.epoch].parts, key=lambda part: part.milliseconds)
-        beside = leader.layer if leader.layer != name else ""
+        leader = leaders.get(longest.epoch)
+        if leader is None:
+            leader = max(epochs[longest.epoch].parts, key=_MILLISECONDS).layer
+            leaders[longest.epoch] = leader
+        beside = leader if leader != name else ""
     on_cpu = placement.on_cpu
     return Line(
         layer=name,
