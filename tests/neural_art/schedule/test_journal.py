@@ -26,6 +26,8 @@ ASKS: dict[str, tuple[Callable[[Lowering], Any], bool]] = {
     "one of the steps": (lambda lowering: lowering.steps[0], False),
     "what the steps are": (lambda lowering: list(lowering.steps), False),
     "all notes": (lambda lowering: sorted(lowering.batches), False),
+    "one of the notes": (lambda lowering: next(iter(lowering.batches), ""), False),
+    "how many notes there are": (lambda lowering: len(lowering.batches), False),
 }
 
 
@@ -57,3 +59,18 @@ def test_a_layer_is_lowered_again_where_its_answers_may_differ(name: str) -> Non
     assert calls == (["one"] if kept else ["one", "two"])
     assert (changed[0].layer, changed[0].op) == ("one", "0")
     assert (changed[0] is steps[0], changed[1].op == steps[1].op) == (False, changed[1] is steps[1])
+
+
+def test_what_was_lowered_for_another_target_is_not_taken_over() -> None:
+    calls: list[str] = []
+
+    def lower(lowering: Lowering, item: Placed) -> None:
+        calls.append(item.layer.name)
+        lowering.steps.append(Step("Relu", item.layer.name, Placement.HW, (), ()))
+
+    layers, newer = Session.open(load(DENOISER), target("2.2")).layers, target("4.0")
+    _, journal = lowered([FIRST], layers, target("2.2"), lower, None)
+    _, journal = lowered([FIRST], layers, newer, lower, journal)
+    assert calls == ["one", "one"]
+    lowered([FIRST], layers, newer, lower, journal)
+    assert calls == ["one", "one"]
