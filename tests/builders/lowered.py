@@ -20,7 +20,7 @@ from npuscope.session import Session
 from npuscope.snapshot import analyse
 
 UNITS = ("conv", "arith", "activ", "pool")
-MARKS = ("copy", "renames", "free", "loops", "portioned")
+MARKS = ("copy", "renames", "free", "loops", "portioned", "begins")
 
 
 def told(step: Step, batches: Mapping[str, int]) -> str:

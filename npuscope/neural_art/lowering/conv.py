@@ -26,7 +26,7 @@ from npuscope.neural_art.lowering.lower import (
 )
 from npuscope.neural_art.lowering.splits import SIDE_BY_SIDE, side_by_side
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.lowering.sums import sums, written_batch
+from npuscope.neural_art.lowering.sums import batch_without_offset, sums, written_batch
 from npuscope.neural_art.lowering.units import fused_steps, zero_point
 from npuscope.neural_art.mapping.gathering import fills_blocks
 from npuscope.neural_art.mapping.padding import convolution_with_pad
@@ -197,13 +197,7 @@ def turned_features(lowering: Lowering, layer: Layer, source: str) -> str:
 def without_offset(
     lowering: Lowering, layer: Layer, source: str, depth: int = 0, count: int | None = None
 ) -> str:
-    """Features with zero point -128 are stored unsigned: a Sub that the producer's epoch takes along where it can.
-
-    Of a stream that comes in planes it keeps them for a convolution that reads planes, and goes on to it in the same epoch
-    (blazeface_front_128, 2.1: three depthwise ones of 28, 36 and 42 channels); for others it lays the features out itself.
-    So it does with the rows that a routine joined: the 30 epochs of the NPU of a ConvFSENet (LarocheC/eco8-neaixt, 4.0.1) are
-    three for each of nine blocks, of which the depthwise Conv1d has one.
-    """
+    """Features with zero point -128 are stored unsigned: a Sub that the producer's epoch takes along where it can."""
     step = Step(
         "Sub",
         layer.name,
@@ -213,9 +207,7 @@ def without_offset(
         arith=1,
         elements=lowering.count(source, layer) if count is None else count,
     )
-    joined = source in lowering.rearranged and layer.input is not None and of_rows(layer.input)
-    batch = 1 if joined and depth == 1 else lowering.batches.get(source, 0)
-    return lowering.add(step, 0 if source in lowering.planar and batch != depth else batch)
+    return lowering.add(step, batch_without_offset(lowering, layer, source, depth))
 
 
 def rearranged(lowering: Lowering, layer: Layer, source: str, op: str) -> str:

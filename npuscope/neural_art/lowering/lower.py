@@ -58,6 +58,7 @@ class Lowering:
     def __init__(self, layers: Layers, target: Target) -> None:
         self.layers, self.target = layers, target
         self.begins = target.toolchain.at_least(BEGINS_FROM)
+        """What the CPU wrote is read by an ARITH unit in an epoch of its own."""
         self.planar = planar(layers)
         """Tensors that come plane by plane."""
         self.steps: list[Step] = []

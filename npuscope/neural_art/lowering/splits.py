@@ -57,7 +57,7 @@ def split(lowering: Lowering, layer: Layer, source: str) -> None:
     if as_it_lies and not lowering.target.toolchain.copies_features:
         in_batches(lowering, layer, source, parts)
         return
-    if source not in lowering.planes and not as_it_lies:
+    if source not in lowering.planes and not as_it_lies and not of_one_channel(lowering, source):
         planes = copied_once(lowering, f"{source}#planes", layer, source, 1)
     copied = lowering.target.toolchain.copies_features
     lowering.add(
@@ -95,6 +95,21 @@ def split_floats(lowering: Lowering, layer: Layer, source: str, parts: list[Oper
         if lowering.layers.readers.get(part.tensor):
             made = lowering.copy(layer.name, part.tensor, part.tensor + SIDE_BY_SIDE, size(part))
             lowering.names[part.tensor] = made
+
+
+def of_one_channel(lowering: Lowering, source: str) -> bool:
+    """A map of one channel, whose rows became channels, lies in planes as it is (boxes of yolov8n_micro_224 and yolov11n_micro_224).
+
+    In 4.0 their boards run nothing but the convolution there; up to 2.2 a Slice is a copy in any case.
+    """
+    writer = lowering.layers.writers.get(source)
+    dims = writer.output.dims if writer is not None and writer.output is not None else None
+    return (
+        dims is not None
+        and len(dims) == 4
+        and dims[CHANNELS] == 1
+        and not lowering.target.toolchain.copies_features
+    )
 
 
 def in_batches(lowering: Lowering, layer: Layer, source: str, parts: list[Operand]) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.lowering.along_rows import read_alone
-from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, size
+from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, of_rows, size
 from npuscope.neural_art.lowering.pools import POOL_BATCH
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import apart_in_rows, cuts_nothing
@@ -77,6 +77,25 @@ def sums(
         )  # fmt: skip
         total = lowering.add(step, batch)
     return total
+
+
+def batch_without_offset(lowering: Lowering, layer: Layer, source: str, depth: int) -> int:
+    """Channels that the Sub before a convolution which reads `depth` of them writes at a time.
+
+    1. Of a stream that comes in planes it keeps them for a convolution that reads planes, and goes on to it in the same epoch
+       (blazeface_front_128, 2.1: three depthwise ones of 28, 36 and 42 channels); for others it lays the features out itself.
+    2. So it does with the rows that a routine joined: the 30 epochs of the NPU of a ConvFSENet (LarocheC/eco8-neaixt, 4.0.1) are
+       three for each of nine blocks, of which the depthwise Conv1d has one.
+    3. What the CPU wrote comes with all its channels; from 4.0 on it goes on to a convolution that reads all of them at a time.
+       The boards of yolov8n_micro_224 and yolov11n_micro_224 run one epoch behind the Softmax, yolov8_face (2.2) two.
+    """
+    dims = layer.input.dims if layer.input is not None else None
+    whole = dims is not None and len(dims) == 4 and 1 < depth == dims[1]
+    if whole and lowering.begins and source in lowering.software:
+        return depth
+    joined = source in lowering.rearranged and layer.input is not None and of_rows(layer.input)
+    batch = 1 if joined and depth == 1 else lowering.batches.get(source, 0)
+    return 0 if source in lowering.planar and batch != depth else batch
 
 
 WIDE_SUMS_FROM = "3.0"
