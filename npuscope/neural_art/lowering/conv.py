@@ -52,6 +52,9 @@ inferred with the passes: 212 of 221 convolutions in 16x8 that are not depthwise
 mobilefacenet (2.2); against it seven 64->64 of 3x3 on 16x16 (2.0), rows of 128.
 """
 
+FEW_PASSES = 2
+"""Passes up to which a row of just so many elements is read as it lies: 512->40 of 1x1 on 7x7, by 16 (a TinyYOLOv2 of 2.1)."""
+
 
 FLATTEN = frozenset({"Flatten", "Reshape", "Squeeze"})
 VIEWS_FOLLOWED = 4
@@ -323,7 +326,8 @@ def wants_copy(lowering: Lowering, source: str, shape: Convolution, tiling: Tili
         return False  # an input of the network that lies channels last: any depth can be read (single layers, 2.2)
     if shape.kernel[0] == 1 < shape.kernel[1] and tiling.batch_depth > BUS_BYTES:
         return True
-    short = shape.input_size[1] * tiling.batch_depth <= NARROW_ROW
+    row = shape.input_size[1] * tiling.batch_depth
+    short = row < NARROW_ROW or (row == NARROW_ROW and tiling.passes > FEW_PASSES)
     return narrow or (tiling.simd == "16x8" and (tiling.passes >= MANY_PASSES or short))
 
 

@@ -126,9 +126,12 @@ def padded(lowering: Lowering, layer: Layer, source: str) -> str:
 
     A TinyYOLOv2 has an epoch for it that reads one weight for each of 512 channels (x-cube-n6-ai-power-measurement), and one
     epoch more than without in 2.0 and 4.0 (Han-Sang-min/STM32N6_AI, PeleAB/STM32N6-FaceRecognition). Of 512 x 7 x 7 it takes
-    32,768 cycles, one for each of the 512 x 8 x 8 values it writes (x-cube-n6-ai-power-measurement, 3.0).
+    32,768 cycles, one for each of the 512 x 8 x 8 values it writes (x-cube-n6-ai-power-measurement, 3.0). With -O3 up to 2.2 the map is
+    copied to planes before, as for stages (LeakyReLU_36_out_0_cp_in_19, zhaoyu-cmd/STM32N647-Cow-Parturition-Monitoring-System, 2.1).
     """
     dims = layer.input.dims if layer.input is not None else None
+    if lowering.target.copies_features and lowering.batches.get(source, 0) != 1:
+        source = copied_once(lowering, f"{source}#planes", layer, source, 1)
     step = Step(
         "Conv", layer.name, Placement.HW, (lowering.read(source, False),), (f"{layer.name}#pad",), conv=1, extra_streams=1,
         elements=math.prod(dims[:2]) * math.prod(side + 1 for side in dims[2:]) if dims is not None else 0,

@@ -192,14 +192,27 @@ def test_copies_behind_software(optimization: str, copies: int, tmp_path: Path) 
     """A depthwise and a plain convolution behind a PRelu in software, as in a mobilefacenet of 183 epochs (2.2, -O3)."""
     net = Net((1, 64, 7, 7))
     x = net.quantized("x", 0.02, 3)
-    for k, shape in enumerate(((64, 64, 1, 1), (64, 1, 3, 3), (32, 64, 1, 1))):
+    for k, shape in enumerate(((64, 64, 1, 1), (64, 1, 3, 3), (128, 64, 1, 1))):
         pads = {"pads": [1, 1, 1, 1]} if shape[2] == 3 else {}
         group = 64 if shape[1] == 1 else 1
         x = net.weighted("Conv", f"c{k}", x, shape, 5 + k, relu=False, group=group, **pads)
         slopes = net.constant(f"slopes{k}", np.full((1, shape[0], 1, 1), 0.1, np.float32))
         x = net.quantized(net.node("PRelu", [x, slopes], f"prelu{k}"), 0.02, 7 + k)
-    epochs = ops(compiled(net.model(x, (1, 32, 7, 7)).SerializeToString(), tmp_path, "2.2", optimization))
+    epochs = ops(compiled(net.model(x, (1, 128, 7, 7)).SerializeToString(), tmp_path, "2.2", optimization))
     assert epochs.count("hw Identity") == copies + 1  # one for the input of the network
+
+
+@pytest.mark.parametrize(("optimization", "copies"), [("0", 0), ("3", 1)])
+def test_copies_before_the_head_of_a_tiny_yolo(optimization: str, copies: int, tmp_path: Path) -> None:
+    """Planes before a pooling that is padded on one side, none before a 1x1 of two passes (zhaoyu-cmd's, 2.1, epochs 12, 13 and 18)."""
+    net = Net((1, 512, 7, 7))
+    x = net.quantized(net.node("LeakyRelu", [net.quantized("x", 0.02, 3)], "leaky", alpha=0.1), 0.02, 7)
+    window = {"kernel_shape": [2, 2], "strides": [1, 1], "pads": [0, 0, 1, 1]}
+    x = net.quantized(net.node("MaxPool", [x], "pool", **window), 0.02, 7)
+    x = net.quantized(net.node("LeakyRelu", [x], "leaky2", alpha=0.1), 0.03, 7)
+    x = net.weighted("Conv", "c", x, (40, 512, 1, 1), 5, relu=False)
+    epochs = ops(compiled(net.model(x, (1, 40, 7, 7)).SerializeToString(), tmp_path, "2.1", optimization))
+    assert [e for e in epochs if e != "hw Conv"][1:] == ["hw Identity"] * copies
 
 
 def test_features_four_at_a_time_are_copied(tmp_path: Path) -> None:
