@@ -19,6 +19,7 @@ from npuscope.planning.layer_tuning import propose_recentring
 from npuscope.planning.placement_fixes import propose_answers, propose_fixes
 from npuscope.planning.proposals import Preview, rank
 from npuscope.planning.ranked_fixes import propose_edits
+from npuscope.planning.remembered import remembering
 from npuscope.planning.rewrites import propose_forms
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, Summary
@@ -88,7 +89,8 @@ def weigh(
     for report in job.each(hottest_first(snapshot)):
         if work is not None and trials.scheduled >= work:
             return
-        with without_collections():  # what a trial makes is gone before the next
+        # What a trial makes is gone before the next; an edit that several propose is looked at once.
+        with without_collections(), remembering(snapshot):
             gains = trials.gains(report)
         yield gains
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -19,6 +20,16 @@ _known: WeakKeyDictionary[Snapshot, dict[tuple[object, Edit], Any]] = WeakKeyDic
 def remember(snapshot: Snapshot) -> None:
     """From now on nothing of this state is found out twice."""
     _known.setdefault(snapshot, {})
+
+
+@contextmanager
+def remembering(snapshot: Snapshot) -> Iterator[None]:
+    """Nothing of this state is found out twice meanwhile."""
+    remember(snapshot)
+    try:
+        yield
+    finally:
+        _known.pop(snapshot, None)
 
 
 def once(
