@@ -76,9 +76,9 @@ class Details(Widget):
         """What was selected before there were panes."""
         self._tell()
 
-    def watch_selection(self, selection: Selection) -> None:
-        """Tell the panes, all of them before any is moved."""
-        self._tell()
+    def watch_selection(self, before: Selection, selection: Selection) -> None:
+        """Tell the panes, all of them before any is moved; of fixes those that show some."""
+        self._tell(before.differs_in_fixes_alone(selection))
         if not selection.awaits_fixes:  # what is not there yet will take room
             self.share()
 
@@ -86,9 +86,10 @@ class Details(Widget):
         """Another model: where the panes were for the one before has no say."""
         self._arrangement.forget()
 
-    def _tell(self) -> None:
+    def _tell(self, of_fixes: bool = False) -> None:
         for pane in self.panes:
-            pane.selection = self.selection
+            if pane.SHOWS_FIXES or not of_fixes:
+                pane.selection = self.selection
 
     @on(Pane.Wrapped)
     def share(self) -> None:

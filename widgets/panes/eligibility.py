@@ -31,6 +31,7 @@ class Eligibility(Pane):
     """The verdict and its reasons."""
 
     TITLE = "Eligibility"
+    SHOWS_FIXES = True
     HINT = ("x", "rule")
 
     def title(self, selection: Selection) -> str:

@@ -27,6 +27,9 @@ class Pane(Sheet):
     """
 
     TITLE = ""
+    SHOWS_FIXES = False
+    """What it says depends on the fixes that are known."""
+
     HINT: tuple[str, str] | None = None
     """A key and what it does here, at the right of the heading."""
 

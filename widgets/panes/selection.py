@@ -69,6 +69,18 @@ class Selection:
     note: str = ""
     """What is to be known of the whole model first."""
 
+    def differs_in_fixes_alone(self, other: Selection) -> bool:
+        """More is known of the fixes in one of them, and all else is as it was."""
+        fixes = (self.fixes, self.outcomes, self.awaits_fixes) != (
+            other.fixes,
+            other.outcomes,
+            other.awaits_fixes,
+        )
+        return fixes and all(
+            getattr(self, name) is getattr(other, name)
+            for name in ("snapshot", "report", "change", "comparison", "part", "layers", "title", "note")
+        )
+
     @property
     def draft(self) -> bool:
         """Nothing is known yet of where the layers run and what they take."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual._compositor import Compositor
 
+from npuscope.widgets.panes.cost import CostPane
+from npuscope.widgets.panes.eligibility import Eligibility
 from npuscope.widgets.panes.pane import Pane
 
 COUNTED = ("reflow", "render_full_update")
@@ -141,3 +144,25 @@ async def test_messages_to_a_screen_behind_another_draw_nothing(
             main.call_later(lambda: None)
             await pilot.pause()
         assert work["render_full_update"] == 0
+
+
+async def test_fixes_that_are_found_are_told_to_the_pane_that_shows_them(
+    denoiser: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: Counter[str] = Counter()
+    for pane in (Eligibility, CostPane):
+        plain = pane.lines
+
+        def counted(self: Any, *what: Any, plain: Any = plain) -> Any:
+            asked[type(self).__name__] += 1
+            return plain(self, *what)
+
+        monkeypatch.setattr(pane, "lines", counted)
+    async with explore(denoiser) as pilot:
+        main = pilot.app.main
+        pilot.app.graph_tree.go_to_layer("Gemm_30")
+        await settle(pilot)
+        for fixes, wanted in (((), {"Eligibility": 1}), ((), {"Eligibility": 1, "CostPane": 1})):
+            asked.clear()
+            main.selection = replace(main.selection, fixes=fixes)
+            assert asked == wanted, "what is no other in its fixes is another in something else, as its gains"
