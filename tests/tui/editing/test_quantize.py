@@ -35,6 +35,12 @@ def float_model(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def one_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what is the same of each."""
+    monkeypatch.setattr(quantizing, "METHODS", quantizing.METHODS[:1])
+
+
 async def test_every_setting_is_a_row_and_the_chosen_one_is_written_and_opened(
     float_model: Path, explore: Any, settle: Any
 ) -> None:
@@ -71,6 +77,7 @@ async def test_every_setting_is_a_row_and_the_chosen_one_is_written_and_opened(
     assert (float_model.parent / "gates_int8.onnx").read_bytes() == b"someone else's"
 
 
+@pytest.mark.usefixtures("one_method")
 async def test_it_is_calibrated_on_the_users_samples(float_model: Path, explore: Any, settle: Any) -> None:
     samples = float_model.parent / "x.npy"
     np.save(samples, np.random.default_rng(0).standard_normal((3, 1, 24)).astype(np.float32))
@@ -140,6 +147,7 @@ async def test_samples_that_do_not_fit_are_said(float_model: Path, explore: Any,
         assert isinstance(pilot.app.screen, QuantizeScreen)
 
 
+@pytest.mark.usefixtures("one_method")
 async def test_a_setting_is_repaired_in_its_own_time(tmp_path: Path, explore: Any, settle: Any) -> None:
     path = tmp_path / "unlike.onnx"
     net = FloatNetwork(11)
@@ -169,6 +177,7 @@ async def test_a_setting_is_repaired_in_its_own_time(tmp_path: Path, explore: An
         assert "equalize the channels" in page_text(screen)
 
 
+@pytest.mark.usefixtures("one_method")
 async def test_images_and_their_preparation_are_typed(tmp_path: Path, explore: Any, settle: Any) -> None:
     image = pytest.importorskip("PIL.Image")
     path = tmp_path / "residual.onnx"
