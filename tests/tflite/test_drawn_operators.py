@@ -1,4 +1,4 @@
-"""Operators of any sizes, strides, windows and grids, beside the reference interpreter: at most one step apart."""
+"""Operators of any sizes, strides, windows and grids, beside the reference interpreter: at most one step apart, resized ones three."""
 
 from __future__ import annotations
 
@@ -240,6 +240,10 @@ def curved(case: Case, draw: Draw) -> tuple[list[int], list[int]]:
     return case.entries, [result]
 
 
+RESIZED_APART = 3
+"""Steps. The reference places a pixel to 1/1024 of the source's, so that the last of 12 is off by 12 / 2048 along each axis:
+of a difference of 255 that is 1.5 steps an axis. onnxruntime places it in float."""
+
 KINDS = (weighted, transposed, pooled, pairwise, joined, moved, reduced, resized, curved)
 
 
@@ -250,4 +254,4 @@ def test_drawn_operator_equals_the_reference(kind: Any, data: st.DataObject) -> 
     case = Case("int8", maps=data.draw(st.booleans()))
     case.random = np.random.default_rng(data.draw(st.integers(0, 99)))
     for one in distances(case.bytes(*kind(case, data.draw))):
-        assert one.steps <= 1, one
+        assert one.steps <= (RESIZED_APART if kind is resized else 1), one
