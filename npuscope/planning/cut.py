@@ -35,6 +35,9 @@ LARGEST = 3_000
 LEAST_GAIN = 0.005
 """The part of the model's time that a cut must save to be proposed."""
 
+LEAST_BESIDE_EDITS = 0.001
+"""The same beside edits that the cut makes needless."""
+
 TABLE_CYCLES = 4.0
 """CPU cycles for an element of a function of one 8-bit value, as a table of 256 entries in plain C: assumed, no board
 was asked."""

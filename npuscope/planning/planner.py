@@ -16,7 +16,7 @@ from npuscope.model.validity.foreign import obstacle
 from npuscope.npu.verdict import Placement
 from npuscope.planning.accuracy.less_freedom import FREER, Found, better_of, better_than, with_exact_part
 from npuscope.planning.accuracy.set_aside import set_aside
-from npuscope.planning.cut import LEAST_GAIN, CutOffer, offer_of, propose_cut
+from npuscope.planning.cut import LEAST_BESIDE_EDITS, LEAST_GAIN, CutOffer, offer_of, propose_cut
 from npuscope.planning.outcome import ANALYSED, stated
 from npuscope.planning.plan import (
     TOLERANCE,
@@ -361,8 +361,11 @@ def _cut(
             offers.append(offer_of(made, plan.after.milliseconds, left_out, quiet))
     saving = [offer for offer in offers if offer is not None and (offer.times.saved or 0.0) > 0]
     best = max(saving, key=lambda offer: offer.times.saved or 0.0, default=None)
-    worth = best is not None and (best.times.saved or 0.0) >= LEAST_GAIN * plan.after.milliseconds
-    return best if worth else None
+    if best is None:
+        return None
+    # Where a cut makes edits needless, it has only to be the faster of the two: it saved LEAST_GAIN without them.
+    least = LEAST_BESIDE_EDITS if best.left_out else LEAST_GAIN
+    return best if (best.times.saved or 0.0) >= least * plan.after.milliseconds else None
 
 
 def _by_promise(reports: Iterable[LayerReport]) -> list[LayerReport]:
