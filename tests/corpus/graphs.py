@@ -244,6 +244,15 @@ def initializers() -> Iterator[tuple[str, TensorProto, str]]:
     yield "complex", tensor((1,), 14, b"\0" * 8), EITHER
 
 
+def _tall_kernel(rows: int) -> ModelProto:
+    """A quantized Conv whose weights claim these rows and have a few bytes."""
+    kernel = TensorProto(name="w", data_type=3, dims=(4, 16, rows, 1), raw_data=b"\1" * 64)
+    made = quantized("Conv", MAP, "dw")
+    made.graph.node.insert(0, node("DequantizeLinear", ["w", "s", "z"], ["dw"]))
+    made.graph.initializer.append(kernel)
+    return made
+
+
 def external() -> Iterator[tuple[str, dict[str, str], str]]:
     """Weights in other files."""
     outside = "outside the model's folder"
@@ -311,6 +320,10 @@ def cases() -> Iterator[Case]:
             f"initializers: {name}",
             saved(model([node("Add", ["x", "k"])], {"x": REAL}, raw=[tensor])),
             expected,
+        )
+    for power in (20, 31, 40, 62):
+        yield Case(
+            f"initializers: a kernel of 2^{power} rows claimed", saved(_tall_kernel(1 << power)), EITHER
         )
     for name, entries, expected in external():
         yield Case(f"external data: {name}", _external(entries), expected)

@@ -1,4 +1,4 @@
-"""Every bad input is refused in a line, or opened and judged; quickly, and without much memory."""
+"""Every bad input is refused in a line, or opened, judged and its fixes tried; quickly, and without much memory."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from corpus.case import EITHER, OPENS, Case
 from npuscope.machine.machine import DEFAULT_TOOLCHAIN
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
+from npuscope.planning.gains import GainScope, weighed
 from npuscope.reports.check.text import check_text
 from npuscope.reports.json_report import check_json
 from npuscope.session import Session
@@ -54,6 +55,7 @@ def test_a_bad_input(case: Case, tmp_path: Path) -> None:
         assert case.expected == EITHER or case.expected in message
     else:
         session = Session.open(source, snapshot.target)
+        weighed(session, snapshot, GainScope.AUTO)
         text = check_text(session, snapshot)
         check_json(session, snapshot)
         assert "\x1b" not in text and "\x07" not in text and "\u202e" not in text

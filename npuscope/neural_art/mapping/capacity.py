@@ -177,8 +177,14 @@ def _parts(window: _Window, target: Target) -> tuple[tuple[int, int], ...]:
 
 
 def _cut_in(kernel: tuple[int, int], highest: int, widest: int) -> tuple[tuple[int, int], ...]:
+    if math.prod(kernel) > LARGEST_CUT:
+        return (kernel,)
     rows, columns = _cut(kernel[0], highest), _cut(kernel[1], widest)
     return tuple((row, column) for row in rows for column in columns)
+
+
+LARGEST_CUT = 1 << 20
+"""Taps of one kernel. No unit takes a larger one in parts or whole: none is cut, however a file states its size."""
 
 
 def _cut(size: int, most: int) -> list[int]:
