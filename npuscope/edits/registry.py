@@ -61,9 +61,9 @@ def _declared(file: str) -> Iterator[type[Any]]:
     for value in vars(module).values():
         if (
             isinstance(value, type)
-            and issubclass(value, Declared)
             and value.__module__ == module.__name__
             and "declaration" in vars(value)
+            and issubclass(value, Declared)
         ):
             yield value
 
