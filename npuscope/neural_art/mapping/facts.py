@@ -122,26 +122,17 @@ def read_as_floats(name: str, layers: Layers) -> bool:
     return len(readers) > 1 or any(not is_transparent(reader.core) for reader in readers)
 
 
-MOVES_AT_THE_END = 4
-"""Moving operators between a DQ and a graph output that are followed, at most."""
-
-
 def ends_in_integers(layer: Layer, context: Context) -> bool:
-    """Moves values between the DQ and a float graph output that becomes int8: the layer moves integers."""
-    for _ in range(MOVES_AT_THE_END):
-        if not is_transparent(layer.core) or layer.input is None or layer.output is None:
-            return False
-        result = layer.output
-        if not bare(result) or (layer.input.quant is None and not bare(layer.input)):
-            return False
-        if result.tensor in context.graph.output_set:
-            alone = not context.layers.readers.get(result.tensor)
-            return alone and not output_stays_float(result.tensor, context.graph, context.target.build)
-        readers = context.layers.readers.get(result.tensor, ())
-        if len(readers) != 1:
-            return False
-        layer = readers[0]
-    return False
+    """Moves values between the DQ and a float graph output that becomes int8: the layer moves integers.
+
+    Movers before the last one have the scale of what they move.
+    """
+    result = layer.output
+    if result is None or layer.input is None or not is_transparent(layer.core) or not bare(result):
+        return False
+    if result.tensor not in context.graph.output_set or context.layers.readers.get(result.tensor):
+        return False
+    return not output_stays_float(result.tensor, context.graph, context.target.build)
 
 
 CASTS = frozenset({"int8", "uint8", "int16", "uint16", "int32", "bool"})
