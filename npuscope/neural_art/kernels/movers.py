@@ -24,6 +24,7 @@ from npuscope.neural_art.mapping.facts import (
     is_float,
     moves_bare_floats,
     on_cpu,
+    swallowed,
 )
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_LAST,
@@ -59,7 +60,7 @@ def concat_causes(layer: Layer, context: Context) -> Iterator[Cause]:
         return
     if result is None or axis is None or folded_away(layer) or is_float(layer, context):
         return
-    if len(layer.inputs) < 2:
+    if len(layer.inputs) < 2 or swallowed(layer, context.layers):
         return
     where = (("axis", axis), ("shape", result))
     constant_at = [index for index, part in enumerate(layer.inputs) if part.constant is not None]

@@ -45,7 +45,7 @@ def lower(lowering: Lowering, item: Placed) -> None:
         return
     if placement is Placement.HW and folded_away(layer):
         return  # an invalid node is not folded away
-    if layer.kind == "Concat" and swallowed(layer, lowering.layers):
+    if layer.kind == "Concat" and placement is Placement.HW and swallowed(layer, lowering.layers):
         return  # its parts are those of the one that reads it
     if is_transparent(layer.core) and not item.because(Why.MOVES_INTEGERS):
         parts = changed_parts(lowering, layer)

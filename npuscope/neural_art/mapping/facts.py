@@ -232,7 +232,7 @@ def _is_float(layer: Layer, context: Context) -> bool:
         return False
     if real_borders(layer, context.graph):
         return True
-    if quantizes_parts(layer, context.graph):
+    if quantizes_parts(layer, context.graph) or swallowed(layer, context.layers):
         return False
     if layer.kind == "BatchNormalization" and norm_source(layer, context) is not None:
         return any(bare(o) for o in layer.outputs if is_read(o, context.graph))

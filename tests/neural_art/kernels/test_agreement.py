@@ -45,3 +45,22 @@ def test_compiled_networks(name: str) -> None:
     snapshot = analysed(network(name), "2.2")
     epochs_and_layers_agree(snapshot)
     findings_name_causes(snapshot)
+
+
+@pytest.mark.parametrize("toolchain", ["2.2", "4.0"])
+@pytest.mark.parametrize("axis", [1, 3])
+def test_a_concat_of_floats_that_another_takes_in(axis: int, toolchain: str, tmp_path: Path) -> None:
+    """It has no epoch, and so is not on the CPU, along whatever axis."""
+    path = tmp_path / "m.onnx"
+    body = (
+        f"e = Relu(x) f = Sin(x) a = Concat<axis = {axis}>(e, f) b = Concat<axis = {axis}>(a, e) y = Relu(b)"
+    )
+    header = '<ir_version: 8, opset_import: ["" : 13]> g (float[1,4,8,8] x) => (float y)'
+    onnx.save(onnx.parser.parse_model(f"{header} {{ {body} }}"), path)
+    snapshot = analysed(load(path), toolchain)
+    epochs_and_layers_agree(snapshot)
+    findings_name_causes(snapshot)
+    inner = next(report for report in snapshot.layers if report.layer.kind == "Concat")
+    assert inner.placement is Placement.HW and not any(
+        inner.name in epoch.layers for epoch in snapshot.epochs
+    )
