@@ -46,6 +46,8 @@ class Context(Writer):
         self.outputs = frozenset(graph.outputs)
         self.of_maps: set[int] = set()
         """Tensors made, over any number of operators, of one that is held channels first."""
+        self.wanted: set[int] = set()
+        """Tensors that an operator on maps reads, or takes parts of."""
         self.floats: dict[str, None] = {}
         """Names of what the file's own DEQUANTIZE writes and its QUANTIZE reads: floats, whatever stands around them."""
 

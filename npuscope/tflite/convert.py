@@ -46,6 +46,9 @@ FOLLOWING = frozenset({*elementwise.CONVERTERS, "PAD", "PADV2", "MIRROR_PAD", "C
 }  # fmt: skip
 """Operators that write the order they read."""
 
+PARTS = frozenset({"SPLIT", "SPLIT_V", "SLICE", "STRIDED_SLICE"})
+"""Operators that take parts of a map."""
+
 
 def prepared(graph: Subgraph) -> Subgraph:
     """The graph as it is converted: known branches taken, no variables, dilated convolutions as one operator."""
@@ -128,9 +131,9 @@ def _enter(context: Context, graph: Subgraph) -> None:
             )
         context.enter(number)
         context.proto.input.append(_typed(tensor.name, tensor.dtype, tensor.shape))
-    wanted = _wanted(context, graph)
+    context.wanted = _wanted(context, graph)
     for number in graph.inputs:
-        if number in wanted:
+        if number in context.wanted:
             context.turn_input(number)
 
 
@@ -149,7 +152,7 @@ def _wanted(context: Context, graph: Subgraph) -> set[int]:
                 kept = operator.kind in ("RESHAPE", "EXPAND_DIMS", "SQUEEZE") and (
                     len(known) > 2 and known[0] == shape[0] and known[-1] == shape[-1]
                 )
-                if kept or (operator.kind in FOLLOWING and len(known) == len(shape)):
+                if kept or (operator.kind in FOLLOWING | PARTS and len(known) == len(shape)):
                     wanted.add(number)
     return wanted
 

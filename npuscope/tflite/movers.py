@@ -16,7 +16,8 @@ def reshape(context: Context, operator: Operator) -> None:
 
     1. Channels first stay so where batch and channels are kept, or where both orders hold the same sequence.
     2. What comes from a map is turned to channels first behind it, whatever its axes mean: ST's front end takes the last
-       axis of three or four for the channels (ssd_mobilenet_v1_256, blazeface_128; yolov8_face, where it is not).
+       axis of three or four for the channels (ssd_mobilenet_v1_256, blazeface_128; yolov8_face, where it is not). So is a map made
+       of an input of the network: parts of its channels take no routine (birdnet-team/birdnet-stm32, 2.2, three builds).
     """
     source, number = operator.input(0), operator.outputs[0]
     input_shape, wanted = context.shape(source), context.shape(number)
@@ -33,7 +34,10 @@ def reshape(context: Context, operator: Operator) -> None:
         cf = order_free(wanted) and (len(wanted) == 4 or (len(wanted) == 3 and source in context.of_maps))
     target = context.initializer(f"{operator.name}_shape", np.array(arranged(wanted, cf), np.int64))
     emit(context, operator, "Reshape", [real, target], number, cf)
-    if source in context.of_maps and not cf and len(wanted) in (3, 4):
+    if not cf and (
+        (source in context.of_maps and len(wanted) in (3, 4))
+        or (number in context.wanted and len(wanted) == 4)
+    ):
         context.turn(number)
 
 

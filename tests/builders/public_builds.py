@@ -14,6 +14,7 @@ from builders.networks.landmarks import landmarks
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.networks.small_cnns import digits, faces, handwriting, spoken_words
 from builders.networks.stream_nets import speech, tape
+from builders.tflite.birds import spectrograms, waves
 from builders.tflite.examples import centerface, persons, pulse, siren, spectra, tiny_yolo
 from builders.tflite.mobile import blazeface, movenet, palms, thermal
 from builders.tflite.yolo import detector, one_map, pose, yolov5
@@ -54,6 +55,7 @@ def compiled(
 
 TOUCHPAD = {"Concat": 5, "Softmax": 5, "ReduceSum": 10}
 BLOBS = {"epoch_controller": True, "input_data_types": ("uint8",)}
+ENDS = {"QuantizeLinear": 1, "Transpose": 1, "DequantizeLinear": 1}
 FLOATS = {"DequantizeLinear": 2, "Conv": 2, "Cast": 2}
 
 BUILDS: dict[str, PublicBuild] = {
@@ -180,6 +182,11 @@ BUILDS: dict[str, PublicBuild] = {
          "Split": 1, "Transpose": 1, "Softmax": 1, "Concat": 8},
         "3", "auto",
     ),
+    # birdnet-team/birdnet-stm32, hybrid and raw models of its release 1.4, and two graphs of its raw model of 1.2
+    "spectrograms": PublicBuild(spectrograms, "2.2", 40, 0.0, {**ENDS, "Transpose": 2}, "default"),
+    "waves": PublicBuild(lambda: waves(4, "hinge", True), "2.2", 58, 0.02, ENDS, "default"),
+    "waves of pairs": PublicBuild(lambda: waves(4, "relu"), "2.2", 58, 0.04, ENDS, "default"),
+    "waves, undivided": PublicBuild(lambda: waves(1, "abs"), "2.2", 47, 0.07, ENDS, "default"),
 }  # fmt: skip
 """Builds whose epochs of the CPU are predicted one and all."""
 

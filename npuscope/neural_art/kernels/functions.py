@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from npuscope.model.layers import FLOATS, Layer
 from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.model.validity.functions import function_of, is_ambiguous
+from npuscope.neural_art.kernels.movers import same_scale
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import (
     awaits_zero_point,
@@ -22,6 +23,8 @@ from npuscope.neural_art.mapping.layout import axis_of, outermost
 from npuscope.neural_art.mapping.operators import (
     CONTROL_FLOW,
     DYNAMIC,
+    FUNCTIONS_SINCE,
+    LARGER_OR_LESS,
     LATER_IN_INTEGERS,
     LATER_SINCE,
     NORMALIZATION,
@@ -63,6 +66,9 @@ def table(layer: Layer, context: Context) -> Iterator[Cause]:
     if (taken := _single_part(layer, context)) is not None:
         yield taken
         return
+    if layer.kind in LARGER_OR_LESS and _of_two_maps(layer, context):
+        yield Cause(Why.LARGER_OF_MAPS, HW)
+        return
     later = layer.kind in LATER_IN_INTEGERS and context.target.toolchain.at_least(LATER_SINCE)
     placement = Placement.SW_INT if later else SOFTWARE.get(layer.kind, FLOAT)
     placement = FLOAT if is_float(layer, context) else placement
@@ -70,6 +76,22 @@ def table(layer: Layer, context: Context) -> Iterator[Cause]:
         yield Cause(Why.COMPUTED_SCALES, placement)
     else:
         yield Cause(Why.NO_UNIT if layer.kind in SOFTWARE else Why.NOT_LISTED, placement)
+
+
+def _of_two_maps(layer: Layer, context: Context) -> bool:
+    """Two activations of one shape, stored as the result is: TFLite's MAXIMUM and MINIMUM.
+
+    Three graphs of birdnet-team/birdnet-stm32 (2.2) have one of each and no epoch in software but at their ends. inferred: of other
+    scales, and with a constant, nothing was seen.
+    """
+    operands = (*layer.inputs, *layer.outputs)
+    if len(layer.inputs) != 2 or len(operands) != 3 or not context.target.toolchain.at_least(FUNCTIONS_SINCE):
+        return False
+    if is_float(layer, context) or any(o.constant is not None or o.dims is None for o in operands):
+        return False
+    known = all(operand.quant is not None and operand.quant.scale_known for operand in operands)
+    alike = known and all(same_scale(operand, operands[-1]) for operand in layer.inputs)
+    return alike and len({operand.dims for operand in operands}) == 1
 
 
 def _single_part(layer: Layer, context: Context) -> Cause | None:
@@ -173,12 +195,13 @@ def prelu_causes(layer: Layer, context: Context) -> Iterator[Cause]:
 
 
 def absolute(layer: Layer, context: Context) -> Iterator[Cause]:
-    """The unit takes the absolute value of the stored integers."""
+    """The unit takes the absolute value of the stored integers, from 2.2 on whatever these mean."""
     zero = input_zero_point(layer)
+    where = HW if context.target.toolchain.at_least(FUNCTIONS_SINCE) else FLOAT
     if zero is not None and zero != 0 and not folded_away(layer):
-        yield Cause(Why.ABSOLUTE_OFF_CENTRE, FLOAT, (("zero", zero),))
+        yield Cause(Why.ABSOLUTE_OFF_CENTRE, where, (("zero", zero),))
     elif awaits_zero_point(layer):
-        yield Cause(Why.ABSOLUTE_OFF_CENTRE, FLOAT)
+        yield Cause(Why.ABSOLUTE_OFF_CENTRE, where)
 
 
 def hard_sigmoid(layer: Layer, context: Context) -> Iterator[Cause]:

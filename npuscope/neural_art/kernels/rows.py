@@ -65,9 +65,7 @@ def takes_blocks(layer: Layer, axis: int, context: Context) -> bool:
     if axis == COLUMNS:
         beside = writer is not None and writer.kind == "Concat"
         one = len(source.dims) == 4 and source.dims[ROWS] == 1
-        return (
-            one and not beside and context.target.toolchain.at_least(STREAMS_SINCE)
-        ) and lies_channels_last(source.tensor, context.layers, context.target)
+        return one and not beside and lies_channels_last(source.tensor, context.layers, context.target)
     if axis != ROWS:
         return False
     if (

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from npuscope.model.layers import Layer, Layers
 
 CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+ROWS_FROM_CHANNELS = (0, 2, 1, 3)
 
 VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"})
 """Operators that rename the dimensions of a tensor and leave its values where they are."""
@@ -116,7 +117,8 @@ def sliced_axes(layer: Layer) -> tuple[int, ...] | None:
 def permutation(layer: Layer) -> tuple[int, ...] | None:
     """A Transpose as an exchange of the compiler's four dimensions: (0, 2, 3, 1) is channels last.
 
-    1. The identity where only dimensions of size 1 move.
+    1. The identity where only dimensions of size 1 move, but for channels that become the height of a single row: these lie
+       within the columns, so that every value moves (birdnet-team/birdnet-stm32, 2.2: four of four builds count the routine).
     2. The exchange of channels and columns of a single row is channels last (two of two in LiSenNet, LarocheC/eco8-neaixt, 4.0.1).
     3. The exchange of the last two of three dimensions, or of both of two, is channels last.
     4. None where a shape is not known or the rank is above 4.
@@ -130,6 +132,8 @@ def permutation(layer: Layer) -> tuple[int, ...] | None:
     if sorted(perm) != list(range(rank)):
         return None
     moved = [axis for axis in perm if dims[axis] > 1]
+    if rank == 4 and perm == ROWS_FROM_CHANNELS and len(moved) == 2 and dims[2] == 1:
+        return perm
     if moved == sorted(moved):
         return (0, 1, 2, 3)
     if rank > 4:

@@ -12,6 +12,8 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.why is Why.LARGER_OF_MAPS:
+        return None
     if cause.why is Why.COMPUTED_SCALES:
         why = "It takes scales that are computed at run time; the compiler needs them when it compiles."
     elif cause.why is Why.NO_UNIT:
@@ -75,10 +77,11 @@ RULE = Rule(
     "Cortex-M55, mostly in float with DequantizeLinear and QuantizeLinear around them.",
     fix="Express it in operators that have a unit: Max(x, 0) is Relu, Pow(x, 2) is Mul(x, x).",
     source="FACTS 4 (ST documentation of Core 2.1; ArgMax and Gather in int8 from 3.0 on by later documentation, "
-    "third-party; a Gather in float in 2.2: 10 of 10, sh_240_quant of Compal); "
+    "third-party; a Gather in float in 2.2: 10 of 10, sh_240_quant of Compal; Max and Min of two maps on the NPU from 2.2 on, "
+    "inferred: three builds of birdnet-team/birdnet-stm32); "
     "scales known when compiling: FACTS 3.1",
     confidence=Confidence.DOCUMENTED,
-    causes=frozenset({Why.NO_UNIT, Why.NOT_LISTED, Why.COMPUTED_SCALES}),
+    causes=frozenset({Why.NO_UNIT, Why.NOT_LISTED, Why.COMPUTED_SCALES, Why.LARGER_OF_MAPS}),
     word=word,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {0}>

@@ -28,7 +28,7 @@ def rows() -> list[Row]:
     table += [(op, (MAP,), {}, "sw_float", "N301") for op in IN_FLOAT.split()]
     table += [
         ("Abs", (CENTRED,), {}, "hw", ""),
-        ("Abs", (MAP,), {}, "sw_float", "N306"),
+        ("Abs", (MAP,), {}, "hw", ""),
         ("Neg", (MAP,), {}, "hw", ""),
         ("Clip", (MAP, Const(np.float32(0)), Const(np.float32(6))), {}, "hw", ""),
         ("PRelu", (MAP, weights(16, 1, 1)), {}, "hw", ""),
@@ -46,8 +46,11 @@ def rows() -> list[Row]:
         ("Div", (MAP, MAP), {}, "sw_int", "N304"),
         ("Div", (MAP, weights(1)), {}, "hw", ""),
         ("Sub", (Const(np.float32(1)), MAP), {}, "sw_float", "N307"),
-        ("Max", (MAP, MAP), {}, "sw_float", "N301"),
-        ("Min", (MAP, MAP), {}, "sw_float", "N301"),
+        ("Max", (MAP, MAP), {}, "hw", ""),
+        ("Max", (MAP, Act((1, 16, 8, 8), 0.2)), {}, "sw_float", "N301"),
+        ("Max", (MAP, Act((1, 16, 1, 1))), {}, "sw_float", "N301"),
+        ("Max", (MAP, weights(1)), {}, "sw_float", "N301"),
+        ("Min", (MAP, MAP), {}, "hw", ""),
         ("Pow", (MAP, floats(2)), {}, "sw_float", "N301"),
         ("Where", (Const(np.ones((1, 16, 8, 8), np.bool_)), MAP, MAP), {}, "sw_float", "N301"),
         # float around it
@@ -145,3 +148,28 @@ def test_placement(
         assert code in {finding.code for finding in judged.forced_by}
     else:
         assert not [f for f in judged.findings if f.severity is Severity.ERROR and f.placement is not None]
+
+
+@pytest.mark.parametrize(
+    ("toolchain", "placement", "severity"), [("2.1", "sw_float", "error"), ("2.2", "hw", "warning")]
+)
+def test_abs_of_a_zero_point_stays_on_the_npu_from_2_2_on(
+    toolchain: str, placement: str, severity: str, tmp_path: Path
+) -> None:
+    judged = report(model("Abs", MAP), tmp_path, toolchain)
+    assert judged.placement.value == placement
+    assert [f.severity.value for f in judged.findings if f.code == "N306"] == [severity]
+
+
+def test_the_larger_of_two_maps_was_in_float_up_to_2_1(tmp_path: Path) -> None:
+    assert report(model("Max", MAP, MAP), tmp_path, "2.1").placement.value == "sw_float"
+
+
+@pytest.mark.parametrize(
+    ("shape", "placement"),
+    [((1, 16, 1, 8), "hybrid"), ((1, 16, 1, 1), "hw"), ((1, 16, 8, 1), "hybrid"), ((1, 1, 16, 8), "hw")],
+)
+def test_channels_of_a_single_row_become_rows_by_a_routine(
+    shape: tuple[int, ...], placement: str, tmp_path: Path
+) -> None:
+    assert report(model("Transpose", Act(shape), perm=[0, 2, 1, 3]), tmp_path).placement.value == placement
