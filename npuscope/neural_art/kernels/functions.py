@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from npuscope.model.layers import FLOATS, Layer
+from npuscope.model.layers import FLOATS, Layer, Operand
 from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.model.validity.functions import function_of, is_ambiguous
 from npuscope.neural_art.kernels.movers import same_scale
@@ -176,10 +176,17 @@ def subtraction(layer: Layer, context: Context) -> Iterator[Cause]:
         if smaller:
             yield Cause(Why.SMALLER_MINUS, on_cpu(layer, context))
         return
-    if first.quant is not None and first.dims is not None and first.dims == second.dims:
+    if first.quant is not None and None not in sizes and without_ones(first) == without_ones(second):
         yield Cause(Why.FULL_CONSTANT_MINUS, HW)
         return
     yield Cause(Why.CONSTANT_MINUS, FLOAT if bare(first) else on_cpu(layer, context))
+
+
+def without_ones(operand: Operand) -> tuple[int, ...]:
+    """The shape without the dimensions of 1 that broadcasting puts before it."""
+    dims = operand.dims or ()
+    first = next((axis for axis, size in enumerate(dims) if size > 1), len(dims))
+    return dims[first:]
 
 
 def prelu_causes(layer: Layer, context: Context) -> Iterator[Cause]:

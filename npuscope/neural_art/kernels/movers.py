@@ -75,11 +75,14 @@ def concat_causes(layer: Layer, context: Context) -> Iterator[Cause]:
 def _channels(layer: Layer, context: Context) -> Cause:
     """Up to 2.2 unequal parts have no batch in common but that of planes; from 3.0 on a shared part keeps its own layout.
 
-    A part that has the Concat's scale is not requantized, so it stays as its writer laid it out for its other readers.
+    1. A part that has the Concat's scale is not requantized, so it stays as its writer laid it out for its other readers.
+    2. Vectors lie the same in every batch: unequal ones of three dimensions are joined in place (blazeface_front_128, 2.1).
+       inferred: so are the channels of maps of one position.
     """
     parts = tuple(o.dims[1] if o.dims is not None else 0 for o in layer.inputs)
     numbers: tuple[tuple[str, int | str | tuple[int, ...]], ...] = (("parts", parts),)
-    if len(set(parts)) == 1:
+    result = layer.output.dims if layer.output is not None else None
+    if len(set(parts)) == 1 or (result is not None and math.prod(result[2:]) == 1):
         return Cause(Why.CONCAT_IN_PLACE, HW, numbers)
     if all(part.constant is None and laid_in_planes(part.tensor, context.layers) for part in layer.inputs):
         return Cause(Why.CONCAT_PLANES, HW, numbers)

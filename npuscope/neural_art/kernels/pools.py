@@ -19,12 +19,13 @@ def window(layer: Layer, context: Context) -> Iterator[Cause]:
     """Larger windows are taken in steps whose sizes divide them.
 
     An AveragePool has an integer kernel (six strips of dahuangelululu/dahuange111, 2.2); over a whole map of 50x11 a
-    third party saw the float one.
+    third party saw the float one, by whatever operator the mean is written.
     """
     sizes, limit = pool_window(layer), context.target.limits.pool_window_register
     if whole_square(layer, sizes) and context.target.toolchain.at_least(WHOLE_FROM):
         return
-    kernel = on_cpu(layer, context) if layer.kind == "AveragePool" else Placement.SW_FLOAT
+    moves = layer.kind == "AveragePool" and not takes_all(layer)
+    kernel = on_cpu(layer, context) if moves else Placement.SW_FLOAT
     for size in sizes or ():
         prime = largest_prime(size)
         if prime > limit:
@@ -46,9 +47,16 @@ def whole_square(layer: Layer, sizes: tuple[int, ...] | None) -> bool:
     Estadio-do-Dragao-app/STM32N6-GettingStarted-ObjectDetection, 4.0.0). inferred: what the next size with small factors adds
     are zeros, which the constant that an average is multiplied by leaves out.
     """
-    result = layer.output.dims if layer.output is not None else None
     square = sizes is not None and len(sizes) == 2 and len(set(sizes)) == 1
-    return square and layer.kind in AVERAGES and result is not None and math.prod(result[2:]) == 1
+    return square and layer.kind in AVERAGES and takes_all(layer)
+
+
+def takes_all(layer: Layer) -> bool:
+    """The window is the whole map, height and width, whether these dimensions are kept or not."""
+    if layer.kind in ("ReduceMean", "ReduceMax"):
+        return reduced_axes(layer) == (2, 3)
+    result = layer.output.dims if layer.output is not None else None
+    return result is not None and math.prod(result[2:]) == 1
 
 
 AVERAGES = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean"})

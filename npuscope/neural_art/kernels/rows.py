@@ -11,8 +11,8 @@ rows joins them with the map of this frame, a Slice of rows makes the output tha
 from __future__ import annotations
 
 from npuscope.model.layers import QUANTIZE, Layer
-from npuscope.neural_art.mapping.facts import geometry
-from npuscope.neural_art.mapping.gathering import steps_unevenly
+from npuscope.neural_art.kernels.convolutions import by_sizes
+from npuscope.neural_art.mapping.facts import is_float
 from npuscope.neural_art.mapping.layout import axis_of, lies_channels_last
 from npuscope.npu.rule import Context
 
@@ -50,8 +50,9 @@ def _in_software(tensor: str, context: Context) -> bool:
     for reader in context.layers.readers.get(tensor, ()):
         if reader.kind == "Pad" and reader.output is not None and _in_software(reader.output.tensor, context):
             return True
-        conv = geometry(reader)
-        if conv is not None and steps_unevenly(conv):
+        if reader.kind == "Conv" and (
+            is_float(reader, context) or any(cause.placement.on_cpu for cause in by_sizes(reader, context))
+        ):
             return True
     return False
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 from npuscope.model.inspection.extent import elements
-from npuscope.model.layers import Layer, Layers, Operand
+from npuscope.model.layers import ACTIVATIONS, Layer, Layers, Operand
+from npuscope.neural_art.mapping.bounds import cuts_nothing
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_FIRST,
     CHANNELS_LAST,
@@ -130,5 +131,16 @@ def turns_channels(source: str, perm: tuple[int, ...], layers: Layers) -> bool:
     """
     if perm not in (CHANNELS_FIRST, CHANNELS_LAST):
         return False
-    writer = layers.writers.get(source)
-    return (writer is not None and writer.kind == "Conv") or hands_planes(source, layers)
+    return comes_from_conv(source, layers) or hands_planes(source, layers)
+
+
+def comes_from_conv(source: str, layers: Layers) -> bool:
+    """A convolution wrote it; a Relu or Clip behind it that cuts nothing is no step between."""
+    for _ in range(MOST_FOLLOWED):
+        writer = layers.writers.get(source)
+        if writer is None or writer.input is None:
+            return False
+        if writer.kind not in ACTIVATIONS or not cuts_nothing(writer):
+            return writer.kind == "Conv"
+        source = writer.input.tensor
+    return False

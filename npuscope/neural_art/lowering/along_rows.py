@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.lower import INPUT, Lowering, copied_once, of_rows, size
-from npuscope.neural_art.lowering.units import cuts_nothing, zero_point
+from npuscope.neural_art.lowering.units import zero_point
+from npuscope.neural_art.mapping.bounds import cuts_nothing
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
 from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
 from npuscope.npu.cost import Tiling

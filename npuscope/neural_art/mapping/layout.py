@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
 from npuscope.npu.rule import Context
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from npuscope.model.layers import Layer, Layers
 
 CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
-ROWS_FROM_CHANNELS = (0, 2, 1, 3)
 
 VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"})
 """Operators that rename the dimensions of a tensor and leave its values where they are."""
@@ -117,10 +117,11 @@ def sliced_axes(layer: Layer) -> tuple[int, ...] | None:
 def permutation(layer: Layer) -> tuple[int, ...] | None:
     """A Transpose as an exchange of the compiler's four dimensions: (0, 2, 3, 1) is channels last.
 
-    1. The identity where only dimensions of size 1 move, but for channels that become the height of a single row: these lie
-       within the columns, so that every value moves (birdnet-team/birdnet-stm32, 2.2: four of four builds count the routine).
-    2. The exchange of channels and columns of a single row is channels last (two of two in LiSenNet, LarocheC/eco8-neaixt, 4.0.1).
-    3. The exchange of the last two of three dimensions, or of both of two, is channels last.
+    1. The identity where only dimensions of size 1 move.
+    2. An exchange of two sizes is channels last, or first, where that is how its map lies before it or is read behind it,
+       whichever dimensions of size 1 stand beside: columns with channels of a single row (two of two in LiSenNet,
+       LarocheC/eco8-neaixt, 4.0.1). inferred: so are rows with channels of a single column.
+    3. The exchange of the last two of three dimensions behind a batch of 1, or of both of two, is channels last.
     4. None where a shape is not known or the rank is above 4.
     """
     dims = layer.input.dims if layer.input is not None else None
@@ -132,26 +133,58 @@ def permutation(layer: Layer) -> tuple[int, ...] | None:
     if sorted(perm) != list(range(rank)):
         return None
     moved = [axis for axis in perm if dims[axis] > 1]
-    if rank == 4 and perm == ROWS_FROM_CHANNELS and len(moved) == 2 and dims[2] == 1:
-        return perm
     if moved == sorted(moved):
         return (0, 1, 2, 3)
     if rank > 4:
         return None
-    if rank == 4 and moved == [3, 1]:
+    if perm == (1, 0) or (perm == (0, 2, 1) and dims[0] == 1):
         return CHANNELS_LAST
-    if perm in ((1, 0), (0, 2, 1)):
-        return CHANNELS_LAST
-    return perm if rank == 4 else (0, *(axis + 1 for axis in perm))
+    if rank < 4:
+        dims, perm = (1, *dims, 1)[:4], (0, *(axis + 1 for axis in perm), 3)[:4]
+    if len(moved) == 2 and perm[0] == 0:
+        before, after = _sizes(dims, range(4)), _sizes(dims, perm)
+        if after.planes == before.last:
+            return CHANNELS_LAST
+        if after.last == before.planes:
+            return CHANNELS_FIRST
+    return perm
+
+
+class _Sizes(NamedTuple):
+    """Dimensions above 1, in the order in which a map holds them plane by plane, and with its channels last."""
+
+    planes: tuple[int, ...]
+    last: tuple[int, ...]
+
+
+def _sizes(dims: tuple[int, ...], axes: Sequence[int]) -> _Sizes:
+    """Of a map with these axes of another one, whose sizes are given."""
+    planes, last = ([a for a in order if dims[a] > 1] for order in (axes[1:], (*axes[2:], axes[1])))
+    return _Sizes(tuple(planes), tuple(last))
 
 
 def moves_values(layer: Layer, context: Context) -> bool:
     """A Transpose that is more than another order of the compiler's own dimensions.
 
-    The accelerators write channels last or first as they are asked to; any other order takes a DMA routine.
+    The accelerators write channels last or first as they are asked to; any other order takes a DMA routine. Of two sizes
+    beside ones:
+
+    1. What a unit wrote has its channels innermost. Nothing moves where the result, in planes or channels last, has the sizes in
+       that order: columns that become the channels of a single row do not (LiSenNet), channels that become its height
+       do (birdnet-team/birdnet-stm32, 2.2: four of four builds count the routine).
+    2. What else there is lies as its dimensions say: an input of the network (YamNets of 2.1, 2.2 and 4.0.1, all three by a routine).
     """
-    perm = permutation(layer)
-    return perm not in ((0, 1, 2, 3), CHANNELS_LAST, CHANNELS_FIRST)
+    perm, source = permutation(layer), layer.input
+    if perm not in ((0, 1, 2, 3), CHANNELS_LAST, CHANNELS_FIRST):
+        return True
+    dims, stated = (source.dims if source is not None else None), layer.core.integers("perm")
+    if source is None or dims is None or stated is None or len(dims) != 4 or stated[0] != 0:
+        return False
+    if sum(size > 1 for size in dims) != 2:
+        return False
+    if lies_channels_last(source.tensor, context.layers, context.target):
+        return _sizes(dims, range(4)).last not in _sizes(dims, stated)
+    return perm != (0, 1, 2, 3) and stated not in (CHANNELS_LAST, CHANNELS_FIRST)
 
 
 def reduced_axes(layer: Layer) -> tuple[int, ...] | None:
@@ -219,11 +252,34 @@ def pad_amounts(layer: Layer) -> tuple[tuple[int, int], ...] | None:
     if before is None or after is None or len(before) != len(after):
         return None
     rank = len(before)
-    pads = layer.core.integers("pads")
-    if pads is None and layer.parameters and layer.parameters[0].constant is not None:
-        constant = layer.parameters[0].constant
-        if constant.size == 2 * rank:
-            pads = tuple(int(p) for p in constant.array().reshape(-1))
-    if pads is not None and len(pads) == 2 * rank:
+    pads = stated_pads(layer, rank)
+    if pads is not None:
         return tuple((pads[i], pads[i + rank]) for i in range(rank))
     return tuple((0, b - a) for a, b in zip(before, after, strict=True))
+
+
+def stated_pads(layer: Layer, rank: int) -> tuple[int, ...] | None:
+    """What a Pad states: amounts before each dimension, then those behind; from opset 18 on of some axes alone. None where not known."""
+    pads = layer.core.integers("pads")
+    if pads is None:
+        pads = _numbers(layer, 1)
+    axes = tuple(range(rank)) if not layer.core.input(3) else _numbers(layer, 3)
+    if pads is None or axes is None or len(pads) != 2 * len(axes) or any(not -rank <= a < rank for a in axes):
+        return None
+    amounts = [0] * (2 * rank)
+    for index, axis in enumerate(axes):
+        amounts[axis % rank], amounts[axis % rank + rank] = pads[index], pads[index + len(axes)]
+    return tuple(amounts)
+
+
+def _numbers(layer: Layer, place: int) -> tuple[int, ...] | None:
+    """Whole numbers that an operator takes as an input; None where they are not known."""
+    name = layer.core.input(place)
+    constant = next((o.constant for o in layer.parameters if name and o.seen == name), None)
+    if constant is None or constant.size > MOST_NUMBERS or not constant.dtype.startswith("int"):
+        return None
+    return tuple(int(number) for number in constant.array().reshape(-1))
+
+
+MOST_NUMBERS = 64
+"""Numbers that say what an operator does to its dimensions, at most."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.neural_art.mapping.gathering import block, gathered
+from npuscope.neural_art.mapping.layout import stated_pads
 
 if TYPE_CHECKING:
     from npuscope.model.layers import Layer, Layers
@@ -65,11 +66,13 @@ def _fits(reader: Layer, amounts: tuple[int, int, int, int], target: Target) -> 
 
 def _pads_with_zero(pad: Layer, reader: Layer) -> bool:
     """What is added stands for 0: of stored integers that is their zero point. Unless given it is 0 as it stands."""
-    value = pad.parameters[1] if len(pad.parameters) > 1 else None
+    name, stated = pad.core.input(2), pad.core.attribute("value")  # an attribute up to opset 10
+    value = next((o for o in pad.parameters if name and o.seen == name), None)
     fill = value.constant if value is not None else None
-    if value is not None and (fill is None or fill.size != 1):
+    if name and (fill is None or fill.size != 1):
         return False
-    number = float(fill.array().reshape(-1)[0]) if fill is not None else 0.0
+    number = float(stated) if isinstance(stated, float) else 0.0
+    number = float(fill.array().reshape(-1)[0]) if fill is not None else number
     source, padded = pad.input, reader.input
     quant = value.quant if value is not None else None
     if (
@@ -83,11 +86,8 @@ def _pads_with_zero(pad: Layer, reader: Layer) -> bool:
 
 
 def _amounts(pad: Layer, rank: int) -> tuple[int, int, int, int] | None:
-    listed: list[int] | None = list(pad.core.integers("pads") or ()) or None
-    if pad.parameters and pad.parameters[0].constant is not None:
-        constant = pad.parameters[0].constant
-        listed = [int(v) for v in constant.array().reshape(-1)] if constant.size == 2 * rank else None
-    if listed is None or len(listed) != 2 * rank:
+    listed = stated_pads(pad, rank)
+    if listed is None:
         return None
     begin, end = listed[2:rank], listed[rank + 2 :]
     return (begin[0], 0, end[0], 0) if rank == 3 else (begin[0], begin[1], end[0], end[1])

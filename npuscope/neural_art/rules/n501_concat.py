@@ -49,7 +49,7 @@ RULE = Rule(
     why="Along the channels a Concat costs nothing or one copy: producers write at an offset. Along the width, "
     "as in the heads of detectors, and where the parts have no layout in common, the CPU drives the DMAs "
     "(LL_ATON_LIB_Concat), about 8 CPU cycles an element. Unequal parts of four dimensions: always up to 2.2 (18 of 18) but "
-    "where all lie channel by channel behind a Reshape (3 of 3); from 3.0 on where a part is read elsewhere too and already has the Concat's scale (34 of 34). With a constant part "
+    "where all lie channel by channel behind a Reshape (3 of 3) or are vectors (1 of 1, 2.1); from 3.0 on where a part is read elsewhere too and already has the Concat's scale (34 of 34). With a constant part "
     "always (10 of 10, 2.2 and 4.0). Parts along the height of a map that a unit wrote are blocks, as its channels lie "
     "innermost (3 of 3, 2.2), from 4.0 also beside inputs of the network (14 of 17; a convolution of the CPU reads the others). Of "
     "floats, equal parts along the channels are copied by the stream engines (13 of 13, 2.2; other versions were not seen).",

@@ -163,13 +163,3 @@ def test_abs_of_a_zero_point_stays_on_the_npu_from_2_2_on(
 
 def test_the_larger_of_two_maps_was_in_float_up_to_2_1(tmp_path: Path) -> None:
     assert report(model("Max", MAP, MAP), tmp_path, "2.1").placement.value == "sw_float"
-
-
-@pytest.mark.parametrize(
-    ("shape", "placement"),
-    [((1, 16, 1, 8), "hybrid"), ((1, 16, 1, 1), "hw"), ((1, 16, 8, 1), "hybrid"), ((1, 1, 16, 8), "hw")],
-)
-def test_channels_of_a_single_row_become_rows_by_a_routine(
-    shape: tuple[int, ...], placement: str, tmp_path: Path
-) -> None:
-    assert report(model("Transpose", Act(shape), perm=[0, 2, 1, 3]), tmp_path).placement.value == placement
