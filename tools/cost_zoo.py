@@ -25,6 +25,7 @@ def zoo(shared: Path) -> Iterator[tuple[str, str, float, Callable[[], bytes]]]:
     from builders.networks.mobilenets import fd_mobilenet, mnasnet, mobilenet_v1, mobilenet_v2
     from builders.networks.stem_nets import regnet, squeezenet, squeezenext
     from builders.tflite.examples import spectra, tiny_yolo
+    from builders.tflite.st_yolo import st_yoloxn
     from builders.tflite.yolo import detector, pose
 
     for width, side, classes, ms in (
@@ -62,11 +63,22 @@ def zoo(shared: Path) -> Iterator[tuple[str, str, float, Callable[[], bytes]]]:
     for side, ms in ((224, 1.46), (128, 0.93)):
         yield f"fdmobilenet_0.25_{side}", "2.0", ms, partial(fd_mobilenet, 0.25, side, 101)
     yield "yamnet_256_64x96", "2.0", 1.07, spectra
-    for version in ("2.2", "4.0"):
-        yield "tiny_yolo_v2_224", version, 30.68, tiny_yolo
+    for version, side, ms in (
+        ("2.2", 224, 30.68),
+        ("4.0", 224, 30.68),
+        ("2.2", 416, 50.81),
+        ("4.0", 416, 50.26),
+    ):
+        yield f"tiny_yolo_v2_{side}", version, ms, partial(tiny_yolo, side)
     yolo = shared / "groundtruth/cases/st_yolo_x_480/model.tflite"
     if yolo.is_file():
         yield "st_yoloxn_d100_w025_480", "3.0", 35.8, yolo.read_bytes
+    for side, depth, width, ms in (
+        (192, 33, 25, 6.63), (256, 33, 25, 9.42), (320, 33, 25, 13.29), (416, 33, 25, 21.3), (416, 67, 25, 24.37),
+        (416, 100, 25, 27.02), (256, 50, 40, 20.12),
+    ):  # fmt: skip
+        made = partial(st_yoloxn, side, depth / 100, width / 100)
+        yield f"st_yoloxn_d{depth:03}_w{width:03}_{side}", "3.0", ms, made
     yield "semnasnet100_pt_224", "3.0", 37.63, mnasnet
     yield "regnetx002_pt_224", "3.0", 9.96, regnet
     yield "squeezenetv10_pt_224", "3.0", 121.2, squeezenet

@@ -144,7 +144,7 @@ def test_completions(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
         ("npuscope m", {"model.onnx"}),
         ("npuscope check m", {"model.onnx"}),
         ("npuscope plan --loss ", {"exact", "needed", "any"}),
-        ("npuscope explain N90", {"N901", "N902", "N903", "N904", "N905"}),
+        ("npuscope explain N90", {"N901", "N902", "N903", "N904", "N905", "N906"}),
     ],
 )
 def test_a_shell_completes(

@@ -9,7 +9,7 @@ from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec
 from npuscope.model.convolution import Convolution
 from npuscope.model.inspection.extent import elements
-from npuscope.neural_art.mapping.row_kernels import along_rows
+from npuscope.neural_art.mapping.pieces import run_in, run_out, times_read
 from npuscope.neural_art.mapping.sizes import operand_bytes
 from npuscope.npu.cost import Tiling
 
@@ -37,7 +37,7 @@ class Flow(NamedTuple):
 
     1. `bytes` counts them as often as they move. `write`: towards the memory.
     2. `run`: bytes that lie together in what is taken at a time, 0 where all do.
-    3. `lone`: accesses that each wait for the one before, of what is fetched anew for every position.
+    3. `lone`: accesses that each wait for the one before, of what is fetched anew for every position or in narrow pieces.
     """
 
     tensor: str
@@ -169,36 +169,6 @@ def partial_sums(tensor: str, size: int, tiling: Tiling) -> tuple[Flow, ...]:
 def partial_name(tensor: str) -> str:
     """What the buffer of a tensor's partial sums is called."""
     return f"{tensor} (partial sums)"
-
-
-def times_read(tiling: Tiling, conv: Convolution) -> int:
-    """How often features are fetched: for each pass and sub-mask, once for all that run beside each other in planes."""
-    parts = len(tiling.parts or (1,))
-    if in_planes(tiling, conv):
-        parts = -(-parts // tiling.side_by_side)
-    return (1 if tiling.stationary else tiling.passes) * parts
-
-
-def in_planes(tiling: Tiling, conv: Convolution) -> bool:
-    """A depthwise Conv1d that takes a channel at a time: rows and the sums of its sub-masks lie channel after channel.
-
-    46 of 46 of citrinet_256 (4.0.1) count whole accesses for both, and single bytes for what is then written in columns.
-    """
-    return tiling.group > 1 and tiling.batch_depth == 1 and along_rows(conv).turned
-
-
-def run_in(tiling: Tiling, conv: Convolution) -> int:
-    """Bytes that lie together in the features a CA takes at a time; channels are interleaved."""
-    if in_planes(tiling, conv):
-        return 0
-    if tiling.dss2:  # half of the channels at a time, two rows of each
-        return max(1, tiling.batch_depth // 2)
-    return 0 if tiling.batch_depth == conv.in_channels else tiling.batch_depth
-
-
-def run_out(tiling: Tiling, conv: Convolution) -> int:
-    """Bytes that lie together in what a pass writes."""
-    return 0 if tiling.kernels_per_pass == conv.out_channels else tiling.kernels_per_pass
 
 
 class PoolCycles(NamedTuple):

@@ -77,6 +77,7 @@ from npuscope.neural_art.rules import (
     n903_prime_outputs,
     n904_prime_inputs,
     n905_swish_in_two,
+    n906_narrow_pieces,
 )
 from npuscope.npu.rule import Rule
 
@@ -155,6 +156,7 @@ RULES: tuple[Rule, ...] = (
     n903_prime_outputs.RULE,
     n904_prime_inputs.RULE,
     n905_swish_in_two.RULE,
+    n906_narrow_pieces.RULE,
 )
 
 BY_CODE = {rule.code: rule for rule in RULES}

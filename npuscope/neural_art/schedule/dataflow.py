@@ -23,18 +23,15 @@ from npuscope.model.layers import QUANTIZE, Layer, Layers
 from npuscope.neural_art.frontend.borders import input_stays_float
 from npuscope.neural_art.lowering.borders import quantized
 from npuscope.neural_art.mapping.padding import convolution_with_pad
+from npuscope.neural_art.mapping.pieces import in_planes, narrow_accesses, run_in, run_out, times_read
 from npuscope.neural_art.mapping.sizes import operand_bytes, stored_bytes
 from npuscope.neural_art.price.traffic import (
     PARTIAL_BYTES,
     WIDE_SUM_BYTES,
     Flow,
-    in_planes,
     lone_accesses,
     partial_sums,
     pieces,
-    run_in,
-    run_out,
-    times_read,
 )
 from npuscope.npu.cost import Cost, Epoch, Move
 from npuscope.npu.verdict import Placement
@@ -186,8 +183,10 @@ class Flowing:
             sums = in_planes(tiling, conv) and ("#sum" in move.tensor or "#part" in move.tensor)
             return Flow(move.buffer, size, 0 if sums else run_out(tiling, conv), True)
         if move.lead and "#sum" not in move.tensor:
-            times = times_read(tiling, conv) * move.share
-            return Flow(move.buffer, round(size * times), run_in(tiling, conv), False)
+            fetched = round(size * times_read(tiling, conv) * move.share)
+            # A copy before a convolution lies in its batches: what a CA takes of it lies together.
+            lone = 0 if "#batch" in move.tensor else narrow_accesses(fetched, tiling, conv)
+            return Flow(move.buffer, fetched, run_in(tiling, conv), False, lone)
         return Flow(move.buffer, size, 0, False)
 
     def wide_sum(self, tensor: str, layer: Layer, size: int) -> bool:

@@ -58,9 +58,9 @@ class Example(Mobile):
         )
 
 
-def tiny_yolo() -> bytes:
-    """TinyYOLOv2 on 224 x 224: nine convolutions; the last pooling moves by 1 and keeps the map's size."""
-    net = Example((1, 224, 224, 3))
+def tiny_yolo(side: int = 224) -> bytes:
+    """TinyYOLOv2: nine convolutions; the last pooling moves by 1 and keeps the map's size."""
+    net = Example((1, side, side, 3))
 
     def leaky(source: int, channels: int) -> int:
         made = net.plain(source, channels, 3, activation=0)
