@@ -56,6 +56,8 @@ def outside(session: Session, snapshot: Snapshot, report: LayerReport) -> bool:
     names |= {report.name, partial_name(report.layer.outputs[0].tensor)}
     # What the compiler inserts is named after a tensor or a layer: 'x#input' is a copy of x.
     shares_of_buffers = (
-        shares for buffer, shares in snapshot.memory.buffers.items() if buffer.split("#")[0] in names
+        shares
+        for buffer, shares in snapshot.memory.buffers.items()
+        if buffer in names or any(buffer.startswith(f"{name}#") for name in names)
     )
     return any(share.pool in external for shares in shares_of_buffers for share in shares)

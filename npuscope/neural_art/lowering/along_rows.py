@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, Operand
-from npuscope.neural_art.lowering.lower import INPUT, Lowering, copied_once, of_rows, size
+from npuscope.neural_art.lowering.lower import INPUT, Lowering, laid_last, of_rows, size
 from npuscope.neural_art.lowering.units import zero_point
 from npuscope.neural_art.mapping.bounds import cuts_nothing
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
@@ -80,7 +80,7 @@ def laid_in_columns(lowering: Lowering, layer: Layer, source: str, tiling: Tilin
         return source
     if zero_point(operand) == FULL_RANGE_LOW:
         return source
-    return copied_once(lowering, f"{source}{INPUT}", layer, source, op="Identity", owner="")
+    return laid_last(lowering, INPUT, layer, source, owner="")
 
 
 def reads_planes(tiling: Tiling | None) -> bool:

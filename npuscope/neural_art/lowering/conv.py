@@ -21,10 +21,11 @@ from npuscope.neural_art.lowering.lower import (
     Lowering,
     Placed,
     copied_once,
+    laid_last,
     of_rows,
     size,
 )
-from npuscope.neural_art.lowering.splits import SIDE_BY_SIDE, side_by_side
+from npuscope.neural_art.lowering.splits import side_by_side
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.sums import batch_without_offset, sums, written_batch
 from npuscope.neural_art.lowering.units import fused_steps, zero_point
@@ -91,7 +92,6 @@ def conv(lowering: Lowering, item: Placed) -> None:
         source = padded(lowering, layer, source)
     if (
         not turned
-        and not source.endswith(SIDE_BY_SIDE)
         and shape is not None
         and tiling is not None
         and wants_copy(lowering, source, shape, tiling)
@@ -146,7 +146,7 @@ def first_copy(
         return source
     if reads_planes(tiling) and layer.input is not None and of_rows(layer.input):
         return source
-    return copied_once(lowering, f"{source}{INPUT}", layer, source, op="Identity", owner="")
+    return laid_last(lowering, INPUT, layer, source, owner="")
 
 
 def flattened(lowering: Lowering, layer: Layer, source: str) -> bool:
@@ -317,7 +317,7 @@ def wants_copy(lowering: Lowering, source: str, shape: Convolution, tiling: Tili
     shape = along_rows(shape)
     if not lowering.target.copies_features or lowering.batches.get(source, 0) == tiling.batch_depth:
         return False
-    if math.prod(shape.input_size) == 1 or shape.in_channels == 1 or source.endswith(INPUT):
+    if math.prod(shape.input_size) == 1 or shape.in_channels == 1 or source in lowering.laid_last:
         return False
     narrow = tiling.batch_depth < min(BUS_BYTES, shape.in_channels) and tiling.simd == "16x8"
     if shape.depthwise:

@@ -17,7 +17,8 @@ from npuscope.neural_art.lowering.steps import Step
 
 NOTES = (
     "planar", "names", "batches", "floats", "unchained", "software", "views", "rearranged", "replaced",
-    "dequantized", "written", "planes", "grouped", "summed", "columns", "channels_last", "read_in_integers",
+    "dequantized", "written", "planes", "grouped", "summed", "columns", "channels_last", "laid_last",
+    "read_in_integers",
 )  # fmt: skip
 """What a Lowering knows of tensors and layers, in the order of their numbers in a record."""
 

@@ -6,7 +6,7 @@ import math
 
 from npuscope.model.convolution import convolution
 from npuscope.model.layers import Layer
-from npuscope.neural_art.lowering.lower import INPUT, Lowering, copied_once, size
+from npuscope.neural_art.lowering.lower import INPUT, Lowering, laid_last, size
 
 
 def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
@@ -22,7 +22,7 @@ def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
         if shape.in_channels == 1 or math.prod(shape.input_size) == 1:
             return name
         lowering.floats.add(name)
-        return copied_once(lowering, f"{name}{INPUT}", layer, name, owner="")
+        return laid_last(lowering, INPUT, layer, name, owner="")
     if layer.kind == "Softmax" and name in lowering.floats and turned_by_routine(lowering, layer):
         return lowering.copy(layer.name, name, f"{layer.name}#rows", size(layer.input))
     return name

@@ -31,7 +31,7 @@ BEGINS_FROM = "4.0"
 """The version from which a step of an ARITH unit that reads what the CPU wrote begins an epoch (`schedule.scheduler`)."""
 
 INPUT = "#input"
-"""Ends the name of a copy that lies channels last, of what lay channels first."""
+"""Ends the name of a copy that lies channels last, of what lay channels first; no layer owns it."""
 
 
 class Placed(NamedTuple):
@@ -93,6 +93,8 @@ class Lowering:
         """Rows of three dimensions that a copy laid out -> the columns a Conv1d wrote them in."""
         self.channels_last: set[str] = set()
         """Inputs of the network that a Transpose declares to lie channels last."""
+        self.laid_last: set[str] = set()
+        """Copies that lie channels last, so that a convolution of any depth reads them."""
 
     def name(self, tensor: str) -> str:
         """The tensor another is a view of."""
@@ -266,6 +268,13 @@ def copied_once(
         return result
     name = layer.name if owner is None else owner
     return lowering.copy(name, source, result, lowering.count(source, layer), op, batch)
+
+
+def laid_last(lowering: Lowering, mark: str, layer: Layer, source: str, owner: str | None = None) -> str:
+    """A copy that lies channels last, which `mark` tells from other copies of the same; all that want it share it."""
+    made = copied_once(lowering, source + mark, layer, source, owner=owner)
+    lowering.laid_last.add(made)
+    return made
 
 
 def of_rows(operand: Operand) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.streams import laid_in_planes
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.lowering.lower import Lowering, Placed, copied_once, size
+from npuscope.neural_art.lowering.lower import Lowering, Placed, copied_once, laid_last, size
 from npuscope.neural_art.lowering.splits import (
     SIDE_BY_SIDE,
     divides_channels,
@@ -315,7 +315,7 @@ def rescaled(lowering: Lowering, layer: Layer) -> list[str]:
         lies = part_of_batches(lowering, operand.tensor)
         if lies:
             stream = operand.tensor
-            name = stream if rescales else copied_once(lowering, stream + SIDE_BY_SIDE, layer, stream)
+            name = stream if rescales else laid_last(lowering, SIDE_BY_SIDE, layer, stream)
         if rescales:
             part = f"{layer.name}#part{k}"
             read = Read(name, False) if lies else lowering.read(name)

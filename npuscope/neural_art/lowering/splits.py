@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, Operand
-from npuscope.neural_art.lowering.lower import FLOAT_BYTES, Lowering, copied_once, size
+from npuscope.neural_art.lowering.lower import FLOAT_BYTES, Lowering, copied_once, laid_last, size
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.layout import axis_of, sliced_axes
 from npuscope.neural_art.mapping.operators import ARITHMETIC
@@ -93,8 +93,7 @@ def split_floats(lowering: Lowering, layer: Layer, source: str, parts: list[Oper
         return
     for part in parts:
         if lowering.layers.readers.get(part.tensor):
-            made = lowering.copy(layer.name, part.tensor, part.tensor + SIDE_BY_SIDE, size(part))
-            lowering.names[part.tensor] = made
+            lowering.names[part.tensor] = laid_last(lowering, SIDE_BY_SIDE, layer, part.tensor)
 
 
 def of_one_channel(lowering: Lowering, source: str) -> bool:
@@ -127,9 +126,7 @@ def in_batches(lowering: Lowering, layer: Layer, source: str, parts: list[Operan
         dims = part.dims
         reader = next((r for r in readers if r.kind == "Conv"), None)
         if reader is not None and dims is not None and dims[CHANNELS] > batch:
-            lowering.names[part.tensor] = copied_once(
-                lowering, part.tensor + SIDE_BY_SIDE, reader, part.tensor
-            )
+            lowering.names[part.tensor] = laid_last(lowering, SIDE_BY_SIDE, reader, part.tensor)
 
 
 def whole_batches(lowering: Lowering, source: str, parts: list[Operand]) -> bool:
@@ -157,7 +154,7 @@ def side_by_side(lowering: Lowering, layer: Layer, source: str) -> str:
     """A tensor with its channels side by side: itself, or a copy that all who want it so share."""
     if source not in lowering.planes or not lowering.target.toolchain.copies_features:
         return source
-    return copied_once(lowering, source + SIDE_BY_SIDE, layer, source)
+    return laid_last(lowering, SIDE_BY_SIDE, layer, source)
 
 
 def part_of_batches(lowering: Lowering, tensor: str) -> bool:

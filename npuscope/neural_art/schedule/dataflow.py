@@ -180,18 +180,22 @@ class Flowing:
             self.wide.append(move.buffer)
             return Flow(move.buffer, size, 1, move.write)
         if move.write:
-            sums = in_planes(tiling, conv) and ("#sum" in move.tensor or "#part" in move.tensor)
+            sums = in_planes(tiling, conv) and is_sum(move.tensor, layer)
             return Flow(move.buffer, size, 0 if sums else run_out(tiling, conv), True)
-        if move.lead and "#sum" not in move.tensor:
+        if move.lead and not is_sum(move.tensor, layer):
             fetched = round(size * times_read(tiling, conv) * move.share)
             # A copy before a convolution lies in its batches: what a CA takes of it lies together.
-            lone = 0 if "#batch" in move.tensor else narrow_accesses(fetched, tiling, conv)
+            lone = 0 if self.in_batches(move.tensor) else narrow_accesses(fetched, tiling, conv)
             return Flow(move.buffer, fetched, run_in(tiling, conv), False, lone)
         return Flow(move.buffer, size, 0, False)
 
+    def in_batches(self, tensor: str) -> bool:
+        """A copy of the compiler's own, in the batches of the convolution that reads it."""
+        return "#batch" in tensor and tensor not in self.layers.writers and tensor not in self.inputs
+
     def wide_sum(self, tensor: str, layer: Layer, size: int) -> bool:
         """A sum of a sub-mask that has three bytes."""
-        if layer.output is None or not ("#sum" in tensor or "#part" in tensor):
+        if layer.output is None or not is_sum(tensor, layer):
             return False
         return size == WIDE_SUM_BYTES * elements(layer.output.dims or ())
 
@@ -257,3 +261,8 @@ class Flowing:
                 break
             tensor = source.tensor
         return lying.get(tensor, tensor)
+
+
+def is_sum(tensor: str, layer: Layer) -> bool:
+    """A sum of multiplications that the compiler puts between a convolution's own steps."""
+    return tensor.startswith((f"{layer.name}#sum", f"{layer.name}#part"))

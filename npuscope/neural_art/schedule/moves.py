@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from npuscope.neural_art.lowering.lower import INPUT
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.npu.cost import Move
 
@@ -105,7 +104,7 @@ class Moves:
             (step.copy and step.op == "Reshape")
             or (step.op == "Transpose" and step.lead)
             or (step.copy and any(self.buffer(read.tensor) not in self.writer for read in step.reads))
-            or (step.copy and step.writes[0].endswith(INPUT))
+            or (step.copy and not step.layer)  # channels last, of what lay channels first
         )
         return Move(
             tensor,
