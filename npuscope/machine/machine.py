@@ -6,7 +6,7 @@ from dataclasses import fields
 from functools import cache, cached_property
 from typing import Any, TypeVar
 
-from npuscope.machine.build import ALT, Build
+from npuscope.machine.build import ALT, COMPILERS_OWN, Build
 from npuscope.machine.catalogue import (
     DEFAULT_PROFILE,
     DEFAULT_TOOLCHAIN,
@@ -234,6 +234,11 @@ class Target:
     def alt_scheduler(self) -> bool:
         """Built with `--Oalt-sched`, up to 2.2: what 3.0 and 4.0 do with it was not seen."""
         return self.build.scheduler == ALT and not self.toolchain.at_least("3.0")
+
+    @property
+    def plain_scheduler(self) -> bool:
+        """Built with neither option, up to 2.2: seen of 2.1 (YOLOX of three widths: rzetelnyStudent/stm32ai-modelzoo-services)."""
+        return self.build.scheduler == COMPILERS_OWN and not self.toolchain.at_least("3.0")
 
     @property
     def epoch_controller(self) -> bool:

@@ -18,6 +18,7 @@ from builders.tflite.birds import spectrograms, waves
 from builders.tflite.examples import centerface, persons, pulse, siren, spectra, tiny_yolo
 from builders.tflite.mobile import blazeface, movenet, palms, thermal
 from builders.tflite.yolo import detector, one_map, pose, yolov5
+from builders.tflite.yolox import yolox
 from npuscope.machine.machine import target, target_of
 from npuscope.services.open import open_model
 from npuscope.session import Session
@@ -56,6 +57,8 @@ def compiled(
 TOUCHPAD = {"Concat": 5, "Softmax": 5, "ReduceSum": 10}
 BLOBS = {"epoch_controller": True, "input_data_types": ("uint8",)}
 ENDS = {"QuantizeLinear": 1, "Transpose": 1, "DequantizeLinear": 1}
+PLAIN = {"epoch_controller": True, "input_data_types": ("uint8",), "input_channel_positions": ("chlast",)}
+YOLOX = {"DepthToSpace": 2, "Concat": 3, "DequantizeLinear": 3}
 FLOATS = {"DequantizeLinear": 2, "Conv": 2, "Cast": 2}
 
 BUILDS: dict[str, PublicBuild] = {
@@ -163,6 +166,9 @@ BUILDS: dict[str, PublicBuild] = {
     "yolov5": PublicBuild(
         yolov5, "2.2", 127, 0.04, {"DepthToSpace": 2, "Concat": 1}, "3", "alt", {"epoch_controller": True},
     ),
+    # rzetelnyStudent/stm32ai-modelzoo-services, of 15 July and of 27 April 2025
+    "yolox": PublicBuild(lambda: yolox(32), "2.1", 227, 0.0, YOLOX, "3", "default", PLAIN),
+    "wide yolox": PublicBuild(lambda: yolox(64), "2.1", 235, 0.01, YOLOX, "3", "default", PLAIN),
     # talgarph1/solar-node-ai-docs, best_full_integer_quant
     "detector 2.1": PublicBuild(
         one_map, "2.1", 158, 0.02, {"DepthToSpace": 2, "Concat": 8, "Slice": 4, "Transpose": 1, "Softmax": 1}, "3", "auto",

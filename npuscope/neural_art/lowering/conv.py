@@ -310,7 +310,8 @@ def wants_copy(lowering: Lowering, source: str, shape: Convolution, tiling: Tili
        rules below ask for, behind those of mobilefacenet_qdq (2.1) its three.
     2. In 16x8 where a batch is less than a bus transfer: the 16 channels of a row of 160, four at a time (2 of 2, 2.1, 2.2).
     3. Depthwise also where rows are short, and behind a hybrid routine.
-    4. Others in 16x8 also where there are many passes, or rows are short.
+    4. Others also where there are many passes, but for Deep1x1, and in 16x8 where rows are short. In 8x8: six of six in the graph of
+       a YOLOX of 64 to 1,024 channels (rzetelnyStudent/stm32ai-modelzoo-services, 2.1), none of those with fewer passes.
     5. For a kernel of one row that takes more channels than a bus transfer at a time (2 of 2 that take 16, none of 5 that take
        8 or 12 of another batch or their own: FRIENDA256/stm32N6_AI, 2.2).
     """
@@ -328,7 +329,8 @@ def wants_copy(lowering: Lowering, source: str, shape: Convolution, tiling: Tili
         return True
     row = shape.input_size[1] * tiling.batch_depth
     short = row < NARROW_ROW or (row == NARROW_ROW and tiling.passes > FEW_PASSES)
-    return narrow or (tiling.simd == "16x8" and (tiling.passes >= MANY_PASSES or short))
+    many = tiling.passes >= MANY_PASSES and not tiling.deep1x1
+    return narrow or many or (tiling.simd == "16x8" and short)
 
 
 def scaled(lowering: Lowering, layer: Layer, source: str, tiling: Tiling | None, result: str = "") -> None:

@@ -7,6 +7,7 @@ into epochs as its scheduler does (`npuscope.neural_art.schedule.scheduler`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 from npuscope.machine.machine import Target, target
 from npuscope.model.layers import Layer, Layers
@@ -19,7 +20,7 @@ from npuscope.neural_art.mapping.layout import repeats
 from npuscope.neural_art.schedule.moves import moves
 from npuscope.neural_art.schedule.orders import durations, orders
 from npuscope.neural_art.schedule.reuse import Reuse
-from npuscope.neural_art.schedule.scheduler import pack_in_order
+from npuscope.neural_art.schedule.scheduler import pack_in_order, way
 from npuscope.neural_art.schedule.step_graph import StepGraph, step_graph
 from npuscope.npu.cost import Epoch, Inserted, Move
 from npuscope.npu.verdict import Placement
@@ -59,9 +60,10 @@ def schedule(
 def fastest(graph: StepGraph, placed: Sequence[Placed], machine: Target, noted: bool = False) -> int:
     """The number of the packing with the fewest compute cycles, the first one of equals; each order leads to one."""
     if not graph.packed:
-        for order in orders(graph):
+        chosen = way(machine)
+        for order in islice(orders(graph), 1 if chosen.apart else None):
             if not graph.packed_alike(order):
-                packed = pack_in_order(graph, machine.units, order, machine.alt_scheduler, noted)
+                packed = pack_in_order(graph, machine.units, order, chosen, noted)
                 if packed not in graph.packed:
                     graph.packed.append(packed)
         if not noted:

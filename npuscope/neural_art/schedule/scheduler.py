@@ -18,7 +18,11 @@ The compiler's way, read off its graphs (docs/accuracy-placement.md): a greedy l
 7. Of a product of two maps that lie in memory, the second correction does not share the epoch of the product: the map it
    reads is read there as well, two steps before (up to 3.0).
 8. Two steps that read the same two steps of an epoch go to the next one (boxes of yolov8_face and of that yolov8n).
-9. From 4.0 on a step of an ARITH unit that reads what the CPU wrote begins an epoch, which only what is chained to it
+9. With neither `--Oauto-sched` nor `--Oalt-sched` (up to 2.2) nothing is chained to a convolution of the epoch while another one
+   that reads the same map finds too few CAs: scale and bias read its sums in memory, beside those of the other (seven of seven
+   forks of a YOLOX of 64 to 1,024 channels, rzetelnyStudent/stm32ai-modelzoo-services, and one of two of ssd_mobilenet_v1_256,
+   both 2.1).
+10. From 4.0 on a step of an ARITH unit that reads what the CPU wrote begins an epoch, which only what is chained to it
    joins (residual Adds and products with Resizes and Transposes of seven builds; up to 2.2 they join others).
 """
 
@@ -26,9 +30,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
-from npuscope.machine.machine import Units
+from npuscope.machine.machine import Target, Units
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.alike import Stretch
 from npuscope.neural_art.schedule.cuts import separated
@@ -43,29 +48,43 @@ PATIENCE = 48
 """Ready steps that are tried for an epoch before it is closed; a wide graph has thousands."""
 
 
+class Way(NamedTuple):
+    """What depends on the scheduler that the options ask for."""
+
+    one_reader: bool = False
+    """Only one of several readers of a step joins its epoch (rule 5)."""
+    apart: bool = False
+    """Nothing is chained to a convolution beside one that finds too few CAs (rule 9); one order is tried."""
+
+
+FREELY = Way()
+
+
+def way(target: Target) -> Way:
+    """The compiler's, for these options."""
+    return Way(target.alt_scheduler, target.plain_scheduler)
+
+
 def pack(steps: Sequence[Step], units: Units) -> list[list[int]]:
     """The epochs, each as the positions of its steps in the order in which they were taken."""
     return pack_in_order(StepGraph(steps), units, range(len(steps)))
 
 
 def pack_in_order(
-    graph: StepGraph, units: Units, order: Sequence[int], one_reader: bool = False, noted: bool = False
+    graph: StepGraph, units: Units, order: Sequence[int], way: Way = FREELY, noted: bool = False
 ) -> list[list[int]]:
     """The same for the steps numbered in another order, a list of their positions.
 
-    With `one_reader` only one of several readers of a step joins its epoch (rule 5). `noted`: the graph of another state of
-    the model will follow this packing, as this one does that of the state before.
+    `noted`: the graph of another state of the model will follow this packing, as this one does that of the state before.
     """
-    return Packing(graph, units, order, one_reader, noted).pack()
+    return Packing(graph, units, order, way, noted).pack()
 
 
 class Packing:
     """One packing in the making. `ready` and the queues of an epoch hold ranks: the numbers of steps in the order that is tried."""
 
-    def __init__(
-        self, graph: StepGraph, units: Units, order: Sequence[int], one_reader: bool, noted: bool
-    ) -> None:
-        self.steps, self.units, self.one_reader = graph.steps, units, one_reader
+    def __init__(self, graph: StepGraph, units: Units, order: Sequence[int], way: Way, noted: bool) -> None:
+        self.steps, self.units, self.way = graph.steps, units, way
         self.readers, self.sources, self.fetched = graph.readers, graph.sources, graph.fetched
         self.waiting = list(graph.waiting)
         self.order = order
@@ -262,6 +281,8 @@ class Packing:
                 tries += 1
                 if not follows:
                     refused.append(i)
+                    if self.way.apart and step.conv:
+                        self.keep_apart(i, taken, chained)
         for i in copies:
             if self.take(i, inside, outputs, use):
                 taken.append(i)
@@ -271,6 +292,22 @@ class Packing:
         for i in refused:
             heappush(ready, self.rank[i])
         return taken or [order[heappop(ready)]]  # larger than the machine: it has an epoch to itself
+
+    def keep_apart(self, i: int, taken: Sequence[int], chained: list[int]) -> None:
+        """A convolution finds too few CAs: nothing is chained to one in the epoch that reads the same map (rule 9)."""
+        beside = {j for j in taken if self.steps[j].conv and not self.maps(j).isdisjoint(self.maps(i))}
+        if beside:
+            chained[:] = [
+                k
+                for k in chained
+                if beside.isdisjoint(source for source, _, _ in self.sources[self.order[k]])
+            ]
+            heapify(chained)
+
+    def maps(self, i: int) -> set[str]:
+        """What a convolution reads, and what a Sub before it does."""
+        subs = [source for source, _, _ in self.sources[i] if self.steps[source].op == "Sub"]
+        return {read.tensor for step in (i, *subs) for read in self.steps[step].reads}
 
     def take(self, i: int, inside: set[int], outputs: set[int], use: list[int]) -> bool:
         """Take a step in if units and stream engines last."""
@@ -291,7 +328,7 @@ class Packing:
         looping = [source for source in closed if self.steps[source].loops] if closed else closed
         streams -= len(closed) - len(looping)
         if taken + streams > units.stream and inside:
-            if looping and not self.one_reader:
+            if looping and not self.way.one_reader:
                 self.apart.add(i)
             return False
         use[:] = conv, arith, activ, pool, taken + streams
@@ -309,7 +346,7 @@ class Packing:
         if i in self.apart:
             self.apart.update(r for r in self.readers[i] if self.finishes(r, i))
             return
-        done, passed_over = self.done, self.passed_over(i, inside) if self.one_reader else ()
+        done, passed_over = self.done, self.passed_over(i, inside) if self.way.one_reader else ()
         for reader in self.readers[i]:
             if reader in inside or reader in passed_over:
                 continue

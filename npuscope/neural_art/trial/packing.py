@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.orders import durations, levels
+from npuscope.neural_art.schedule.scheduler import way
 from npuscope.neural_art.trial.repacking import Repacked, Steps, repacked
 from npuscope.neural_art.trial.scheduled import Scheduled
 from npuscope.npu.cost import Cost
@@ -135,7 +136,7 @@ def fastest(
         if same is not None:
             tried.append(same)
             continue
-        one = repacked(now, packed, order, target.units, target.alt_scheduler)
+        one = repacked(now, packed, order, target.units, way(target))
         if one is None:
             return None
         total = sum([max([cycles[i] for i in taken]) for taken in one.epochs])

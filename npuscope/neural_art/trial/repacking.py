@@ -9,7 +9,7 @@ from typing import NamedTuple
 from npuscope.machine.machine import Units
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.cuts import separated
-from npuscope.neural_art.schedule.scheduler import Packing
+from npuscope.neural_art.schedule.scheduler import Packing, Way
 from npuscope.neural_art.trial.scheduled import Packed
 
 
@@ -38,17 +38,17 @@ class Repacked(NamedTuple):
     epochs: list[list[int]]
 
 
-def repacked(now: Steps, packed: Packed, order: list[int], units: Units, one_reader: bool) -> Repacked | None:
+def repacked(now: Steps, packed: Packed, order: list[int], units: Units, way: Way) -> Repacked | None:
     """None where nothing of the packing before holds."""
-    return _Repacking(now, packed, order, units, one_reader).run_on()
+    return _Repacking(now, packed, order, units, way).run_on()
 
 
 class _Repacking(Packing):
     """Begins at a moment of the run before, and ends at one."""
 
-    def __init__(self, now: Steps, packed: Packed, order: list[int], units: Units, one_reader: bool) -> None:
+    def __init__(self, now: Steps, packed: Packed, order: list[int], units: Units, way: Way) -> None:
         self.now, self.packed = now, packed
-        self.steps, self.units, self.one_reader = now.steps, units, one_reader
+        self.steps, self.units, self.way = now.steps, units, way
         self.readers, self.sources, self.fetched = now.readers, now.sources, now.fetched
         self.order = order
         self.rank = [0] * len(now.steps)

@@ -14,6 +14,7 @@ from npuscope.neural_art.schedule.moves import Moves
 from npuscope.neural_art.schedule.orders import by_levels, durations
 from npuscope.neural_art.schedule.replay import Run
 from npuscope.neural_art.schedule.repricing import Repricing
+from npuscope.neural_art.schedule.scheduler import way
 from npuscope.neural_art.schedule.step_graph import StepGraph, ranks
 from npuscope.npu.cost import Cost, Epoch, Memory
 
@@ -100,7 +101,7 @@ class Scheduled:
                 range(len(graph.steps)), key=lambda index: graph.numbered.get(graph.steps[index].layer, -1)
             ),
         )
-        for order in numberings:
+        for order in numberings[: 1 if way(self.target).apart else None]:
             one = next((one for one in known if one.order == order), None)
             if one is None:
                 one = Packed(order, graph.runs[len(known)], self.cycles)
