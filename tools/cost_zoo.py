@@ -181,7 +181,7 @@ def public_measured() -> tuple[Measured, ...]:
     """Networks that public projects measured, rebuilt; their sources are in docs/accuracy-cost.md."""
     from builders.networks.audio_nets import masks
     from builders.networks.mobilenets import mobilenet_v2, person_detect
-    from builders.networks.stream_nets import speech
+    from builders.networks.stream_nets import DILATIONS, speech
 
     build = replace(target("4.0").build, optimization="3", scheduler="auto", board=board("STM32N6570-DK"))
     plain, controlled = target_of(build), target_of(replace(build, epoch_controller=True))
@@ -189,6 +189,16 @@ def public_measured() -> tuple[Measured, ...]:
         ("N6Net v2, 96 channels, epoch controller", 1.154, masks(96), without_external_memory(controlled)),
         ("N6Net v2, 128 channels, epoch controller", 2.597, masks(128), without_external_memory(controlled)),
         ("LiSenNet, 20 channels, frame by frame", 2.598, speech(), without_external_memory(plain)),
+        ("LiSenNet, 24 channels", 2.787, speech(24), without_external_memory(plain)),
+        ("LiSenNet, three blocks", 4.823, speech(24, 3, (*DILATIONS, 16)), without_external_memory(plain)),
+        ("LiSenNet with a GRU", 1.822, speech(24, hidden=18), without_external_memory(plain)),
+        (
+            "LiSenNet, three blocks with a GRU",
+            2.181,
+            speech(24, 3, hidden=20),
+            without_external_memory(plain),
+        ),
+        ("LiSenNet, 132 frames at once", 73.63, speech(24, frames=132), plain),
         ("mobilenet_v2_1.0_224", 22.06, mobilenet_v2(1.0, 224, 1000), plain),
         ("person_detect 96", 1.563, person_detect(), with_optimization(plain, "0")),
     )

@@ -105,6 +105,10 @@ class SoftwareLatency:
 
     conv_cycles_per_mac: float
     conv_cycles_per_output: float
+    cached_cycles_per_mac: float
+    cached_cycles_per_output: float
+    cache_bytes: int
+    gather_cycles_per_output: float
     softmax_cycles_per_element: float
     quantize_cycles_per_element: float
     pool_cycles_per_element: float

@@ -323,6 +323,7 @@ class _Maker:
             results,
             packed_bytes(weights, BITS) + packed_bytes(conv.out_channels, BIAS_BITS),
             beside_product(1, window, conv.out_channels, placement),
+            placement is Placement.SW_INT and max(conv.kernel) > 1,
             self.target,
         )
 

@@ -27,7 +27,7 @@ from npuscope.neural_art.lowering.lower import (
 )
 from npuscope.neural_art.lowering.splits import side_by_side
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.lowering.sums import batch_without_offset, sums, written_batch
+from npuscope.neural_art.lowering.sums import all_channels, batch_without_offset, sums, written_batch
 from npuscope.neural_art.lowering.units import fused_steps, zero_point
 from npuscope.neural_art.mapping.gathering import fills_blocks
 from npuscope.neural_art.mapping.padding import convolution_with_pad
@@ -335,7 +335,7 @@ def wants_copy(lowering: Lowering, source: str, shape: Convolution, tiling: Tili
 
 def scaled(lowering: Lowering, layer: Layer, source: str, tiling: Tiling | None, result: str = "") -> None:
     """Requantization and bias on ARITH units, and an activation that does not vanish; `result` names what they write."""
-    batch = written_batch(
+    batch = all_channels(lowering, layer, source) or written_batch(
         lowering, layer, convolution_with_pad(layer, lowering.layers, lowering.target), tiling
     )
     count = size(layer.output)

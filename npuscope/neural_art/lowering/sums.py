@@ -99,6 +99,17 @@ def batch_without_offset(lowering: Lowering, layer: Layer, source: str, depth: i
     return 0 if source in lowering.planar and batch != depth else batch
 
 
+def all_channels(lowering: Lowering, layer: Layer, source: str) -> int:
+    """Channels of a map whose sums a routine wrote, as behind a dilated kernel; 0 where it did not.
+
+    From 4.0 on the bias is added to all of them at a time, so that a 1x1 which reads all goes on in the same epoch: six of six of
+    LiSenNet, by what their set-up takes (LarocheC/eco8-neaixt, prof_base_fixed.log, 4.0.1), and 131 of the 131 epochs with 24 channels.
+    """
+    dims = layer.output.dims if layer.output is not None else None
+    whole = dims is not None and len(dims) == 4 and lowering.begins and source in lowering.software
+    return dims[1] if whole and dims is not None else 0
+
+
 WIDE_SUMS_FROM = "3.0"
 """Version from which it was seen."""
 

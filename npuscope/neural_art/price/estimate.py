@@ -30,6 +30,7 @@ from npuscope.neural_art.mapping.tiling import choose, multiplied_cycles, simd_m
 from npuscope.neural_art.price.explain import explain
 from npuscope.neural_art.price.timing import (
     convolution_seconds,
+    gather_seconds,
     hybrid_seconds,
     product_seconds,
     software_seconds,
@@ -264,7 +265,8 @@ def _software_cost(
     constants = constant_bytes(layer)
     if macs:
         beside = _beside_tensors(layer, conv, macs, placement)
-        return software_product_cost(macs, _touched(layer), outputs, constants, beside, target)
+        weighted = conv is not None and placement is Placement.SW_INT and max(conv.kernel) > 1
+        return software_product_cost(macs, _touched(layer), outputs, constants, beside, weighted, target)
     if layer.kind in COPIES:
         cycles = round((count or 0) * rates.copy_cycles_per_element)
     elif layer.kind in ("Resize", "Upsample"):
@@ -277,15 +279,21 @@ def _software_cost(
             cycles += _parameters(layer)
         if layer.kind == "BatchNormalization":  # a Mul and an Add, each with a vector
             cycles = 2 * (cycles + channels(layer))
-    return _on_cpu(0, cycles, software_seconds(layer.kind, count or 0, target), constants, target)
+    gathers = layer.kind == "Gather" and placement is Placement.SW_INT
+    seconds = gather_seconds(outputs, target) if gathers else software_seconds(layer.kind, count or 0, target)
+    return _on_cpu(0, cycles, seconds, constants, target)
 
 
 def software_product_cost(
-    macs: int, touched: int, outputs: int, constants: int, beside: int, target: Target
+    macs: int, touched: int, outputs: int, constants: int, beside: int, weighted: bool, target: Target
 ) -> Cost:
-    """The price of what multiplies on the CPU; `touched` counts the elements of all tensors, `beside` what else is read."""
+    """The price of what multiplies on the CPU, by constants in int8 if `weighted`.
+
+    `touched` counts the elements of all tensors, `beside` what else is read.
+    """
     cycles = round(touched * target.compiler.conv_cycles_per_element) + beside
-    return _on_cpu(macs, cycles, product_seconds(macs, outputs, target), constants, target)
+    small = weighted and constants <= target.latency.software.cache_bytes
+    return _on_cpu(macs, cycles, product_seconds(macs, outputs, small, target), constants, target)
 
 
 def _on_cpu(macs: int, cycles: int, seconds: float, constants: int, target: Target) -> Cost:

@@ -75,11 +75,22 @@ def hybrid_seconds(kind: str, elements: int, last_axis: bool, target: Target) ->
     return elements * rate / target.clocks.cpu_hz
 
 
-def product_seconds(macs: int, outputs: int, target: Target) -> float:
-    """A kernel on the Cortex-M55 that multiplies."""
+def product_seconds(macs: int, outputs: int, cached: bool, target: Target) -> float:
+    """A kernel on the Cortex-M55 that multiplies; `cached`: in int8, by constant weights that its cache holds."""
     rates = target.latency.software
-    cycles = macs * rates.conv_cycles_per_mac + outputs * rates.conv_cycles_per_output
+    per_mac, per_output = (
+        (rates.cached_cycles_per_mac, rates.cached_cycles_per_output)
+        if cached
+        else (rates.conv_cycles_per_mac, rates.conv_cycles_per_output)
+    )
+    cycles = macs * per_mac + outputs * per_output
     return (cycles + rates.start_cycles) / target.clocks.cpu_hz
+
+
+def gather_seconds(outputs: int, target: Target) -> float:
+    """The runtime's Gather of int8 takes each value by its index, however many it chooses from."""
+    rates = target.latency.software
+    return (outputs * rates.gather_cycles_per_output + rates.start_cycles) / target.clocks.cpu_hz
 
 
 def software_seconds(kind: str, elements: int, target: Target) -> float:

@@ -1,7 +1,8 @@
 """LiSenNet as LarocheC/eco8-neaixt compiles it (Core 4.0.1): one frame at a time, the frames before are inputs.
 
 Its graph is written from the project's description: 18 states, bands that a Slice takes apart and a Concat joins, dilated
-convolutions along the frames, and two Gathers of the mask's channels. `tape` is mikekss/tymbal's streaming TCN (Core 4.0).
+convolutions along the frames or the cell of a GRU in 1x1, and two Gathers of the mask's channels. A state has the scale of
+what it is joined with, as the list of inputs of its profile says. `tape` is mikekss/tymbal's streaming TCN (Core 4.0).
 """
 
 from __future__ import annotations
@@ -11,18 +12,26 @@ import numpy as np
 from builders.networks.audio_nets import ZERO, add_borders
 from builders.networks.small_nets import Net
 
-CHANNELS, BLOCKS, DILATIONS = 20, 2, (1, 2, 4, 8)
+DILATIONS = (1, 2, 4, 8)
 END = 2**31 - 1
+EMITTED = 64
 
 
 class Stream(Net):
     """A network of single rows; every method takes and gives the name of a dequantized tensor."""
 
-    def __init__(self) -> None:
-        super().__init__((1, 3, 1, 257))
+    def __init__(self, channels: int, dilations: tuple[int, ...], hidden: int, frames: int = 0) -> None:
+        super().__init__((1, 3, frames or 1, 257))
+        self.channels, self.dilations, self.hidden, self.frames = channels, dilations, hidden, frames
         self.states: list[tuple[int, ...]] = []
         self.left: list[str] = []
+        self.grids: dict[str, tuple[float, int]] = {}
         self.count = 0
+
+    def quantized(self, source: str, scale: float, zero: int) -> str:
+        made = super().quantized(source, scale, zero)
+        self.grids[made] = (scale, zero)
+        return made
 
     def named(self, op: str) -> str:
         self.count += 1
@@ -61,7 +70,7 @@ class Stream(Net):
 
     def part(self, x: str, start: int, end: int, axis: int) -> str:
         limits = [self.whole(start), self.whole(end), self.whole(axis), self.whole(1)]
-        return self.put("Slice", [x, *limits])
+        return self.quantized(self.node("Slice", [x, *limits], self.named("Slice")), *self.grids[x])
 
     def normalized(self, x: str, channels: int, relu: bool = False) -> str:
         values = np.linspace(0.5, 1.5, channels).astype(np.float32)
@@ -71,16 +80,26 @@ class Stream(Net):
             made = self.node("Relu", [made], self.named("relu"))
         return self.quantized(made, 0.02, ZERO if relu else 4)
 
-    def padded(self, x: str) -> str:
-        return self.put(
-            "Pad",
-            [x, self.whole(0, 0, 0, 1, 0, 0, 0, 1), self.constant(self.named("nothing"), np.float32(0))],
+    def padded(self, x: str, above: int = 0, beside: int = 1) -> str:
+        """Zeros of the frames before the first, and on both sides."""
+        amounts = self.whole(0, 0, above, beside, 0, 0, 0, beside)
+        made = self.node(
+            "Pad", [x, amounts, self.constant(self.named("nothing"), np.float32(0))], self.named("Pad")
         )
+        return self.quantized(made, *self.grids[x])
+
+    def before(self, x: str, shape: tuple[int, int, int], beside: int = 0) -> str:
+        """A map with the frames before it, and a border on both sides."""
+        if self.frames:
+            return self.padded(x, shape[1], beside)
+        framed = self.framed(x, shape)
+        return self.padded(framed) if beside else framed
 
     def framed(self, x: str, shape: tuple[int, int, int]) -> str:
         """The frames before and this one; all but the first are the state that comes out."""
-        state = f"state{len(self.states)}"
-        frames = self.put("Concat", [self.quantized(state, 0.02, 0), x], axis=2)
+        state, grid = f"state{len(self.states)}", self.grids[x]
+        joined = self.node("Concat", [self.quantized(state, *grid), x], self.named("Concat"), axis=2)
+        frames = self.quantized(joined, *grid)
         self.left.append(self.part(frames, 1, END, 2))
         self.states.append((1, *shape))
         return frames
@@ -89,8 +108,8 @@ class Stream(Net):
         """Two bands, each convolved with a frame before; the upper one steps by three."""
         low = width // 4
         one, other = self.part(x, 0, low, 3), self.part(x, low, END, 3)
-        one = self.conv(self.padded(self.framed(one, (into, 1, low))), into, made, (2, 3))
-        other = self.padded(self.framed(other, (into, 1, width - low)))
+        one = self.conv(self.before(one, (into, 1, low), 1), into, made, (2, 3))
+        other = self.before(other, (into, 1, width - low), 1)
         other = self.conv(other, into, made, (2, 5), strides=[1, 3])
         return self.normalized(self.put("Concat", [one, other], axis=3), made, relu=True)
 
@@ -116,28 +135,57 @@ class Stream(Net):
         return self.put("Concat", [one, other], axis=3)
 
     def block(self, x: str) -> str:
-        many = CHANNELS
+        many = self.channels
         wide = self.conv(self.normalized(x, many), many, many, (1, 7), group=many, pads=[0, 3, 0, 3])
         x = self.put("Add", [x, self.conv(wide, many, many, (1, 1), relu=True)])
-        y = self.normalized(x, many)
-        for dilation in DILATIONS:
-            y = self.framed(y, (many, 2 * dilation, 32))
-            y = self.conv(y, many, many, (3, 1), group=many, dilations=[dilation, 1])
-            y = self.conv(y, many, many, (1, 1), relu=True)
-        x = self.put("Add", [x, y])
+        x = self.put("Add", [x, self.along_time(self.normalized(x, many))])
         y = self.conv(self.normalized(x, many), many, 4 * many, (1, 1))
         gate, value = self.part(y, 0, 2 * many, 1), self.part(y, 2 * many, 4 * many, 1)
-        gate = self.padded(self.framed(gate, (2 * many, 2, 32)))
+        gate = self.before(gate, (2 * many, 2, 32), 1)
         gate = self.conv(gate, 2 * many, 2 * many, (3, 3), relu=True, group=2 * many)
         gate = self.conv(self.put("Mul", [gate, value]), 2 * many, many, (1, 1))
         return self.put("Add", [gate, x])
 
+    def along_time(self, y: str) -> str:
+        """Dilated kernels along the frames, or one step of a GRU."""
+        many, hidden = self.channels, self.hidden
+        if hidden:
+            return self.conv(self.cell(y), hidden, many, (1, 1))
+        for dilation in self.dilations:
+            y = self.before(y, (many, 2 * dilation, 32))
+            y = self.conv(y, many, many, (3, 1), group=many, dilations=[dilation, 1])
+            y = self.conv(y, many, many, (1, 1), relu=True)
+        return y
 
-def speech() -> bytes:
-    """The whole network, of 20 channels and two blocks."""
-    net = Stream()
+    def cell(self, x: str) -> str:
+        """A GRU's step as six 1x1: h' = z (h - n) + n."""
+        hidden, at = self.hidden, len(self.states)
+        h = self.quantized(f"state{at}", 0.008, 2)
+        self.states.append((1, hidden, 1, 32))
+        of_x = [self.conv(x, self.channels, hidden, (1, 1)) for _ in range(3)]
+        of_h = [self.conv(h, hidden, hidden, (1, 1)) for _ in range(3)]
+        r, z = (
+            self.quantized(self.node("Sigmoid", [self.put("Add", [a, b])], self.named("gate")), 1 / 256, ZERO)
+            for a, b in zip(of_x[:2], of_h[:2], strict=True)
+        )
+        n = self.put("Add", [of_x[2], self.put("Mul", [r, of_h[2]])])
+        n = self.quantized(self.node("Tanh", [n], self.named("tanh")), 1 / 128, 0)
+        new = self.put("Add", [self.put("Mul", [z, self.put("Sub", [h, n])]), n])
+        self.left.append(new)
+        return new
+
+
+def speech(
+    channels: int = 20,
+    blocks: int = 2,
+    dilations: tuple[int, ...] = DILATIONS,
+    hidden: int = 0,
+    frames: int = 0,
+) -> bytes:
+    """The whole network; with `hidden` its memory is a GRU of so many, with `frames` it reads so many and gives the last 64."""
+    net = Stream(channels, dilations, hidden, frames)
     x = net.quantized("x", 0.02, 0)
-    quarter = CHANNELS // 4
+    quarter = channels // 4
     sizes = [(quarter * (k + 1), quarter * (k + 2)) for k in range(3)]
     first = net.put("Gather", [x, net.constant("first", np.int64(0))], axis=1)
     x = net.conv(x, 3, quarter, (1, 1), relu=True)
@@ -145,13 +193,13 @@ def speech() -> bytes:
     for (into, made), width in zip(sizes, (257, 128, 64), strict=True):
         x = net.down(x, into, made, width)
         kept.append(x)
-    for _ in range(BLOCKS):
+    for _ in range(blocks):
         x = net.block(x)
     for into, _ in reversed(sizes):
         beside = kept.pop()
         width = 32 * 2 ** (2 - len(kept))
         x = net.up(net.put("Concat", [x, beside], axis=1), 2 * (into + quarter), into, width)
-    x = net.padded(net.framed(x, (quarter, 1, 256)))
+    x = net.before(x, (quarter, 1, 256), 1)
     x = net.conv(net.conv(x, quarter, 2, (2, 2), relu=True), 2, 2, (1, 1))
     x = net.put("Transpose", [x], perm=[0, 3, 2, 1])
     x = net.quantized(net.node("Sigmoid", [x], "sigmoid"), 1 / 256, ZERO)
@@ -161,7 +209,10 @@ def speech() -> bytes:
         mask = net.put("Gather", [x, net.constant(f"index{k}", np.int64(k))], axis=1)
         least = net.quantized(net.constant(f"least{k}", np.float32(1e-2)), 0.01, 0)
         masked.append(net.put("Mul", [net.put("Add", [mask, least]), first]))
-    made = net.model(net.put("Add", masked), (1, 1, 257))
+    result = net.put("Add", masked)
+    if frames:
+        result = net.part(result, frames - EMITTED, END, 1)
+    made = net.model(result, (1, EMITTED if frames else 1, 257))
     for k, (state, left) in enumerate(zip(net.states, net.left, strict=True)):
         add_borders(made, [f"state{k}"], [], state)
         add_borders(made, [], [left], state)
