@@ -172,7 +172,8 @@ def moves_values(layer: Layer, context: Context) -> bool:
     1. What a unit wrote has its channels innermost. Nothing moves where the result, in planes or channels last, has the sizes in
        that order: columns that become the channels of a single row do not (LiSenNet), channels that become its height
        do (birdnet-team/birdnet-stm32, 2.2: four of four builds count the routine).
-    2. What else there is lies as its dimensions say: an input of the network (YamNets of 2.1, 2.2 and 4.0.1, all three by a routine).
+    2. Turned back, it moves as little (LiSenNet, two of two).
+    3. What else there is lies as its dimensions say: an input of the network (YamNets of 2.1, 2.2 and 4.0.1, all three by a routine).
     """
     perm, source = permutation(layer), layer.input
     if perm not in ((0, 1, 2, 3), CHANNELS_LAST, CHANNELS_FIRST):
@@ -184,7 +185,25 @@ def moves_values(layer: Layer, context: Context) -> bool:
         return False
     if lies_channels_last(source.tensor, context.layers, context.target):
         return _sizes(dims, range(4)).last not in _sizes(dims, stated)
+    if left_in_planes(source.tensor, context):
+        return _sizes(dims, range(4)).planes not in _sizes(dims, stated)
     return perm != (0, 1, 2, 3) and stated not in (CHANNELS_LAST, CHANNELS_FIRST)
+
+
+def left_in_planes(tensor: str, context: Context) -> bool:
+    """What a Transpose to channels last made without moving a value lies as its dimensions say, and so do activations behind it."""
+    for _ in range(MOST_FOLLOWED):
+        writer = context.layers.writers.get(tensor)
+        if writer is None or writer.input is None:
+            return False
+        if writer.kind == "Transpose":
+            return permutation(writer) == CHANNELS_LAST and lies_channels_last(
+                writer.input.tensor, context.layers, context.target
+            )
+        if writer.kind not in ACTIVATION:
+            return False
+        tensor = writer.input.tensor
+    return False
 
 
 def reduced_axes(layer: Layer) -> tuple[int, ...] | None:

@@ -113,6 +113,19 @@ def test_an_input_lies_as_its_dimensions_say(
     assert snapshot.by_name["t"].placement is placement
 
 
+@pytest.mark.parametrize("between", ["a = Sigmoid(t)", "a = Relu(t)"])
+def test_what_was_turned_is_turned_back_as_freely(between: str, tmp_path: Path) -> None:
+    """The mask of LiSenNet (LarocheC/eco8-neaixt, 4.0.1): neither is in its report."""
+    text = f"""x: 1x2x1x257
+        c = Conv(x, w2x2x1x1)
+        t = Transpose(c) perm=[0,3,2,1]
+        {between}
+        u = Transpose(a) perm=[0,3,2,1]
+        y = Sigmoid(u)"""
+    layers = compiled(text, "4.0", tmp_path).by_name
+    assert [layers[name].placement for name in "tu"] == [Placement.HW] * 2
+
+
 def test_a_batch_of_matrices_is_turned_as_the_heads_of_one(tmp_path: Path) -> None:
     for shape, perm in (("[1 2 32 16]", "[0,1,3,2]"), ("[2 32 16]", "[0,2,1]")):
         text = f"""x: 1x16x8x8
