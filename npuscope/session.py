@@ -26,6 +26,11 @@ class State:
         known = self.before is not None and "layers" in vars(self.before)
         return fold(self.graph, (self.before.graph, self.before.layers) if self.before and known else None)
 
+    @property
+    def compiled(self) -> Layers:
+        """The layers as the compiler sees them."""
+        return self.layers.through
+
 
 @dataclass(frozen=True, eq=False)
 class Session:

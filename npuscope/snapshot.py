@@ -247,13 +247,22 @@ def _analyse(session: Session, previous: Snapshot | None, keep: bool) -> Snapsho
         target.clocks.cpu_hz,
         {name: report.line for name, report in known.items()},
     )
+    by_name = state.layers.by_name if state.compiled is not state.layers else {}
     made: list[LayerReport] = []
     for item, layer_findings, line in zip(placed, findings, lines, strict=True):
         layer, cost = item.layer, item.cost
         epoch, report = epoch_of.get(layer.name), known.get(layer.name)
         if report is None or report.epoch != epoch or report.line is not line:
             worded = with_moot(layer_findings, cost, line, target) if layer_findings else ()
-            report = LayerReport(layer, item.placement, worded, cost, epoch, line, item.causes)
+            report = LayerReport(
+                by_name.get(layer.name, layer),
+                item.placement,
+                worded,
+                cost,
+                epoch,
+                line,
+                item.causes,
+            )
         made.append(report)
     reports = tuple(made)
     count = parameters(state.graph, previous.graph if previous is not None else None)
@@ -304,13 +313,14 @@ def judged_layers(session: Session, previous: Snapshot | None, worded: bool = Tr
     from npuscope.neural_art.price.estimate import layer_cost
 
     state, target = session.states[-1], session.target
-    context = Context(state.graph, state.layers, target)
-    rests_on = Dependencies(state.graph, state.layers, target)
-    known = _untouched(rests_on, previous, worded)
+    context = Context(state.graph, state.compiled, target)
+    rests_on = Dependencies(state.graph, state.compiled, target)
+    # Past an Identity or Dropout more is near than the tables of what changed say.
+    known = _untouched(rests_on, previous, worded) if state.compiled is state.layers else {}
     if not known:
         look_at_all(state.graph)
     items, findings = list[Placed](), list[tuple[Finding, ...]]()
-    for layer in state.layers.layers:
+    for layer in state.compiled.layers:
         if (report := known.get(layer.name)) is not None:
             items.append(Placed(layer, report.placement, report.cost, report.causes))
             findings.append(report.findings)
@@ -322,7 +332,7 @@ def judged_layers(session: Session, previous: Snapshot | None, worded: bool = Tr
         else:
             placement, causes = placed(layer, context)
         findings.append(verdict.findings if worded else ())
-        items.append(Placed(layer, placement, layer_cost(layer, placement, target, state.layers), causes))
+        items.append(Placed(layer, placement, layer_cost(layer, placement, target, state.compiled), causes))
     return Judged(known, items, findings, rests_on)
 
 
@@ -339,9 +349,9 @@ def epochs_of(
     # An intermediate model lists its operators as the front end has numbered them.
     numbered = Readers(items) if state.graph.imported else Readers(items).as_imported()
     before = previous.reuse if previous is not None and previous.target is target else None
-    unpriced = schedule(numbered, state.layers, target, before, after)
+    unpriced = schedule(numbered, state.compiled, target, before, after)
     known = judged.known
-    return simulate(state.graph, state.layers, costs, unpriced, target, before, after, known)
+    return simulate(state.graph, state.compiled, costs, unpriced, target, before, after, known)
 
 
 def _untouched(now: Dependencies, previous: Snapshot | None, worded: bool) -> Mapping[str, LayerReport]:

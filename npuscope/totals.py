@@ -40,4 +40,4 @@ def _with_edit(session: Session, judged: Judged, previous: Snapshot) -> float | 
     costs = {report.name: report.cost for report in previous.layers}
     without = Without(previous.graph, was.layers, costs, previous.epochs, previous.memory, reuse)
     state = session.states[-1]
-    return with_edit(state.graph, state.layers, judged.placed, without)
+    return with_edit(state.graph, state.compiled, judged.placed, without)

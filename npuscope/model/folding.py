@@ -152,8 +152,11 @@ class Folding:
             owned.add(index)
 
     def fused_activations(self, node: Node, owned: set[int]) -> tuple[tuple[str, ...], Node]:
-        """The Relu or Clip between an operator and its Q, where nothing else reads what lies between."""
-        if node.op in ACTIVATIONS or len(node.outputs) != 1 or is_qdq(node):
+        """The Relu or Clip between an operator and its Q, where nothing else reads what lies between.
+
+        What only moves values has no range of its own: behind it they are a layer.
+        """
+        if node.op in ACTIVATIONS or len(node.outputs) != 1 or is_qdq(node) or is_transparent(node):
             return (), node
         (result,) = node.outputs
         readers = self.consumers.get(result, ())

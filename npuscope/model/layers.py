@@ -31,6 +31,7 @@ from npuscope.model.layer import (
     moves_integers,
     quantization_inputs,
 )
+from npuscope.model.same_tensor import through
 from npuscope.record import dataclass
 
 __all__ = [
@@ -91,6 +92,11 @@ class Layers:
                     elif known[-1] is not layer:
                         known.append(layer)
         return {tensor: tuple(layers) for tensor, layers in readers.items()}
+
+    @cached_property
+    def through(self) -> Layers:
+        """As a compiler sees them that leaves an Identity or Dropout out."""
+        return through(self)
 
 
 def fold(graph: Graph, previous: tuple[Graph, Layers] | None = None) -> Layers:

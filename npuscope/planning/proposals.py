@@ -130,7 +130,7 @@ def _preview(session: Session, snapshot: Snapshot, edit: Edit) -> Preview | Refu
     if invalid:
         return Refusal(f"node {quoted(invalid)} is not valid", "repair the model first")
     local = _around(session.graph, patch)
-    folded = fold(local)
+    folded = fold(local).through
     context = Context(local, folded, session.target)
     reports = []
     for layer in _holding(folded, {node.name for node in patch.added}, _outputs(patch.added)):

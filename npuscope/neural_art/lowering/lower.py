@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer, Layers, Operand
+from npuscope.model.same_tensor import SAME_TENSOR
 from npuscope.neural_art.kernels.streams import planar
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.facts import swallowed
-from npuscope.neural_art.mapping.layout import SAME_TENSOR
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost
 from npuscope.npu.verdict import Placement

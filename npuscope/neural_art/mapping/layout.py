@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from npuscope.model.same_tensor import SAME_TENSOR
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
 from npuscope.npu.rule import Context
 
@@ -18,11 +19,8 @@ CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"})
 """Operators that rename the dimensions of a tensor and leave its values where they are."""
 
-SAME_TENSOR = frozenset({"Identity", "Dropout"})
-"""Those of them that ST's front end leaves out."""
-
 RESHAPING = VIEWS - SAME_TENSOR
-"""Those of them that give it other dimensions."""
+"""Those of them that give it other dimensions; ST's front end leaves the others out."""
 
 
 def axis_of(layer: Layer, default: int = 0) -> int | None:
