@@ -232,7 +232,7 @@ COUNTED: dict[str, PublicBuild] = {
     ),
     # LarocheC/stm32n6-deployment-zoo, face_detection_yunet at 640 x 640: 49 epochs of the NPU and two hybrid ones
     "faces": PublicBuild(faces, "4.0", 51, 0.02, {"DepthToSpace": 2}, "3", "auto"),
-    # vox-haolin/992_PlantDoctor, efficientnet_v2B1_240_fft_qdq_int8; nine copies before a projection are not predicted
-    "food": PublicBuild(food, "2.0", 282, 0.1, {}, "3", "default", {"epoch_controller": True}),
+    # vox-haolin/992_PlantDoctor, efficientnet_v2B1_240_fft_qdq_int8
+    "food": PublicBuild(food, "2.0", 282, 0.004, {}, "3", "default", {"epoch_controller": True}),
 }
 """Builds of which only the number of epochs was read, or of whose network.c that of the last and the buffers of some."""

@@ -14,6 +14,7 @@ from npuscope.neural_art.lowering.along_rows import (
     laid_in_rows,
     reads_planes,
 )
+from npuscope.neural_art.lowering.copies import wants_copy
 from npuscope.neural_art.lowering.lower import (
     FLOAT_BYTES,
     INPUT,
@@ -31,31 +32,10 @@ from npuscope.neural_art.lowering.sums import all_channels, batch_without_offset
 from npuscope.neural_art.lowering.units import fused_steps, zero_point
 from npuscope.neural_art.mapping.gathering import fills_blocks
 from npuscope.neural_art.mapping.padding import convolution_with_pad
-from npuscope.neural_art.mapping.row_kernels import along_rows
 from npuscope.neural_art.mapping.sizes import spread_elements
 from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
 from npuscope.npu.cost import Tiling
 from npuscope.npu.verdict import Placement
-
-BUS_BYTES = 8
-"""Bytes of a transfer: fewer channels at a time are copied into a layout of their own first."""
-
-SHORT_ROW = 48
-"""Elements of a row (width x channels at a time) below which a depthwise input is copied. inferred: 32 are, 56 are not."""
-
-MANY_PASSES = 16
-"""Passes from which features are copied into the convolution's own layout, however wide a row is."""
-
-NARROW_ROW = 112
-"""Elements of a row (width x channels at a time) up to which they are.
-
-inferred with the passes: 212 of 221 convolutions in 16x8 that are not depthwise, up to 2.2, and three of 7x7 by 16 in a
-mobilefacenet (2.2); against it seven 64->64 of 3x3 on 16x16 (2.0), rows of 128.
-"""
-
-FEW_PASSES = 2
-"""Passes up to which a row of just so many elements is read as it lies: 512->40 of 1x1 on 7x7, by 16 (a TinyYOLOv2 of 2.1)."""
-
 
 FLATTEN = frozenset({"Flatten", "Reshape", "Squeeze"})
 VIEWS_FOLLOWED = 4
@@ -300,37 +280,6 @@ def pads_itself(shape: Convolution, target: Target) -> bool:
     """The accelerator adds the borders: half of a wide kernel's, too, as 4 of the 9 taps of TC-ResNet8 (2.2, 3 of 3)."""
     halves = (shape.kernel[0] // 2, shape.kernel[1] // 2) * 2
     return all(pad <= max(target.limits.conv_pad, half) for pad, half in zip(shape.pads, halves, strict=True))
-
-
-def wants_copy(lowering: Lowering, source: str, shape: Convolution, tiling: Tiling) -> bool:
-    """The features are copied into batches of the convolution's depth first (-O3 builds up to 2.2).
-
-    1. Never where they are written in such batches already, nor for maps of one position. What software writes lies as
-       any other: behind 33 PRelu of a mobilefacenet built with -O3 (2.2, 183 epochs) all 19 copies are there that the
-       rules below ask for, behind those of mobilefacenet_qdq (2.1) its three.
-    2. In 16x8 where a batch is less than a bus transfer: the 16 channels of a row of 160, four at a time (2 of 2, 2.1, 2.2).
-    3. Depthwise also where rows are short, and behind a hybrid routine.
-    4. Others also where there are many passes, but for Deep1x1, and in 16x8 where rows are short. In 8x8: six of six in the graph of
-       a YOLOX of 64 to 1,024 channels (rzetelnyStudent/stm32ai-modelzoo-services, 2.1), none of those with fewer passes.
-    5. For a kernel of one row that takes more channels than a bus transfer at a time (2 of 2 that take 16, none of 5 that take
-       8 or 12 of another batch or their own: FRIENDA256/stm32N6_AI, 2.2).
-    """
-    shape = along_rows(shape)
-    if not lowering.target.copies_features or lowering.batches.get(source, 0) == tiling.batch_depth:
-        return False
-    if math.prod(shape.input_size) == 1 or shape.in_channels == 1 or source in lowering.laid_last:
-        return False
-    narrow = tiling.batch_depth < min(BUS_BYTES, shape.in_channels) and tiling.simd == "16x8"
-    if shape.depthwise:
-        return narrow or shape.input_size[1] * tiling.batch_depth < SHORT_ROW or source in lowering.rearranged
-    if source in lowering.channels_last:
-        return False  # an input of the network that lies channels last: any depth can be read (single layers, 2.2)
-    if shape.kernel[0] == 1 < shape.kernel[1] and tiling.batch_depth > BUS_BYTES:
-        return True
-    row = shape.input_size[1] * tiling.batch_depth
-    short = row < NARROW_ROW or (row == NARROW_ROW and tiling.passes > FEW_PASSES)
-    many = tiling.passes >= MANY_PASSES and not tiling.deep1x1
-    return narrow or many or (tiling.simd == "16x8" and short)
 
 
 def scaled(lowering: Lowering, layer: Layer, source: str, tiling: Tiling | None, result: str = "") -> None:

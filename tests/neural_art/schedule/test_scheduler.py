@@ -101,6 +101,19 @@ def test_what_begins_an_epoch_shares_it_with_what_follows_alone(
     assert [sorted(epoch) for epoch in pack(steps, UNITS)] == expected
 
 
+def test_both_corrections_of_a_gated_map_are_an_epoch_each() -> None:
+    """x comes from memory, its Sigmoid shares the epoch of x * Sigmoid(x): `again` of `cuts.separated` names where it was seen."""
+    x = Read("x", False)
+    steps = [
+        Step("Sigmoid", "gate", Placement.HW, (x,), ("gate",), activ=1, lead=True),
+        Step("Mul", "silu", Placement.HW, (Read("gate"), x), ("product",), arith=1, lead=True),
+        Step("Add", "silu", Placement.HW, (Read("product"), Read("gate")), ("first",), arith=1),
+        Step("Add", "silu", Placement.HW, (Read("first"), x), ("second",), arith=1, corrects=True),
+        step(("second",), "behind", activ=1),
+    ]
+    assert pack(steps, UNITS) == [[0, 1], [2], [3, 4]]
+
+
 @pytest.mark.parametrize(("toolchain", "begins"), [("4.0", True), ("2.2", False)])
 def test_a_sum_with_what_the_cpu_wrote_begins_an_epoch_from_4_0_on(toolchain: str, begins: bool) -> None:
     lowering = Lowering(Layers((), ()), target(toolchain))
