@@ -19,8 +19,9 @@ from npuscope.model.convolution import convolution
 from npuscope.model.layers import Layer, fold
 from npuscope.neural_art.comparison.values import Comparison
 from npuscope.neural_art.kernels.evidence import STEP_RULES
-from npuscope.neural_art.lowering import along_rows, conv, pools, sums, units
+from npuscope.neural_art.lowering import along_rows, conv, pools, sums
 from npuscope.neural_art.lowering.lower import Lowering
+from npuscope.neural_art.lowering.products import of_two_maps
 from npuscope.neural_art.mapping.capacity import submasks
 from npuscope.neural_art.mapping.operators import POOLING
 from npuscope.npu.cost import Tiling
@@ -131,7 +132,7 @@ def products(comparison: Comparison, predicted: Snapshot) -> tuple[int, int]:
     agreed = seen = 0
     for layer in comparison.layers:
         report = predicted.by_name.get(layer.name)
-        if report is None or report.layer.kind != "Mul" or not units.of_two_maps(lowering, report.layer):
+        if report is None or report.layer.kind != "Mul" or not of_two_maps(lowering, report.layer):
             continue
         named = layer.evidence.nodes if layer.evidence is not None else ()
         for name in {node.partition("_mul_sub")[0] for node in named}:

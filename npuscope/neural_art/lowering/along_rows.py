@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.lower import INPUT, Lowering, laid_last, of_rows, size
-from npuscope.neural_art.lowering.units import zero_point
+from npuscope.neural_art.lowering.operands import zero_point
 from npuscope.neural_art.mapping.bounds import cuts_nothing
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
 from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW

@@ -26,10 +26,11 @@ from npuscope.neural_art.lowering.lower import (
     of_rows,
     size,
 )
+from npuscope.neural_art.lowering.operands import zero_point
 from npuscope.neural_art.lowering.splits import side_by_side
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.sums import all_channels, batch_without_offset, sums, written_batch
-from npuscope.neural_art.lowering.units import fused_steps, zero_point
+from npuscope.neural_art.lowering.units import fused_steps
 from npuscope.neural_art.mapping.gathering import fills_blocks
 from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.mapping.sizes import spread_elements

@@ -9,9 +9,11 @@ from npuscope.model.layers import FLOATS, Layer, Operand
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.laid_out import laid_out, turned_by_routine
 from npuscope.neural_art.lowering.lower import FLOAT_BYTES, SUM_BYTES, Lowering, Placed, size
+from npuscope.neural_art.lowering.operands import zero_point
 from npuscope.neural_art.lowering.pools import stage_count, staged
+from npuscope.neural_art.lowering.products import product
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.lowering.units import fused_steps, printed, product, zero_point
+from npuscope.neural_art.lowering.units import fused_steps, printed
 from npuscope.neural_art.mapping.facts import norm_taken_apart
 from npuscope.neural_art.mapping.layout import lies_channels_last
 from npuscope.npu.verdict import Placement

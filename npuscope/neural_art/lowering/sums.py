@@ -10,9 +10,9 @@ from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.lowering.along_rows import read_alone
 from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, of_rows, size
+from npuscope.neural_art.lowering.operands import apart_in_rows
 from npuscope.neural_art.lowering.pools import POOL_BATCH
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.lowering.units import apart_in_rows
 from npuscope.neural_art.mapping.bounds import cuts_nothing
 from npuscope.neural_art.mapping.capacity import kernels_of_parts, largest_divisor
 from npuscope.neural_art.mapping.operators import POOLING

@@ -1,0 +1,64 @@
+"""How steps of ARITH and ACTIV units read what others wrote: from memory, or chained to the unit that writes it."""
+
+from __future__ import annotations
+
+import math
+
+from npuscope.machine.machine import Target
+from npuscope.model.layers import Layer, Operand
+from npuscope.neural_art.lowering.lower import Lowering, size
+from npuscope.neural_art.lowering.steps import Read
+from npuscope.neural_art.mapping.facts import signed_zero_point
+
+
+def zero_point(operand: Operand) -> int:
+    """The int8 zero point, 0 where there is none."""
+    return signed_zero_point(operand.quant) if operand.quant is not None and operand.quant.scale.size else 0
+
+
+def stream(lowering: Lowering, layer: Layer, operand: Operand, name: str) -> Read:
+    """An operand of an elementwise step.
+
+    It comes from memory where it is repeated along the other one, and where it is written in other batches than the
+    step works in (Add_15 of blazeface_128: 24 channels at a time beside 8).
+    """
+    complete = size(operand) == size(layer.output) or size(layer.output) == 0
+    batch = lowering.batches.get(name, 0) if complete else 0
+    alike = complete and (not batch or batch == carried(lowering, layer)) and not sum_apart(lowering, layer)
+    return lowering.read(name, chained=alike)
+
+
+ROWS_APART = ("2.2", "3.0")
+"""Versions from the one to before the other in which a sum of two maps of one row reads memory."""
+
+
+def apart_in_rows(target: Target, result: Operand | None) -> bool:
+    """A map of one row of several channels and positions is summed from memory.
+
+    Six of six Adds of two eight-channel networks (FRIENDA256/stm32N6_AI, 2.2), one of them behind a float kernel, and three of
+    a TC-ResNet8 (AbhiMalappa/tinybench, 2.2); none of six in speech_tcnn_257 (2.0).
+    """
+    first, before = ROWS_APART
+    dims = result.dims if result is not None else None
+    if dims is None or not target.toolchain.at_least(first) or target.toolchain.at_least(before):
+        return False
+    return len(dims) in (3, 4) and min(dims[1], dims[-1]) > 1 and math.prod(dims[2:-1]) == 1
+
+
+def sum_apart(lowering: Lowering, layer: Layer) -> bool:
+    """Two activations of one row are joined."""
+    return apart_in_rows(lowering.target, layer.output) and len(lowering.activations(layer)) == 2
+
+
+def once_each(reads: list[Read]) -> tuple[Read, ...]:
+    """A tensor read twice by one step comes from memory both times."""
+    names = [read.tensor for read in reads]
+    return tuple(r._replace(chained=False) if names.count(r.tensor) > 1 else r for r in reads)
+
+
+def carried(lowering: Lowering, layer: Layer) -> int:
+    """The batch an elementwise layer keeps: that of its first operand of full size."""
+    for operand in lowering.activations(layer):
+        if size(operand) == size(layer.output):
+            return lowering.batch(operand)
+    return 0
