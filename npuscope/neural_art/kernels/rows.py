@@ -3,17 +3,16 @@
 The networks of LarocheC/eco8-neaixt that mask a stream frame by frame (4.0.1) keep the frames before as inputs: a Concat of
 rows joins them with the map of this frame, a Slice of rows makes the output that the next frame gets. Of the 17 of LiSenNet:
 
-1. Fourteen Concats are written in place; the three that a convolution of the CPU reads are routines.
+1. Fourteen Concats are written in place. The other three are routines: one of their parts is columns of another map in the
+   Concat's own scale, which no unit writes anew.
 2. The fourteen Slices of those are routines: the border wants channels first. The three others are not.
 3. Of maps of one row, columns are such blocks: the six Slices of what a unit wrote are none, the six of a Concat of channels are.
 """
 
 from __future__ import annotations
 
-from npuscope.model.layers import QUANTIZE, Layer
-from npuscope.neural_art.kernels.convolutions import by_sizes
-from npuscope.neural_art.mapping.facts import is_float
-from npuscope.neural_art.mapping.layout import axis_of, lies_channels_last
+from npuscope.model.layers import QUANTIZE, Layer, Layers, Operand
+from npuscope.neural_art.mapping.layout import axis_of, lies_channels_last, sliced_axes
 from npuscope.npu.rule import Context
 
 ROWS, COLUMNS = 2, 3
@@ -27,14 +26,23 @@ def joins_rows(concat: Layer, context: Context) -> bool:
     """A Concat of rows whose parts are written, or copied, one after another."""
     if axis_of(concat) != ROWS:
         return False
-    parts = [part.tensor for part in concat.inputs if part.constant is None]
-    lying = [lies_channels_last(tensor, context.layers, context.target) for tensor in parts]
-    if all(lying):
-        return True
-    if not context.target.toolchain.at_least(STREAMS_SINCE) or not any(lying):
+    parts = [part for part in concat.inputs if part.constant is None]
+    lying = [lies_channels_last(part.tensor, context.layers, context.target) for part in parts]
+    if not context.target.toolchain.at_least(STREAMS_SINCE):
+        return all(lying)
+    if any(_is_part(part, concat, context) for part in parts) or not any(lying):
         return False
-    given = all(lies or is_given(tensor, context) for tensor, lies in zip(parts, lying, strict=True))
-    return given and concat.output is not None and not _in_software(concat.output.tensor, context)
+    return all(lies or is_given(part.tensor, context) for part, lies in zip(parts, lying, strict=True))
+
+
+def _is_part(part: Operand, concat: Layer, context: Context) -> bool:
+    """Columns of another map, which nothing writes anew: a unit that requantizes them does."""
+    writer = context.layers.writers.get(part.tensor)
+    if writer is None or writer.kind not in ("Slice", "Split") or writer.input is None:
+        return False
+    axes = (axis_of(writer),) if writer.kind == "Split" else sliced_axes(writer)
+    same = concat.output is not None and part.quant is not None and part.quant.same_as(concat.output.quant)
+    return axes == (COLUMNS,) and same
 
 
 def is_given(tensor: str, context: Context) -> bool:
@@ -43,18 +51,6 @@ def is_given(tensor: str, context: Context) -> bool:
     if writer is not None and writer.kind == QUANTIZE and writer.input is not None:
         tensor = writer.input.tensor
     return tensor in context.graph.inputs
-
-
-def _in_software(tensor: str, context: Context) -> bool:
-    """A convolution of the CPU reads it, at once or padded."""
-    for reader in context.layers.readers.get(tensor, ()):
-        if reader.kind == "Pad" and reader.output is not None and _in_software(reader.output.tensor, context):
-            return True
-        if reader.kind == "Conv" and (
-            is_float(reader, context) or any(cause.placement.on_cpu for cause in by_sizes(reader, context))
-        ):
-            return True
-    return False
 
 
 def takes_blocks(layer: Layer, axis: int, context: Context) -> bool:
@@ -87,9 +83,13 @@ def _of_stream(concat: Layer, context: Context) -> bool:
 
 def _leaves(layer: Layer, context: Context) -> bool:
     """The result is an output of the network and read by nothing."""
+    return all(leaves(context.layers, operand) for operand in layer.outputs)
+
+
+def leaves(layers: Layers, operand: Operand) -> bool:
+    """An output of the network that nothing reads but the DequantizeLinear of the border."""
     return all(
-        reader.kind == "DequantizeLinear" and not any(context.layers.readers.get(o.tensor) for o in reader.outputs)
-        for operand in layer.outputs
+        reader.kind == "DequantizeLinear" and not any(layers.readers.get(o.tensor) for o in reader.outputs)
         for name in (operand.tensor, operand.seen)
-        for reader in context.layers.readers.get(name, ())
-    )  # fmt: skip
+        for reader in layers.readers.get(name, ())
+    )

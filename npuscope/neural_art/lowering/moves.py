@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-from npuscope.model.layers import Layer
+from npuscope.model.layers import Layer, Operand
+from npuscope.neural_art.kernels.rows import leaves
 from npuscope.neural_art.kernels.streams import laid_in_planes
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.lowering.lower import Lowering, Placed, copied_once, laid_last, size
+from npuscope.neural_art.lowering.lower import INPUT, Lowering, Placed, copied_once, laid_last, size
 from npuscope.neural_art.lowering.splits import (
     SIDE_BY_SIDE,
     divides_channels,
@@ -55,6 +57,8 @@ def hybrid(lowering: Lowering, item: Placed) -> None:
     )  # fmt: skip
     lowering.add(step, 1 if not lowering.planar.isdisjoint(writes) else 0)
     stay_floats(lowering, (read.tensor for read in reads), writes)
+    for one in together or (layer,):
+        laid_for_border(lowering, one)
 
 
 def slices_together(lowering: Lowering, layer: Layer) -> list[Layer]:
@@ -120,6 +124,16 @@ def view(lowering: Lowering, item: Placed) -> None:
     )
     lowering.stored(layer.outputs)
     stay_floats(lowering, (source,), writes)
+    laid_for_border(lowering, layer)
+
+
+def laid_for_border(lowering: Lowering, layer: Layer) -> None:
+    """Parts of a map that leave the network are copied to channels first."""
+    if layer.kind not in ("Slice", "Split") or not lowering.target.toolchain.at_least(BORDERS_FROM):
+        return
+    for operand in layer.outputs:
+        if of_map(operand) and leaves(lowering.layers, operand):
+            lowering.copy(layer.name, operand.tensor, f"{operand.tensor}#border", size(operand), batch=1)
 
 
 def constant_output(lowering: Lowering, layer: Layer) -> None:
@@ -312,6 +326,8 @@ def rescaled(lowering: Lowering, layer: Layer) -> list[str]:
             and layer.output is not None
             and not operand.quant.same_as(layer.output.quant)
         )
+        if not rescales and given_planes(lowering, operand, name):
+            name = laid_last(lowering, INPUT, layer, name, owner="")
         lies = part_of_batches(lowering, operand.tensor)
         if lies:
             stream = operand.tensor
@@ -323,6 +339,23 @@ def rescaled(lowering: Lowering, layer: Layer) -> list[str]:
             name = lowering.add(step, 0 if lies else lowering.batches.get(name, 0))
         names.append(name)
     return names
+
+
+BORDERS_FROM = "4.0"
+"""Version from which maps cross the border by copies: 17 of 17 inputs and 17 of 17 outputs of LiSenNet (LarocheC/eco8-neaixt, 4.0.1,
+its profile), the inputs of two N6Nets there by the cycles of their first epoch. inferred: older ones were not seen."""
+
+
+def given_planes(lowering: Lowering, operand: Operand, name: str) -> bool:
+    """An input of the network that lies channels first, which a Concat joins with what lies channels last."""
+    given = name not in lowering.written and name not in lowering.channels_last
+    return given and of_map(operand) and lowering.target.toolchain.at_least(BORDERS_FROM)
+
+
+def of_map(operand: Operand) -> bool:
+    """Four dimensions, of more than one channel and position."""
+    dims = operand.dims
+    return dims is not None and len(dims) == 4 and dims[1] > 1 and math.prod(dims[2:]) > 1
 
 
 def is_view(layer: Layer) -> bool:

@@ -8,7 +8,9 @@ from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.lower import Lowering, size
 from npuscope.neural_art.lowering.steps import Read
+from npuscope.neural_art.mapping.bounds import cuts_nothing
 from npuscope.neural_art.mapping.facts import signed_zero_point
+from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
 
 
 def zero_point(operand: Operand) -> int:
@@ -25,7 +27,36 @@ def stream(lowering: Lowering, layer: Layer, operand: Operand, name: str) -> Rea
     complete = size(operand) == size(layer.output) or size(layer.output) == 0
     batch = lowering.batches.get(name, 0) if complete else 0
     alike = complete and (not batch or batch == carried(lowering, layer)) and not sum_apart(lowering, layer)
-    return lowering.read(name, chained=alike)
+    return lowering.read(name, chained=alike and not cut_at_zero(lowering, layer, operand))
+
+
+CUT_FROM = "4.0"
+"""Version from which it was seen; inferred: an earlier Add takes what a convolution with a Relu makes as it comes."""
+
+VANISHING = 4
+"""Activations that vanish behind a convolution, at most."""
+
+
+def cut_at_zero(lowering: Lowering, layer: Layer, operand: Operand) -> bool:
+    """An Add of two maps reads from memory what a convolution makes that its Relu cut at zero, in whichever place it stands.
+
+    Four of four Adds of LiSenNet (LarocheC/eco8-neaixt, 4.0.1, its profile) are an epoch later than a convolution of zero point
+    -128, its two of another zero point in the same; all twelve of a streaming TCN (mikekss/tymbal, d44, 4.0) by the numbers of its
+    epochs. Products do not: both of LiSenNet share that epoch. Why is not known.
+    """
+    if layer.kind != "Add" or zero_point(operand) != FULL_RANGE_LOW or len(lowering.activations(layer)) != 2:
+        return False
+    writer = lowering.layers.writers.get(operand.tensor)
+    for _ in range(VANISHING):
+        if (
+            writer is None
+            or writer.kind not in ("Relu", "Clip")
+            or writer.input is None
+            or not cuts_nothing(writer)
+        ):
+            break
+        writer = lowering.layers.writers.get(writer.input.tensor)
+    return writer is not None and writer.kind == "Conv" and lowering.target.toolchain.at_least(CUT_FROM)
 
 
 ROWS_APART = ("2.2", "3.0")

@@ -13,7 +13,7 @@ from npuscope.npu.verdict import Placement
 
 
 def product(lowering: Lowering, item: Placed) -> None:
-    """(x - zx)(y - zy): x*y, then -zy*x where zy is not 0, then -zx*y where zx is not 0; constants go into the last.
+    """(x - zx)(y - zy): x*y, then -zy*x where zy is not 0, then -zx*y where zx is not 0 (`corrections`); constants go into the last.
 
     In software (a broadcast of both operands) the product itself is a software step and the corrections are not.
     """
@@ -37,13 +37,13 @@ def product(lowering: Lowering, item: Placed) -> None:
     for operand in (first, second):
         if operand.constant is None:
             parts[0][1].append(stream(lowering, layer, operand, lowering.name(operand.tensor)))
-    for corrected, other in ((first, second), (second, first)):
+    for corrected, other in corrections(lowering, first, second):
         if zero_point(other) and other.quant is not None:
             own = corrected.constant is None
             parts.append(
                 ("Add", [stream(lowering, layer, corrected, lowering.name(corrected.tensor))] if own else [])
             )
-    before = ""
+    before, apart = "", 1 if second_first(lowering) else 2
     for k, (op, reads) in enumerate(parts):
         last = k == len(parts) - 1
         sources = [lowering.read(before)] if before else []
@@ -58,27 +58,50 @@ def product(lowering: Lowering, item: Placed) -> None:
             lead=k == 0,
             elements=count,
             width=SUM_BYTES,
-            corrects=k == 2 and of_two_maps(lowering, layer),
+            corrects=len(parts) == 3 and k == apart and of_two_maps(lowering, layer),
         )
         before = lowering.add(step, batch)
 
 
-READ_AT_ONCE_FROM = "4.0"
-"""Version from which all three steps of a product of two maps share an epoch."""
+SECOND_FIRST_FROM = "4.0"
+
+
+def second_first(lowering: Lowering) -> bool:
+    """From 4.0 on the correction that reads the second operand comes first, and of two none that fetches it shares the product's epoch.
+
+    Both products of a convolution and of what lies in memory in LiSenNet, and both of what the CPU wrote (LarocheC/eco8-neaixt,
+    4.0.1, its profile): the product in the one's epoch, both corrections in the next. inferred: the order tells why.
+    """
+    return lowering.target.toolchain.at_least(SECOND_FIRST_FROM)
+
+
+def corrections(lowering: Lowering, first: Operand, second: Operand) -> tuple[tuple[Operand, Operand], ...]:
+    """What each correction reads, and whose zero point it takes."""
+    pairs = (first, second), (second, first)
+    return pairs[::-1] if second_first(lowering) else pairs
 
 
 def of_two_maps(lowering: Lowering, layer: Layer) -> bool:
-    """A product of two different maps of several positions, up to 3.0: its second correction is kept apart from it.
+    """A product of two different maps of several positions: a correction that fetches what the product fetches is kept apart.
 
     The graph of yolov8_face (2.2) names the steps (`STEP_RULES` of evidence.py: second_correction_apart); so do buffers of two
     EfficientNetV2-B1 (vox-haolin/992_PlantDoctor, andre1012345/STM32N6-digits-recognition) and a yolov8n (2.0:
-    ailparper/STM32N647-YOLOV8-FireDetect). Products by a vector, or of one position, do not.
+    ailparper/STM32N647-YOLOV8-FireDetect). Products by a vector, or of one position, do not; nor from 4.0 on x * Sigmoid(x), with
+    which the totals of yolov8n_micro_224 agree.
     """
     dims = layer.output.dims if layer.output is not None else None
     maps = {o.tensor for o in lowering.activations(layer) if size(o) == size(layer.output)}
-    if lowering.target.toolchain.at_least(READ_AT_ONCE_FROM) or dims is None or len(maps) != 2:
+    if dims is None or len(maps) != 2 or (second_first(lowering) and gates(lowering, layer)):
         return False
     return math.prod(dims[2:]) > 1
+
+
+def gates(lowering: Lowering, layer: Layer) -> bool:
+    """A product of x and Sigmoid(x)."""
+    writers = [lowering.layers.writers.get(operand.tensor) for operand in layer.inputs]
+    return any(
+        w is not None and w.kind == "Sigmoid" and gated_by(w, lowering.layers) is layer for w in writers
+    )
 
 
 def swish(lowering: Lowering, layer: Layer) -> Operand | None:

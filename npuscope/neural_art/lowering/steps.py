@@ -52,7 +52,7 @@ class Step:
     portioned: bool = False
     """Writes little at a time: two chains that part behind it may meet again in the same epoch."""
     corrects: bool = False
-    """The second correction of a product of two maps: what it reads, the product has read two steps before."""
+    """A correction of a product of two maps that does not share its epoch where it reads what the product has read."""
     begins: bool = False
     """It begins an epoch: an ARITH unit that reads what the CPU wrote (from 4.0 on)."""
     elements: int = 0

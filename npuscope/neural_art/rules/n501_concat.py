@@ -51,7 +51,7 @@ RULE = Rule(
     "(LL_ATON_LIB_Concat), about 8 CPU cycles an element. Unequal parts of four dimensions: always up to 2.2 (18 of 18) but "
     "where all lie channel by channel behind a Reshape (3 of 3) or are vectors (1 of 1, 2.1); from 3.0 on where a part is read elsewhere too and already has the Concat's scale (34 of 34). With a constant part "
     "always (10 of 10, 2.2 and 4.0). Parts along the height of a map that a unit wrote are blocks, as its channels lie "
-    "innermost (3 of 3, 2.2), from 4.0 also beside inputs of the network (14 of 17; a convolution of the CPU reads the others). Of "
+    "innermost (3 of 3, 2.2), from 4.0 also beside inputs of the network (14 of 17; a part of each other is columns of another map in the Concat's scale). Of "
     "floats, equal parts along the channels are copied by the stream engines (13 of 13, 2.2; other versions were not seen).",
     fix="Concatenate along the channels, parts of equal size.",
     source="yolov11n_micro_224, yolov8n_micro_224 (4.0.1), st_yolo_x_480 (3.0), yolov8_face (2.2), "

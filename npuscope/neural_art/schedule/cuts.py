@@ -45,7 +45,7 @@ def separated(
         if i in again:
             if before:
                 late.add(i)
-        elif steps[i].corrects and not before & portioned and reads_again(i, taken[:index], steps):
+        elif steps[i].corrects and reads_again(i, taken[:index], steps):
             late.add(i)
             cut.add(i)
         reach[i] = before | bit

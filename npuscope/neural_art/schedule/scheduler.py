@@ -15,8 +15,8 @@ The compiler's way, read off its graphs (docs/accuracy-placement.md): a greedy l
    so two of two CAs each share an epoch (yolov8_face, 2.2; both pairs of a yolov8n, talgarph1/solar-node-ai-docs, 2.1). The
    scale then finds no engine left, and scale, bias and Swish of both are an epoch each; so it is in all three, but with
    `--Oalt-sched` the totals come out further off where that is followed (yolov8_face 402 for 405 of 415), and it is not.
-7. Of a product of two maps that lie in memory, the second correction does not share the epoch of the product: the map it
-   reads is read there as well, two steps before (up to 3.0).
+7. Of two corrections of a product of two maps, one that reads from memory what the product reads there does not share its
+   epoch: the second up to 3.0, from 4.0 on both (`lowering/products.py`).
 8. Two steps that read the same two steps of an epoch go to the next one (boxes of yolov8_face and of that yolov8n).
 9. With neither `--Oauto-sched` nor `--Oalt-sched` (up to 2.2) nothing is chained to a convolution of the epoch while another one
    that reads the same map finds too few CAs: scale and bias read its sums in memory, beside those of the other (seven of seven

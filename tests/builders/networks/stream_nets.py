@@ -1,8 +1,9 @@
-"""LiSenNet as LarocheC/eco8-neaixt compiles it (Core 4.0.1): one frame at a time, the frames before are inputs.
+"""Networks that work on a stream: each time they get the frames before as inputs, and give those the next one needs.
 
-Its graph is written from the project's description: 18 states, bands that a Slice takes apart and a Concat joins, dilated
-convolutions along the frames or the cell of a GRU in 1x1, and two Gathers of the mask's channels. A state has the scale of
-what it is joined with, as the list of inputs of its profile says. `tape` is mikekss/tymbal's streaming TCN (Core 4.0).
+1. `speech`: LiSenNet as LarocheC/eco8-neaixt compiles it (Core 4.0.1). Its graph is written from the project's description: states,
+   bands that a Slice takes apart and a Concat joins, dilated convolutions along the frames or the cell of a GRU in 1x1, and two
+   Gathers of the mask's channels; zero points, and which scales are the same, from the profile of a board with 20 channels.
+2. `tape`, `loops`: two forms of mikekss/tymbal's TCN (Core 4.0).
 """
 
 from __future__ import annotations
@@ -15,6 +16,12 @@ from builders.networks.small_nets import Net
 DILATIONS = (1, 2, 4, 8)
 END = 2**31 - 1
 EMITTED = 64
+
+OWN_BAND = (0, 1, 1)
+"""Of the two bands of each step down the one that has the scale of the map it is a part of."""
+
+BLOCK_ZEROS = (ZERO, -84)
+"""Zero points of what a block begins with, by turns."""
 
 
 class Stream(Net):
@@ -37,9 +44,11 @@ class Stream(Net):
         self.count += 1
         return f"{op}{self.count}"
 
-    def put(self, op: str, inputs: list[str], zero: int = 3, **attributes: object) -> str:
-        """An operator between a Q and a DQ of its own."""
-        scale = 0.01 + 0.001 * (self.count % 7)
+    def put(
+        self, op: str, inputs: list[str], quant: tuple[float, int] | None = None, **attributes: object
+    ) -> str:
+        """An operator between a Q and a DQ, of its own unless they are given."""
+        scale, zero = quant or (0.01 + 0.001 * (self.count % 7), 3)
         return self.quantized(self.node(op, inputs, self.named(op), **attributes), scale, zero)
 
     def whole(self, *values: int) -> str:
@@ -72,13 +81,13 @@ class Stream(Net):
         limits = [self.whole(start), self.whole(end), self.whole(axis), self.whole(1)]
         return self.quantized(self.node("Slice", [x, *limits], self.named("Slice")), *self.grids[x])
 
-    def normalized(self, x: str, channels: int, relu: bool = False) -> str:
+    def normalized(self, x: str, channels: int, relu: bool = False, zero: int = 4) -> str:
         values = np.linspace(0.5, 1.5, channels).astype(np.float32)
         inputs = [x, *(self.constant(self.named("bn"), values) for _ in range(4))]
         made = self.node("BatchNormalization", inputs, self.named("norm"))
         if relu:
             made = self.node("Relu", [made], self.named("relu"))
-        return self.quantized(made, 0.02, ZERO if relu else 4)
+        return self.quantized(made, 0.02, ZERO if relu else zero)
 
     def padded(self, x: str, above: int = 0, beside: int = 1) -> str:
         """Zeros of the frames before the first, and on both sides."""
@@ -88,28 +97,35 @@ class Stream(Net):
         )
         return self.quantized(made, *self.grids[x])
 
-    def before(self, x: str, shape: tuple[int, int, int], beside: int = 0) -> str:
+    def before(
+        self, x: str, shape: tuple[int, int, int], beside: int = 0, own: bool = True, given: float = 1.0
+    ) -> str:
         """A map with the frames before it, and a border on both sides."""
         if self.frames:
             return self.padded(x, shape[1], beside)
-        framed = self.framed(x, shape)
+        framed = self.framed(x, shape, own, given)
         return self.padded(framed) if beside else framed
 
-    def framed(self, x: str, shape: tuple[int, int, int]) -> str:
-        """The frames before and this one; all but the first are the state that comes out."""
-        state, grid = f"state{len(self.states)}", self.grids[x]
-        joined = self.node("Concat", [self.quantized(state, *grid), x], self.named("Concat"), axis=2)
-        frames = self.quantized(joined, *grid)
+    def framed(self, x: str, shape: tuple[int, int, int], own: bool, given: float) -> str:
+        """The frames before and this one; all but the first are the state that comes out.
+
+        `own`: they are joined in the scale of this one; the frames before come in `given` of it.
+        """
+        state, (scale, zero) = f"state{len(self.states)}", self.grids[x]
+        scale *= 1.0 if own else 1.1
+        parts = [self.quantized(state, scale * given, zero), x]
+        frames = self.put("Concat", parts, (scale, zero), axis=2)
         self.left.append(self.part(frames, 1, END, 2))
         self.states.append((1, *shape))
         return frames
 
-    def down(self, x: str, into: int, made: int, width: int) -> str:
+    def down(self, x: str, into: int, made: int, width: int, step: int) -> str:
         """Two bands, each convolved with a frame before; the upper one steps by three."""
-        low = width // 4
+        low, own = width // 4, OWN_BAND[step]
         one, other = self.part(x, 0, low, 3), self.part(x, low, END, 3)
-        one = self.conv(self.before(one, (into, 1, low), 1), into, made, (2, 3))
-        other = self.before(other, (into, 1, width - low), 1)
+        frames = self.before(one, (into, 1, low), 1, own == 0, 0.9 if step == 1 else 1.0)
+        one = self.conv(frames, into, made, (2, 3))
+        other = self.before(other, (into, 1, width - low), 1, own == 1)
         other = self.conv(other, into, made, (2, 5), strides=[1, 3])
         return self.normalized(self.put("Concat", [one, other], axis=3), made, relu=True)
 
@@ -134,14 +150,14 @@ class Stream(Net):
         other = self.put("ConvTranspose", inputs, kernel_shape=[1, 3], strides=[1, 3])
         return self.put("Concat", [one, other], axis=3)
 
-    def block(self, x: str) -> str:
+    def block(self, x: str, number: int) -> str:
         many = self.channels
         wide = self.conv(self.normalized(x, many), many, many, (1, 7), group=many, pads=[0, 3, 0, 3])
         x = self.put("Add", [x, self.conv(wide, many, many, (1, 1), relu=True)])
-        x = self.put("Add", [x, self.along_time(self.normalized(x, many))])
+        x = self.put("Add", [x, self.along_time(self.normalized(x, many, zero=BLOCK_ZEROS[number % 2]))])
         y = self.conv(self.normalized(x, many), many, 4 * many, (1, 1))
         gate, value = self.part(y, 0, 2 * many, 1), self.part(y, 2 * many, 4 * many, 1)
-        gate = self.before(gate, (2 * many, 2, 32), 1)
+        gate = self.before(gate, (2 * many, 2, 32), 1, number == 0)
         gate = self.conv(gate, 2 * many, 2 * many, (3, 3), relu=True, group=2 * many)
         gate = self.conv(self.put("Mul", [gate, value]), 2 * many, many, (1, 1))
         return self.put("Add", [gate, x])
@@ -190,11 +206,11 @@ def speech(
     first = net.put("Gather", [x, net.constant("first", np.int64(0))], axis=1)
     x = net.conv(x, 3, quarter, (1, 1), relu=True)
     kept = []
-    for (into, made), width in zip(sizes, (257, 128, 64), strict=True):
-        x = net.down(x, into, made, width)
+    for step, ((into, made), width) in enumerate(zip(sizes, (257, 128, 64), strict=True)):
+        x = net.down(x, into, made, width, step)
         kept.append(x)
-    for _ in range(blocks):
-        x = net.block(x)
+    for number in range(blocks):
+        x = net.block(x, number)
     for into, _ in reversed(sizes):
         beside = kept.pop()
         width = 32 * 2 ** (2 - len(kept))
@@ -242,6 +258,48 @@ def tape(layers: int, taps: int, channels: int = 128, rows: int = 12, columns: i
         states.append((left, (1, channels, rows, before)))
     y = net.weighted("Conv", "tail", h, (1, channels, 1, 1), 3, relu=False)
     made = net.model(y, (1, 1, rows, columns))
+    for k, (left, shape) in enumerate(states):
+        add_borders(made, [f"state{k}"], [], shape)
+        add_borders(made, [], [left], shape)
+    return made.SerializeToString()
+
+
+def loops(layers: int = 12, channels: int = 88, rows: int = 2, columns: int = 48) -> bytes:
+    """The same with three Slices and a Concat of channels for each dilation (d44, written from train/export_gather2.py).
+
+    inferred: the zero points of the columns of dilations 2, 4 and 8 are -128, as six layers of twelve have an epoch more than the
+    other six; the notes give the number of each Concat's epoch.
+    """
+    net = Net((1, 8, rows, columns))
+    states: list[tuple[str, tuple[int, ...]]] = []
+
+    def part(x: str, name: str, begin: int, end: int) -> str:
+        limits = [
+            net.constant(f"{name}_{k}", np.array([value], np.int64))
+            for k, value in enumerate((begin, end, 3))
+        ]
+        return net.node("Slice", [x, *limits], name)
+
+    h = net.weighted("Conv", "head", net.quantized("x", 0.02, 0), (channels, 8, 1, 1), 5, relu=False)
+    for k in range(layers):
+        step = 2 ** (k % 6)
+        zero = ZERO if step in (2, 4, 8) else 5
+        scale = 0.012 + 0.0001 * k
+        state = net.quantized(f"state{k}", scale, zero)
+        wide = net.quantized(net.node("Concat", [state, h], f"joined{k}", axis=3), scale, zero)
+        if step > 1:
+            taps = [part(wide, f"tap{k}_{n}", n * step, n * step + columns) for n in range(3)]
+            taps = [net.quantized(tap, scale, zero) for tap in taps]
+            taken = net.quantized(net.node("Concat", taps, f"taps{k}", axis=1), scale, zero)
+            made = net.weighted("Conv", f"conv{k}", taken, (channels, 3 * channels, 1, 1), ZERO)
+        else:
+            made = net.weighted("Conv", f"conv{k}", wide, (channels, channels, 1, 3), ZERO)
+        left = net.quantized(part(wide, f"left{k}", columns, columns + 2 * step), scale, zero)
+        states.append((left, (1, channels, rows, 2 * step)))
+        h = net.quantized(net.node("Add", [h, made], f"add{k}"), 0.0125 + 0.0001 * k, 5)
+    made = net.model(
+        net.weighted("Conv", "tail", h, (4, channels, 1, 1), 3, relu=False), (1, 4, rows, columns)
+    )
     for k, (left, shape) in enumerate(states):
         add_borders(made, [f"state{k}"], [], shape)
         add_borders(made, [], [left], shape)

@@ -38,7 +38,7 @@ g (int8[1,8,1,64] x, int8[1,8,2,64] before) => (int8[1,8,{made}] y, int8[1,8,2,6
     ("toolchain", "shape", "expected"),
     [
         ("4.0", ("3, 5", "1, 1", "1,60"), {"Concat": HW, "Slice": HYBRID, "Conv": HW}),
-        ("4.0", ("3, 5", "1, 3", "1,20"), {"Concat": HYBRID, "Slice": HW, "Conv": SW_INT}),
+        ("4.0", ("3, 5", "1, 3", "1,20"), {"Concat": HW, "Slice": HYBRID, "Conv": SW_INT}),
         ("2.2", ("3, 5", "1, 3", "1,20"), {"Concat": HYBRID, "Slice": HYBRID, "Conv": HW}),
     ],
 )
@@ -49,6 +49,40 @@ def test_frames_before_and_this_one(
     assert {r.layer.kind: r.placement for r in snapshot.layers if r.layer.kind in expected} == expected
     uneven = [c for r in snapshot.layers for c in r.causes if c.why is Why.CONV_UNEVEN]
     assert bool(uneven) is (expected["Conv"] is SW_INT)
+
+
+@pytest.mark.parametrize(
+    ("toolchain", "scale", "joined", "left"),
+    [
+        ("4.0", "s", HYBRID, HW),  # nothing writes the columns anew
+        ("4.0", "t", HW, HYBRID),
+        ("2.2", "t", HYBRID, HYBRID),
+    ],
+)
+def test_columns_of_a_map_behind_those_of_the_frame_before(
+    toolchain: str, scale: str, joined: Placement, left: Placement, tmp_path: Path
+) -> None:
+    """LarocheC/eco8-neaixt (4.0.1): three of three Concats of such columns are routines, three requantized ones are not."""
+    text = f"""<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,8,1,64] x, int8[1,8,1,32] before) => (int8[1,8,2,32] y, int8[1,8,1,32] after)
+    <float s = {{0.1}}, float t = {{0.2}}, int8 z = {{0}}, int64[1] none = {{0}}, int64[1] one = {{1}}, int64[1] two = {{2}},
+     int64[1] rows = {{2}}, int64[1] columns = {{3}}, int64[1] half = {{32}}, int64[4] ws = {{8, 8, 1, 1}}>
+    {{ xf = DequantizeLinear(x, s, z)  bf = DequantizeLinear(before, {scale}, z)
+      w = ConstantOfShape <value: tensor = int8[1] {{1}}> (ws)
+      wf = DequantizeLinear(w, t, z)
+      r = Conv(xf, wf)
+      rq = QuantizeLinear(r, s, z)  rd = DequantizeLinear(rq, s, z)
+      p = Slice(rd, none, half, columns, one)
+      pq = QuantizeLinear(p, s, z)  pd = DequantizeLinear(pq, s, z)
+      j = Concat <axis = 2> (bf, pd)
+      jq = QuantizeLinear(j, {scale}, z)  jd = DequantizeLinear(jq, {scale}, z)
+      a = Slice(jd, one, two, rows, one)
+      after = QuantizeLinear(a, {scale}, z)
+      t2 = Tanh(jd)
+      y = QuantizeLinear(t2, s, z) }}"""
+    snapshot = analysed(from_text(text, tmp_path), toolchain)
+    placed = {r.layer.output.tensor: r.placement for r in snapshot.layers if r.layer.output is not None}
+    assert (placed["jq"], placed["after"]) == (joined, left)
 
 
 def test_a_map_of_one_column_has_one_stride(tmp_path: Path) -> None:

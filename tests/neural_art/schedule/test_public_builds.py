@@ -107,6 +107,23 @@ def test_what_is_written_a_channel_at_a_time_lies_in_rows() -> None:
     assert epochs == [*[*block, *spread, *spread] * 2, "sw_float DequantizeLinear", "sw_float Sigmoid"]
 
 
+def test_what_a_relu_cut_at_zero_is_added_from_memory(tmp_path: Path) -> None:
+    """Epochs of d44's Concats (docs/opt_npu.md of mikekss/tymbal); before the first, its frames before are copied in one more."""
+    stated = [4, 8, 16, 24, 32, 39, 46, 50, 58, 66, 74, 81]
+    epochs = BUILDS["loops"].compiled(tmp_path).epochs
+    assert [e.index + 1 for e in epochs if e.op == "Concat"] == stated
+
+
+def test_operators_of_a_board_s_profile(tmp_path: Path) -> None:
+    """prof_base_fixed.log of LarocheC/eco8-neaixt: which Concats and Slices of frames are routines, and the copies at its borders."""
+    snapshot = UNNAMED["speech"].compiled(tmp_path)
+    frames = [r for r in snapshot.layers if r.layer.kind == "Concat" and r.layer.core.attribute("axis") == 2]
+    assert Counter(r.placement for r in frames) == {Placement.HW: 14, Placement.HYBRID: 3}
+    copied = [m.tensor for e in snapshot.epochs for m in e.moves if m.write]
+    assert [sum(t.endswith(end) for t in copied) for end in ("#input", "#border")] == [17, 17]
+    assert [[i.kind for i in e.inserted] for e in snapshot.epochs if e.op == "Mul"][-2:] == [[], []]
+
+
 def test_sub_masks_of_one_row_are_added_from_memory(tmp_path: Path) -> None:
     """c_info.json of "wake words": 10x4 as 1x4 and two of 3x4, whose sum is added beside the last of 3x4."""
     epochs = BUILDS["wake words"].compiled(tmp_path).epochs
