@@ -145,18 +145,3 @@ def test_a_pad_of_ones_stays(tmp_path: Path) -> None:
         )
         snapshot = compiled(text, "4.0", tmp_path)
         assert (snapshot.by_name["p"].epoch is None) is taken
-
-
-@pytest.mark.parametrize(
-    ("stride", "placement"),
-    [("[1,1]", Placement.HW), ("[1,3]", Placement.HYBRID), ("[8,8]", Placement.HYBRID)],
-)
-def test_rows_are_joined_by_a_routine_for_any_convolution_of_the_cpu(
-    stride: str, placement: Placement, tmp_path: Path
-) -> None:
-    text = f"""before: 1x8x2x16
-        x: 1x8x16x16
-        c = Conv(x, w8x8x1x1)
-        r = Concat(before, c) axis=2
-        y = Conv(r, w8x8x3x3) strides={stride}"""
-    assert compiled(text, "4.0", tmp_path).by_name["r"].placement is placement
