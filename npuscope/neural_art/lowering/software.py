@@ -188,8 +188,9 @@ def change_of_type(lowering: Lowering, item: Placed) -> None:
     if source is None or result is None:
         return
     to_float = result.quant is None
+    read = laid_out(lowering, layer, lowering.name(source.tensor))
     step = Step(
-        layer.kind, layer.name, FLOAT, (Read(lowering.name(source.tensor), False),), (result.tensor,), lead=True,
+        layer.kind, layer.name, FLOAT, (Read(read, False),), (result.tensor,), lead=True,
         elements=size(source), width=FLOAT_BYTES if to_float else 1,
     )  # fmt: skip
     lowering.add(step)

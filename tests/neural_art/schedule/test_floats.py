@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from builders.networks.small_nets import Net
+from builders.public_builds import compiled
 from builders.scheduled import on, ops
 
 
@@ -19,6 +21,16 @@ def test_input_of_a_convolution(toolchain: str, channels: int, copies: list[str]
     ones = ", ".join(["1"] * 4 * channels)
     text = f"(float[1,{channels},8,8] x) => (float[1,4,8,8] y) <float[4,{channels},1,1] w = {{{ones}}}> {{ y = Conv(x, w) }}"
     assert steps(text, tmp_path, toolchain) == [*copies, "sw_float Conv"]
+
+
+@pytest.mark.parametrize(("channels", "copies"), ((3, ["hw Identity"]), (1, [])))
+def test_input_that_stays_float_and_is_quantized(channels: int, copies: list[str], tmp_path: Path) -> None:
+    """Epochs 1 and 2 of two mobilefacenets that take floats (2.1, 2.2); the convolution then reads what lies channels last."""
+    net = Net((1, channels, 8, 8))
+    made = net.weighted("Conv", "c", net.quantized("x", 0.02, 3), (8, channels, 1, 1), 5, relu=False)
+    model = net.model(made, (1, 8, 8, 8)).SerializeToString()
+    epochs = ops(compiled(model, tmp_path, "2.2", "0", input_data_types=("float32",)))
+    assert epochs[: len(copies) + 2] == [*copies, "sw_float QuantizeLinear", "hw Conv"]
 
 
 def test_input_of_other_kernels(tmp_path: Path) -> None:
