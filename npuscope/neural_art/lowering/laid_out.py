@@ -14,19 +14,29 @@ def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
     1. An input of the network before a Conv, which is epoch 1 of a float YOLOv8n (s1f102300638/stm32n6570-2-, 2.2, -O3), YOLOv5n
        (aldo-smart/STM32N6-FaceRecognition, 2.2, -O0) and MobileNetV2 (junnun1/RTOS_embb, 4.0.1).
        So is one that a QuantizeLinear of the CPU reads: epochs 1 and 2 of both mobilefacenets that take floats (2.1, 2.2) and of two
-       builds of profirst30/STM32N6570-FaceRecognition-FaceDetection (2.2).
+       builds of profirst30/STM32N6570-FaceRecognition-FaceDetection (2.2); not one that is then transposed (birdnet-team/birdnet-stm32, 2.2).
     2. Up to 2.2 what a routine transposed before a Softmax (the YOLOv8n), as before one in integers.
     """
     dims = layer.input.dims if layer.input is not None else None
     given = name not in lowering.written and name not in lowering.channels_last
     if layer.kind in ("Conv", "QuantizeLinear") and dims is not None and len(dims) == 4 and given:
-        if dims[1] == 1 or math.prod(dims[2:]) == 1:
+        if (
+            dims[1] == 1
+            or math.prod(dims[2:]) == 1
+            or (layer.kind == "QuantizeLinear" and turned(lowering, layer))
+        ):
             return name
         lowering.floats.add(name)
         return laid_last(lowering, INPUT, layer, name, owner="")
     if layer.kind == "Softmax" and name in lowering.floats and turned_by_routine(lowering, layer):
         return lowering.copy(layer.name, name, f"{layer.name}#rows", size(layer.input))
     return name
+
+
+def turned(lowering: Lowering, layer: Layer) -> bool:
+    """What a layer makes is read by Transposes alone."""
+    readers = lowering.layers.readers.get(layer.output.tensor, ()) if layer.output is not None else ()
+    return bool(readers) and all(reader.kind == "Transpose" for reader in readers)
 
 
 ROWS_FROM = "4.0"
