@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from weakref import ref
 
 from npuscope.garbage import without_collections
+from npuscope.model.after_edits.difference import changed_names
 from npuscope.model.after_edits.refolding import Refolded, refold
 from npuscope.model.folding import Folding
 from npuscope.model.graph import Graph
@@ -122,6 +124,11 @@ def _layers(graph: Graph, layers: Iterable[Layer], unattached: Iterable[int]) ->
 def _take_over(graph: Graph, before: Layers, after: Layers, made: Refolded) -> None:
     """Let `after` know who writes and reads what by `before`, and by the layers that are gone and those made of them."""
     known, tables = vars(before), vars(after)
+    other = (*made.gone, *made.fresh)
+    tables[_ORIGIN] = (
+        ref(before),
+        {key for layer in other for keys in (_own_name, _own_nodes, _written, _read) for key in keys(layer)},
+    )
     for name, keys in (("by_name", _own_name), ("of_node", _own_nodes), ("writers", _written)):
         if name in known:
             table = tables[name] = dict(known[name])
@@ -144,6 +151,20 @@ def _take_over(graph: Graph, before: Layers, after: Layers, made: Refolded) -> N
             readers[tensor] = tuple(left)
             if not left:
                 del readers[tensor]
+
+
+_ORIGIN = "origin"
+_TABLES = ("by_name", "of_node", "writers", "readers")
+
+
+def changed_keys(now: Layers, before: Layers) -> set[str]:
+    """Names of layers, nodes and tensors of which `now` may say anything else than `before`."""
+    if now is before:
+        return set()
+    origin, keys = vars(now).get(_ORIGIN, (None, ()))
+    if origin is not None and origin() is before:
+        return set(keys)
+    return {key for name in _TABLES for key in changed_names(getattr(now, name), getattr(before, name))}
 
 
 def _own_name(layer: Layer) -> Sequence[str]:

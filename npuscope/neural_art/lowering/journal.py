@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
 from npuscope.machine.machine import Target
-from npuscope.model.layers import Layers
+from npuscope.model.layers import Layers, changed_keys
 from npuscope.neural_art.lowering.lower import Lowering, Placed
 from npuscope.neural_art.lowering.steps import Step
 
@@ -27,24 +27,32 @@ _ABSENT = object()
 _FIELDS = attrgetter(*Step.__slots__)
 
 
+Noted = tuple[tuple[int, str, Any], ...]
+"""(number of the table, key, value)."""
+
+
 class Entry(NamedTuple):
-    """How a layer was lowered. Questions and notes are (number of the table, key, value); no answer is `_ABSENT`.
+    """How a layer was lowered: what it was answered, where no answer is `_ABSENT`, and what it noted.
 
     `item` is None where it asked what cannot be asked again.
     """
 
     item: Placed | None
-    asked: tuple[tuple[int, str, Any], ...]
-    noted: tuple[tuple[int, str, Any], ...]
+    asked: Noted
+    noted: Noted
     steps: tuple[Step, ...]
+    keys: tuple[str, ...]
+    """Of all it asked, each once."""
 
 
 class Journal:
     """How the layers of one state of a model were lowered, for one target."""
 
-    def __init__(self, target: Target, results: frozenset[str]) -> None:
-        self.target, self.results = target, results
+    def __init__(self, target: Target, layers: Layers, planar: Iterable[str]) -> None:
+        self.target, self.layers, self.planar = target, layers, frozenset(planar)
+        """All that is known before the first layer is lowered are the tensors in planes."""
         self.entries: dict[str, Entry] = {}
+        """In the order in which they were lowered."""
 
 
 class _Log:
@@ -157,17 +165,23 @@ def lowered(
     before: Journal | None,
 ) -> tuple[list[Step], Journal]:
     """The steps of all layers, as `lower` makes them of each; those that `before` answers for are taken over."""
-    journal = Journal(target, layers.results)
-    holds = before is not None and before.target is target and before.results == layers.results
-    known = before.entries if before is not None and holds else {}
     lowering, log, tables = _recording(layers, target)
     recorded = [table.recorded for table in tables]
+    journal = Journal(target, layers, recorded[0])
+    holds = before is not None and before.target is target and before.layers.results == layers.results
+    known = before.entries if before is not None and holds else {}
+    doubtful = _doubtful(order, known, journal, before) if before is not None and known else None
     answers = [values.get for values in recorded]
-    made: list[Step] = []
     for item in order:
         name = item.layer.name
         entry = known.get(name)
-        if entry is not None and entry.item == item and _answered_alike(entry, answers):
+        if (
+            entry is not None
+            and entry.item == item
+            and (
+                (doubtful is not None and doubtful.isdisjoint(entry.keys)) or _answered_alike(entry, answers)
+            )
+        ):
             for number, key, value in entry.noted:
                 recorded[number][key] = value  # type: ignore[index]
             list.extend(lowering.steps, entry.steps)
@@ -179,13 +193,48 @@ def lowered(
             if entry is not None and _equal(steps, entry.steps):
                 steps = entry.steps
                 list.__setitem__(lowering.steps, slice(first, None), steps)
+            noted = _flat(log.noted)
             if log.opaque:
-                entry = Entry(None, (), (), steps)
-            else:
-                entry = Entry(item, _flat(log.asked), _flat(log.noted), steps)
-        made += entry.steps
+                doubtful = None  # it may have noted more than is known
+            elif doubtful is not None:
+                doubtful.update(_differing(entry.noted if entry is not None else (), noted))
+            entry = (
+                Entry(None, (), (), steps, ())
+                if log.opaque
+                else Entry(item, _flat(log.asked), noted, steps, tuple({key for _, key in log.asked}))
+            )
         journal.entries[name] = entry
-    return made, journal
+    return list.__getitem__(lowering.steps, slice(None)), journal
+
+
+def _doubtful(
+    order: Sequence[Placed], known: Mapping[str, Entry], now: Journal, before: Journal
+) -> set[str] | None:
+    """Keys of which answers may differ from those in the state before, for what it holds itself or for layers that are gone.
+
+    None where any may: layers changed places, or noted more than is known.
+    """
+    names = [item.layer.name for item in order]
+    gone = known.keys() - names
+    kept = [name for name in known if name not in gone] if gone else list(known)
+    if kept != [name for name in names if name in known]:
+        return None
+    if any([entry.item is None for entry in known.values()]):
+        return None
+    doubtful = changed_keys(now.layers, before.layers)
+    doubtful |= now.planar ^ before.planar
+    for name in gone:
+        doubtful.update([key for _, key, _ in known[name].noted])
+    return doubtful
+
+
+def _differing(noted: Noted, now: Noted) -> Iterable[str]:
+    """Keys of which a layer does not note what it noted."""
+    if noted == now:
+        return ()
+    return [
+        key for one, other in ((noted, now), (now, noted)) for _, key, _ in (n for n in one if n not in other)
+    ]
 
 
 def _recording(layers: Layers, target: Target) -> tuple[Lowering, _Log, list[_Table]]:
@@ -218,5 +267,5 @@ def _equal(steps: Sequence[Step], others: Sequence[Step]) -> bool:
     )
 
 
-def _flat(table: Mapping[tuple[int, str], Any]) -> tuple[tuple[int, str, Any], ...]:
+def _flat(table: Mapping[tuple[int, str], Any]) -> Noted:
     return tuple([(number, key, value) for (number, key), value in table.items()])

@@ -7,7 +7,7 @@ or ready. Where all that is the same so many places further on, and the numbers 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -40,10 +40,10 @@ class Alike:
         fetched: Sequence[int],
     ) -> None:
         self.steps, self.sources, self.readers, self.fetched = steps, sources, readers, fetched
-        self._looks: dict[int, int] = {}
+        self._looks = [-1] * len(steps)
         self._numbers: dict[tuple[object, ...], int] = {}
-        self._seen: dict[int, list[tuple[Stretch, Mapping[int, int]]]] = {}
-        """With how many operands each step behind the first one waited for as it began."""
+        self._seen: dict[int, list[tuple[Stretch, list[tuple[int, int, int]]]]] = {}
+        """With each step behind the first one, how many operands it waited for as that began, and how it looks."""
 
     def keep(self, stretch: Stretch, waiting: Sequence[int]) -> None:
         """Others may look like it; `waiting` as it is behind it."""
@@ -51,7 +51,7 @@ class Alike:
         waited = Counter([r for i in stretch.steps for r in self.readers[i] if r in inside])
         waited.update({reader: waiting[reader] + count for reader, count in stretch.behind})
         seen = self._seen.setdefault(self.look(stretch.steps[0]), [])
-        seen.insert(0, (stretch, waited))
+        seen.insert(0, (stretch, [(i, count, self.look(i)) for i, count in waited.items()]))
         del seen[MOST:]
 
     def like(self, first: int, waiting: Sequence[int], rank: Sequence[int]) -> Stretch | None:
@@ -64,28 +64,30 @@ class Alike:
                     return _moved(seen, ranked, by)
         return None
 
-    def _fits(self, waited: Mapping[int, int], by: int, waiting: Sequence[int]) -> bool:
+    def _fits(self, waited: Sequence[tuple[int, int, int]], by: int, waiting: Sequence[int]) -> bool:
         last, looks, look = len(waiting), self._looks, self.look
-        for i, count in waited.items():
+        for i, count, looked in waited:
             other = i + by
             if other >= last or waiting[other] != count:
                 return False
-            if (looks[other] if other in looks else look(other)) != look(i):
+            known = looks[other]
+            if (look(other) if known < 0 else known) != looked:
                 return False
         return True
 
     def look(self, i: int) -> int:
         """A number for all that a packing asks of a step, its neighbours by where they are from here."""
-        known = self._looks.get(i)
-        if known is None:
-            step = self.steps[i]
+        known = self._looks[i]
+        if known < 0:
+            steps, step = self.steps, self.steps[i]
+            layer = step.layer
             look = (
                 id(step.placement),
                 step.conv, step.arith, step.activ, step.pool,
                 step.copy, step.free, step.renames, step.loops, step.portioned, step.begins, step.op == "Sub",
                 i if step.corrects else -1,  # what it reads beside is looked at by name
                 self.fetched[i],
-                tuple([(s - i, free, count, self.steps[s].layer == step.layer) for s, free, count in self.sources[i]]),
+                tuple([(s - i, free, count, steps[s].layer == layer) for s, free, count in self.sources[i]]),
                 tuple([reader - i for reader in self.readers[i]]),
             )  # fmt: skip
             known = self._looks[i] = self._numbers.setdefault(look, len(self._numbers))

@@ -65,6 +65,17 @@ class Run:
                 Moment(moment.begun + begun, moment.passed + passed, moment.epochs + epochs, key)
             )
 
+    def goes_on_as(self, run: Run, first: int, last: int, begun: int, passed: int, epochs: int) -> None:
+        """Note moments of another run of the same steps, in which of which so many fewer had begun, were done and were packed."""
+        at, moments = self.at, self.moments
+        for moment in run.moments[first:last]:
+            at[moment.key] = len(moments)
+            moments.append(
+                Moment(moment.begun + begun, moment.passed + passed, moment.epochs + epochs, moment.key)
+                if begun or passed or epochs
+                else moment
+            )
+
     def renumbered(self, rank: Sequence[int]) -> Run:
         """The same packing, to which another order leads as well."""
         other = Run(rank)

@@ -38,7 +38,8 @@ from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.alike import Stretch
 from npuscope.neural_art.schedule.cuts import separated
 from npuscope.neural_art.schedule.replay import Replay, Run, placed
-from npuscope.neural_art.schedule.step_graph import StepGraph, ascending, ranks
+from npuscope.neural_art.schedule.step_graph import StepGraph, ranks
+from npuscope.neural_art.schedule.trail import Trail, ascending
 from npuscope.npu.verdict import Placement
 
 BEGINNING = (-1, 0, 0)
@@ -105,8 +106,12 @@ class Packing:
         """The steps done, in the order in which they were."""
         self.stretch: tuple[int, int, int] | None = BEGINNING
         """The stretch that is being packed: its first step, the epochs and the steps done before it."""
-        self.sequence: list[tuple[int, ...]] = []
+        self.trail = Trail(self.run)
+        self.sequence = self.trail.stretches
         """What each stretch so far depends on."""
+        self.first = graph.packings[0] if graph.packings else None
+        """How the first order was packed."""
+        self.breaks = self.first.breaks(self.rank) if self.first is not None else ()
         self.sorted = True
         """No step had to go before one that it reads: the whole is a sequence of stretches."""
         self.replay: Replay | None = None
@@ -127,7 +132,7 @@ class Packing:
                     continue
                 if self.run.noted:
                     self.run.note((tuple(sorted([self.order[k] for k in self.ready])), tuple(self.software)))
-                if len(self.ready) == 1 and not self.software and self.skip():
+                if len(self.ready) == 1 and not self.software and (self.follow_first() or self.skip()):
                     continue
             if self.software:
                 taken = [self.software.pop()]
@@ -147,8 +152,10 @@ class Packing:
                 for reader in self.release(i):
                     self.enqueue(reader)
         if self.sorted:
-            last = self.passed[self.stretch[2] :] if self.stretch is not None else ()
-            self.graph.packings.append(((*self.sequence, self.ranked(last)), self.run))
+            if self.stretch is not None:
+                self.sequence.append(self.ranked(self.passed[self.stretch[2] :]))
+            self.trail.note(None)
+            self.graph.packings.append(self.trail)
         if self.sorted and not self.apart and self.run.noted:
             self.run.note(((), ()))
         return self.epochs
@@ -182,11 +189,44 @@ class Packing:
         self.stretch = (BEGINNING[0], len(self.epochs), len(self.passed))
         return True
 
+    def follow_first(self) -> bool:
+        """One step goes on: take over all that the first order did from here, up to where it numbers steps otherwise."""
+        if self.first is None:
+            return False
+        goes_on = self.order[self.ready[0]]
+        found = self.first.ahead(goes_on, self.breaks)
+        if found is None:
+            return False
+        if self.stretch is not None:
+            self.ended(self.stretch, goes_on)
+        here, there = found
+        run, waiting, done = self.first.run, self.waiting, self.done
+        passed = run.passed[here.passed : there.passed]
+        for i in passed:
+            done[i] = True
+            for reader in self.readers[i]:
+                waiting[reader] -= 1
+        self.left -= len(passed)
+        self.passed += passed
+        self.epochs += run.epochs[here.epochs : there.epochs]
+        self.run.begun += run.begun[here.begun : there.begun]
+        more = (
+            len(self.run.begun) - there.begun,
+            len(self.passed) - there.passed,
+            len(self.epochs) - there.epochs,
+        )
+        self.run.goes_on_as(run, here.moments, there.moments - (there.goes_on is not None), *more)
+        self.sequence += self.first.stretches[here.stretches : there.stretches]
+        self.ready = [self.rank[there.goes_on]] if there.goes_on is not None else []
+        self.stretch = None
+        return True
+
     def skip(self) -> bool:
         """One step goes on: a stretch ends before it. Take the next stretch over where it is known."""
         first, graph = self.order[self.ready[0]], self.graph
         if self.stretch is not None:
             self.ended(self.stretch, first)
+        self.trail.note(first)
         known = graph.stretches.get(first)
         if known is None or not ascending(known.ranked, self.rank):
             known = graph.alike.like(first, self.waiting, self.rank)

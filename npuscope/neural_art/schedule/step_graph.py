@@ -9,6 +9,7 @@ from types import MappingProxyType
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.alike import Alike, Stretch
 from npuscope.neural_art.schedule.replay import Change, Run
+from npuscope.neural_art.schedule.trail import Trail, ascending
 from npuscope.npu.cost import Epoch
 
 UNNUMBERED: Mapping[str, int] = MappingProxyType({})
@@ -58,8 +59,8 @@ class StepGraph:
         self.stretches: dict[int, Stretch] = {}
         """First step -> a stretch that one order packed; another that numbers it alike need not pack it again."""
         self.alike = Alike(self.steps, self.sources, self.readers, self.fetched)
-        self.packings: list[tuple[tuple[tuple[int, ...], ...], Run]] = []
-        """Of each packing the stretches it is made of: their steps in the order of their numbers."""
+        self.packings: list[Trail] = []
+        """One for each order that was packed as far as it is sorted."""
         self.packed: list[list[list[int]]] = []
         """The packings in all orders, each once."""
         self.runs: list[Run] = []
@@ -73,9 +74,9 @@ class StepGraph:
     def packed_alike(self, order: Sequence[int]) -> bool:
         """An order before this one numbers all stretches alike: it has led to the same epochs."""
         rank = ranks(order)
-        for stretches, run in self.packings:
-            if all(ascending(steps, rank) for steps in stretches):
-                self.runs.append(run.renumbered(rank))
+        for trail in self.packings:
+            if all(ascending(steps, rank) for steps in trail.stretches):
+                self.runs.append(trail.run.renumbered(rank))
                 return True
         return False
 
@@ -98,9 +99,3 @@ def ranks(order: Sequence[int]) -> list[int]:
     for number, i in enumerate(order):
         rank[i] = number
     return rank
-
-
-def ascending(steps: Sequence[int], rank: Sequence[int]) -> bool:
-    """The numbers of some steps ascend."""
-    numbers = [rank[i] for i in steps]
-    return numbers == sorted(numbers)

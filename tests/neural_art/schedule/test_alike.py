@@ -11,7 +11,7 @@ from builders.scheduled import UNITS, drawn
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.alike import Alike
 from npuscope.neural_art.schedule.orders import orders
-from npuscope.neural_art.schedule.scheduler import pack_in_order
+from npuscope.neural_art.schedule.scheduler import Packing, pack_in_order
 from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.npu.verdict import Placement
 
@@ -62,6 +62,33 @@ def test_repeated_blocks_are_packed_as_if_none_were_known(monkeypatch: pytest.Mo
         monkeypatch.setattr(Alike, "like", lambda *_: None)
         assert packings(steps) == known, seed
     assert found > 500
+
+
+def test_orders_that_follow_the_first_are_packed_as_each_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    follow, followed = Packing.follow_first, 0
+
+    def counted(packing: Packing) -> bool:
+        nonlocal followed
+        found = follow(packing)
+        followed += found
+        return found
+
+    monkeypatch.setattr(Packing, "follow_first", counted)
+    for seed in range(200):
+        rng = random.Random(seed)
+        steps = repeated(rng, rng.randint(2, 20))
+        graph = StepGraph(steps)
+        for order in orders(graph):
+            packing = Packing(graph, UNITS, order, one_reader=False, noted=True)
+            packed = packing.pack()
+            assert packed == pack_in_order(StepGraph(steps), UNITS, order), seed
+            run = packing.run
+            assert len(run.passed) == len({*run.passed}) == len(steps)
+            for moment in run.moments:
+                done = {i for taken in run.epochs[: moment.epochs] for i in taken}
+                assert done <= {*run.passed[: moment.passed]}
+                assert {*moment.key[0], *moment.key[1]} <= {*run.begun[: moment.begun]}
+    assert followed > 100
 
 
 NAMES = {"op", "layer", "reads", "writes", "beside"}

@@ -54,11 +54,27 @@ def test_a_layer_is_lowered_again_where_its_answers_may_differ(name: str) -> Non
     again, _ = lowered([FIRST, SECOND], layers, machine, lowering_with(8), journal)
     assert again == steps and "one" not in calls
     calls.clear()
-    del journal.entries["one"]
+    journal.entries["one"] = journal.entries["one"]._replace(item=cast(Placed, SimpleNamespace()))
     changed, _ = lowered([FIRST, SECOND], layers, machine, lowering_with(0), journal)
     assert calls == (["one"] if kept else ["one", "two"])
     assert (changed[0].layer, changed[0].op) == ("one", "0")
     assert (changed[0] is steps[0], changed[1].op == steps[1].op) == (False, changed[1] is steps[1])
+
+
+@pytest.mark.parametrize("order", [[SECOND], [SECOND, FIRST]], ids=["gone", "behind"])
+def test_a_note_of_a_layer_that_is_gone_or_comes_later_now_answers_nobody(order: list[Placed]) -> None:
+    session = Session.open(load(DENOISER), target("2.2"))
+
+    def lower(lowering: Lowering, item: Placed) -> None:
+        if item is FIRST:
+            lowering.batches["x"] = 8
+        asked = lowering.batches.get("x", 0) if item is SECOND else 8
+        lowering.steps.append(Step(str(asked), item.layer.name, Placement.HW, (), ()))
+
+    steps, journal = lowered([FIRST, SECOND], session.layers, session.target, lower, None)
+    assert steps[1].op == "8"
+    again, _ = lowered(order, session.layers, session.target, lower, journal)
+    assert again[0].op == "0"
 
 
 def test_what_was_lowered_for_another_target_is_not_taken_over() -> None:
