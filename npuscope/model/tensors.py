@@ -46,9 +46,9 @@ class TensorType:
     @property
     def shape_if_known(self) -> tuple[int, ...] | None:
         """The shape where every size is known, be it 0."""
-        if self.shape is None or not all(isinstance(d, int) and d >= 0 for d in self.shape):
-            return None
-        return self.shape  # type: ignore[return-value]
+        if self.dims is None and self.shape and all(isinstance(d, int) and d >= 0 for d in self.shape):
+            return self.shape  # type: ignore[return-value]
+        return self.dims
 
     @property
     def empty(self) -> bool:

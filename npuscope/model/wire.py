@@ -59,6 +59,22 @@ class FileBytes:
                 raise UnusualEncodingError
         return self.window[offset]
 
+    def short_field(self, position: int) -> tuple[int, int, int] | None:
+        """(tag, start of the body, end) of a length-delimited field of a one-byte tag and fewer than 16 KB; None for any other.
+
+        So most are; and for one of which the window does not hold the beginning.
+        """
+        offset, window = position - self.start, self.window
+        if not 0 <= offset < len(window) - 2 or window[offset] & 0x87 != _BYTES:
+            return None
+        length = window[offset + 1]
+        if length < 0x80:
+            return window[offset], position + 2, position + 2 + length
+        more = window[offset + 2]
+        if more < 0x80:
+            return window[offset], position + 3, position + 3 + (length & 0x7F | more << 7)
+        return None
+
     def _read(self, position: int, count: int) -> bytes:
         os.lseek(self.handle, position, os.SEEK_SET)
         return os.read(self.handle, count)
@@ -136,6 +152,13 @@ def _fields(data: FileBytes, start: int, stop: int) -> Iterator[tuple[int, int, 
     position = start
     while position < stop:
         begin = position
+        short = data.short_field(position)
+        if short is not None:
+            tag, body, position = short
+            if position > stop or tag < 8:
+                raise UnusualEncodingError
+            yield tag >> 3, _BYTES, begin, body, position
+            continue
         tag, position = _varint(data, position, stop)
         number, kind = tag >> 3, tag & 7
         body = position

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,7 +31,6 @@ SMALL = 1024
 _MICROSOFT = "com.microsoft"
 _STANDARD: dict[str, Rule] = {**compute.RULES, **moves.RULES}
 _QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
-_SAME = frozenset(compute.SAME)
 _MOVES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Transpose"})
 _PARTIAL = frozenset(
     {
@@ -48,6 +48,9 @@ _PARTIAL = frozenset(
         "Div",
     }
 )
+_BY_THE_FIRST = frozenset(EVALUATORS) - _PARTIAL - {"Shape", "Size"}
+"""Operators whose results are fixed only where their first input is."""
+
 _INTEGERS = (6, 7)
 """TensorProto numbers of int32 and int64."""
 
@@ -89,6 +92,14 @@ def infer(
     return _Pass(nodes, constants, declared, opset).run()
 
 
+class _Known(NamedTuple):
+    """What holds for all nodes alike: the type of their result, and whether its value may be known, only where that of the first input is."""
+
+    type: TensorType
+    fixes: bool
+    by_the_first: bool
+
+
 @dataclass(eq=False)
 class _Pass:
     nodes: Sequence[Node]
@@ -98,8 +109,12 @@ class _Pass:
     partial: dict[str, Partial] = field(default_factory=dict)
     quantized: set[str] = field(default_factory=set)
     """Tensors behind the Q or DQ of a constant: the layers read them through it."""
-    answers: dict[tuple[object, ...], tuple[Answer, tuple[TensorType, ...]]] = field(default_factory=dict)
-    """What rules said of bare nodes and asked no value for, by all they saw; and the types, held as long as their identities are."""
+    answers: dict[tuple[object, ...], _Known] = field(default_factory=dict)
+    """What rules said of nodes and asked no value for, by all they saw."""
+    seen: list[object] = field(default_factory=list)
+    """The types they saw, held as long as their identities are."""
+    valued: set[str] = field(default_factory=set)
+    """Tensors of which the value is known."""
     asked: bool = False
     """A rule asked for a value."""
     one: dict[tuple[str, Shape | None], TensorType] = field(default_factory=dict)
@@ -110,6 +125,7 @@ class _Pass:
         for name, constant in self.stated.items():
             types[name] = self.type_of(constant.dtype, constant.shape)
         self.inferred = Inferred(types, {}, {})
+        self.valued.update(self.stated)
         self.types = types
         for place, node in enumerate(in_order(self.nodes)):
             if not place % NODES_A_TICK:
@@ -118,18 +134,42 @@ class _Pass:
         return self.inferred
 
     def visit(self, node: Node) -> None:
-        op, standard = node.op, node.domain == ""
-        if standard and op in _SAME and node.inputs:  # most nodes: no need to look closer
-            self.record(node, self.types.get(node.inputs[0], UNKNOWN))
-            if op in EVALUATORS:
-                self.fix(node)
+        op, inputs, outputs, types = node.op, node.inputs, node.outputs, self.types
+        seen = tuple(map(types.get, inputs))
+        form: tuple[object, ...] = op, node.domain, len(outputs), *map(id, seen)
+        if not node.bare:
+            form = *form, node.plain_attributes
+        known = self.answers.get(form)
+        if known is None:
+            known = self.looked_at(node)
+            if known is None or len(outputs) != 1 or not outputs[0]:
+                return
+            # What is absent and what is not known have no type either.
+            if seen and None not in seen and node.plain_attributes is not None:
+                self.answers[form] = known
+                self.seen.append(seen)
             return
+        if outputs[0] not in types:  # constants are among those
+            types[outputs[0]] = known.type
+        else:
+            self.record(node, known.type)
+        if known.fixes and (not known.by_the_first or inputs[0] in self.valued):
+            self.fix(node)
+
+    def looked_at(self, node: Node) -> _Known | None:
+        """Visit a node of which no other like it was visited; what holds for all that are, None where nothing does."""
+        op, inputs, standard = node.op, node.inputs, node.domain == ""
         rule = (_STANDARD.get(op) if standard else None) or _rule(node)
         if rule is None:
-            return
-        self.record(node, self.answer(node, rule))
-        if op in EVALUATORS and (standard or node.standard):
+            return None
+        answer = self.answer(node, rule)
+        self.record(node, answer)
+        fixes = op in EVALUATORS and (standard or node.standard)
+        by_the_first = op in _BY_THE_FIRST and bool(inputs) and bool(inputs[0])
+        alike = isinstance(answer, TensorType) and not self.asked
+        if fixes and (not by_the_first or inputs[0] in self.valued):
             self.fix(node)
+        return _Known(answer, fixes, by_the_first) if alike and isinstance(answer, TensorType) else None
 
     def type_of(self, dtype: str, shape: Shape | None) -> TensorType:
         known = self.one.get((dtype, shape))
@@ -138,32 +178,29 @@ class _Pass:
         return known
 
     def answer(self, node: Node, rule: Rule) -> Answer:
-        """What a rule says of a node; of nodes alike once, where it asks for no value."""
+        """What a rule says of a node."""
         read = tuple([self.types.get(name, UNKNOWN) for name in node.inputs])
-        form = (rule, len(node.outputs), *map(id, read)) if node.bare and "" not in node.inputs else None
-        known = self.answers.get(form) if form is not None else None
-        if known is not None:
-            return known[0]
         self.asked = False
         try:
             answer = rule(Call(node, read, self.opset, self.known))
         except (ArithmeticError, LookupError, TypeError, ValueError):  # attributes of another type or length
-            answer = None
-        if isinstance(answer, TensorType):
-            answer = self.one.setdefault((answer.dtype, answer.shape), answer)
-        if form is not None and not self.asked:
-            self.answers[form] = answer, read
-        return answer
+            return None
+        return (
+            self.one.setdefault((answer.dtype, answer.shape), answer)
+            if isinstance(answer, TensorType)
+            else answer
+        )
 
     def record(self, node: Node, answer: Answer) -> None:
         if answer is None:
             return
-        types = self.types
-        several = answer if isinstance(answer, tuple) else (answer,)
-        for name, type_ in zip(node.outputs, several, strict=False):
-            if name and name not in self.stated:
-                stated = types.get(name)
-                types[name] = type_ if stated is None else merged(type_, stated)
+        types, stated = self.types, self.stated
+        for name, type_ in zip(
+            node.outputs, answer if isinstance(answer, tuple) else (answer,), strict=False
+        ):
+            if name and name not in stated:
+                declared = types.get(name)
+                types[name] = type_ if declared is None else merged(type_, declared)
 
     def constant(self, name: str) -> Constant | None:
         return self.stated.get(name) or self.inferred.constants.get(name) or self.inferred.derived.get(name)
@@ -182,39 +219,27 @@ class _Pass:
         if node.op in ("Shape", "Size"):
             self.fix_sizes(node)
             return
-        if node.op not in _PARTIAL and node.inputs and self.computed(node.inputs[0]):
-            return  # as most are
-        sources: list[Constant | None] = []
         for name in node.inputs:
-            if not name:
-                sources.append(None)
-                continue
-            constant = self.constant(name)
-            if constant is None:
-                if node.op in _PARTIAL and any(name in self.partial for name in node.inputs):
+            if name and name not in self.valued:
+                if self.partial and node.op in _PARTIAL and not self.partial.keys().isdisjoint(node.inputs):
                     self.fix_partly(node)
                 return
-            sources.append(constant)
-        if not sources or any(name in self.stated for name in node.outputs):
+        if not node.inputs or not self.stated.keys().isdisjoint(node.outputs):
             return
         into = self.table(node)
-        for constant in self.folded(node, tuple(sources)):
+        sources = tuple([self.constant(name) if name else None for name in node.inputs])
+        for constant in self.folded(node, sources):
             into[constant.name] = constant
+            self.valued.add(constant.name)
             self.types[constant.name] = self.type_of(constant.dtype, constant.shape)
-
-    def computed(self, name: str) -> bool:
-        """The value of a tensor is not known."""
-        known = self.inferred
-        return bool(name) and not (name in self.stated or name in known.derived or name in known.constants)
 
     def table(self, node: Node) -> dict[str, Constant]:
         """Where the outputs belong: derived where a size of an input is in them, or they are quantized weights."""
-        stored = node.op == _QUANTIZE and node.input(0) in self.stated
-        behind = any(name in self.quantized for name in node.inputs)
-        if (
-            node.op == _DEQUANTIZE
-            or stored
-            or (behind and node.op in _MOVES and self.is_real(node.output(0)))
+        stored = node.op == _DEQUANTIZE or (node.op == _QUANTIZE and node.input(0) in self.stated)
+        if stored or (
+            node.op in _MOVES
+            and not self.quantized.isdisjoint(node.inputs)
+            and self.is_real(node.output(0))
         ):
             self.quantized.update(node.outputs)
             return self.inferred.derived
@@ -228,15 +253,17 @@ class _Pass:
         small = node.op not in (_QUANTIZE, _DEQUANTIZE) and all(s is None or s.size <= SMALL for s in sources)
         sizes = [elements(d) if (d := self.types.get(n, UNKNOWN).shape_if_known) is not None else None
                  for n in node.outputs]  # fmt: skip
-        little = all(n is not None and n <= SMALL for n in sizes)
-        if small and (little or node.op in COPIES_NOTHING or node.op == "ConstantOfShape"):
+        if small and (
+            node.op in COPIES_NOTHING
+            or node.op == "ConstantOfShape"
+            or all(n is not None and n <= SMALL for n in sizes)
+        ):
             results = evaluate(node, [None if s is None else _read(s) for s in sources], self.opset)
             for name, value in zip(node.outputs, results or (), strict=False):
                 if name:
                     yield Constant.of(name, value)
             return
-        steps = 1 + max([s.steps for s in sources if s is not None], default=0)
-        made = made_by(sources)
+        steps, made = 1 + max([s.steps for s in sources if s is not None], default=0), made_by(sources)
         shared: list[list[Array]] | None = [] if len(node.outputs) > MANY else None
         for i, (name, count) in enumerate(zip(node.outputs, sizes, strict=True)):
             type_ = self.types.get(name, UNKNOWN)
@@ -272,11 +299,13 @@ class _Pass:
         if node.op == "Size":
             if all(isinstance(d, int) for d in shape) and (count := elements(shape)) < 1 << 62:  # type: ignore[arg-type]
                 table[name] = Constant.of(name, np.array(count, np.int64))
+                self.valued.add(name)
             return
         rank = len(shape)
         wanted = shape[slice(node.integer("start", 0), node.integer("end", rank))]
         if all(isinstance(d, int) and 0 <= d < 1 << 63 for d in wanted):
             table[name] = Constant.of(name, np.array(wanted, np.int64))
+            self.valued.add(name)
         else:
             values = [float(d) if isinstance(d, int) else np.nan for d in wanted]
             self.partial[name] = Partial(np.array(values, np.float64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from onnx import AttributeProto, GraphProto, ModelProto
@@ -25,23 +26,30 @@ def has_undecodable_names(model: ModelProto, main: Sequence[Node]) -> bool:
         return True
     pending: list[Sequence[Node]] = [main, *(nodes_of(function) for function in model.functions)]
     while pending:
-        texts: list[Any] = []
-        for node in pending.pop():
-            texts += (node.name, node.op, node.domain)
-            texts += node.inputs
-            texts += node.outputs
-            proto = node.proto
-            if proto.metadata_props:
-                texts += _metadata(proto)
-            for attribute in () if node.bare else proto.attribute:
-                texts.append(attribute.name)
-                bodies = _bodies(attribute)
-                if any(isinstance(text, bytes) for body in bodies for text in (body.name, *_of_graph(body))):
-                    return True
-                pending += [nodes_of(body) for body in bodies]
+        nodes = pending.pop()
+        texts: list[Any] = [
+            text for node in nodes if node.proto.metadata_props for text in _metadata(node.proto)
+        ]
+        for attribute in [a for node in nodes if not node.bare for a in node.proto.attribute]:
+            texts.append(attribute.name)
+            if attribute.type not in _HOLD_BODIES:
+                continue
+            bodies = _bodies(attribute)
+            if any(isinstance(text, bytes) for body in bodies for text in (body.name, *_of_graph(body))):
+                return True
+            pending += [nodes_of(body) for body in bodies]
+        for tensors in ([node.inputs for node in nodes], [node.outputs for node in nodes]):
+            if bytes in map(type, chain.from_iterable(tensors)):
+                return True
+        texts += [node.name for node in nodes]
+        texts += {node.op for node in nodes}
+        texts += {node.domain for node in nodes}
         if bytes in map(type, texts):
             return True
     return False
+
+
+_HOLD_BODIES = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
 
 
 def _of_graph(graph: GraphProto) -> Iterator[Any]:

@@ -8,6 +8,7 @@ from onnx import AttributeProto
 
 from npuscope.model.budget import tick
 from npuscope.model.graph import Graph, Node
+from npuscope.model.node import PLAIN
 from npuscope.model.tensors import UNKNOWN
 from npuscope.model.validity.attention import attention, rotary
 from npuscope.model.validity.by_onnx import inference_fault
@@ -85,7 +86,7 @@ def look_at_all(graph: Graph) -> None:
     for node in graph.nodes:
         form = (node.op, node.domain, len(node.outputs), *map(id, map(types, node.inputs)))
         if not node.bare:
-            form = (*form, *map(_stated, node.proto.attribute))
+            form = (*form, *_attributes(node))
         good = sound.get(form)
         if good is None:
             tick()
@@ -124,31 +125,25 @@ BESIDE: dict[str, Check] = {
 
 MOST_KNOWN = 1 << 12
 _KNOWN: dict[tuple[object, ...], tuple[str, bool]] = {}
-_PLAIN = frozenset(
-    {
-        AttributeProto.INT,
-        AttributeProto.FLOAT,
-        AttributeProto.STRING,
-        AttributeProto.INTS,
-        AttributeProto.FLOATS,
-    }
-)
-"""Types of attributes whose values are read; of a tensor or a graph its name and type are."""
 
 
 def _decisive(graph: Graph, node: Node) -> tuple[object, ...]:
     """All that the checks read of a node which read no values."""
-    types, attributes = graph.types, () if node.bare else node.proto.attribute
+    types = graph.types
     decisive: list[object] = [node.op, node.domain, opset_of(graph, node), len(node.outputs)]
     for name in node.inputs:
         kind = types.get(name, UNKNOWN)
         decisive += (kind.dtype, kind.shape) if name else (None, None)
-    if attributes:
-        decisive.append(tuple([_stated(attribute) for attribute in attributes]))
-    return tuple(decisive)
+    return (*decisive, *_attributes(node))
+
+
+def _attributes(node: Node) -> tuple[object, ...]:
+    """What is read of attributes: of one that holds a tensor or a graph its name and type."""
+    plain = node.plain_attributes
+    return plain if plain is not None else tuple(map(_stated, node.proto.attribute))
 
 
 def _stated(attribute: AttributeProto) -> object:
-    if attribute.type in _PLAIN:
+    if attribute.type in PLAIN:
         return attribute.SerializeToString()
     return attribute.name, attribute.type, bool(attribute.ref_attr_name)

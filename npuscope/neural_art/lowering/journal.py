@@ -219,7 +219,7 @@ def _doubtful(
     kept = [name for name in known if name not in gone] if gone else list(known)
     if kept != [name for name in names if name in known]:
         return None
-    if any([entry.item is None for entry in known.values()]):
+    if None in [entry.item for entry in known.values()]:
         return None
     doubtful = changed_keys(now.layers, before.layers)
     doubtful |= now.planar ^ before.planar

@@ -81,8 +81,8 @@ def _stated(layer: Layer) -> tuple[object, ...] | None:
             return None
         stated += weights
     if not core.bare:
-        attributes = [attribute.SerializeToString() for attribute in core.proto.attribute]
-        if max(map(len, attributes), default=0) > LONG:
+        attributes = core.plain_attributes
+        if attributes is None or max(map(len, attributes), default=0) > LONG:
             return None
         stated += attributes
     return tuple(stated)
