@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from itertools import chain
@@ -31,6 +31,7 @@ __all__ = [
     "Node",
     "attribute_value",
     "bodies_of",
+    "in_order",
     "nodes_and_bodies",
     "nodes_of",
     "unique_names",
@@ -202,18 +203,27 @@ class Graph:
         return frozenset(live)
 
     @cached_property
+    def in_order(self) -> bool:
+        """Each tensor is written once, before it is read."""
+        return in_order(self.nodes)
+
+    @cached_property
     def single_writers(self) -> bool:
         """No two nodes write one tensor, or have one name."""
-        written = list(chain.from_iterable([node.outputs for node in self.nodes]))
-        return len(written) - written.count("") == len(self.producers) and len(self.nodes) == len(
-            self.node_index
-        )
+        if len(self.nodes) > len(self.node_index):
+            return False
+        written = () if self.in_order else list(chain.from_iterable([node.outputs for node in self.nodes]))
+        return self.in_order or len(written) - written.count("") == len(self.producers)
 
     @cached_property
     def all_needed(self) -> bool:
-        """One look from the back finds all nodes live, as it mostly does where they are sorted."""
+        """One look finds all nodes live, as it mostly does where they are sorted."""
         if not self.single_writers:
             return False  # of several that write one tensor only the last one is live
+        if self.in_order and SIZES.isdisjoint([node.op for node in self.nodes]):
+            # What is read is read further on, by what is read further on or is an output in the end.
+            read = self.consumers.keys() | self.output_set
+            return not any(map(read.isdisjoint, [node.outputs for node in self.nodes]))
         needed, others = set(self.outputs), CONTROL_FLOW | SIZES
         for node in reversed(self.nodes):
             if needed.isdisjoint(node.outputs):
@@ -226,6 +236,12 @@ class Graph:
             needed.update(node.inputs)
             needed.discard("")
         return True
+
+    def know_as(self, other: Graph) -> None:
+        """Take over what another graph of the very same nodes found out of them."""
+        assert self.nodes is other.nodes
+        known = vars(other)
+        vars(self).update({name: known[name] for name in _OF_NODES if name in known})
 
     def outer_reads(self, node: Node) -> frozenset[str]:
         """Tensors that the bodies of a control-flow node take from outside."""
@@ -252,6 +268,8 @@ class Graph:
         return constant.array()
 
 
+_OF_NODES = ("producers", "consumers", "node_index", "with_bodies", "in_order", "single_writers")
+
 MANY = 16
 """Outputs above which a node is looked at once for all of them."""
 
@@ -273,3 +291,17 @@ def _outer_reads(node: Node) -> set[str]:
             reads |= {name for name in child.input if name and name not in inner}
             pending += bodies_of(child)
     return reads - set(node.inputs)
+
+
+def in_order(nodes: Sequence[Node]) -> bool:
+    """Each tensor is written once, before it is read."""
+    written = list(chain.from_iterable([node.outputs for node in nodes]))
+    ahead = set(written)
+    if len(ahead) < len(written) - max(written.count("") - 1, 0):
+        return False
+    ahead.discard("")
+    for node in nodes:
+        if not ahead.isdisjoint(node.inputs):
+            return False
+        ahead.difference_update(node.outputs)
+    return True

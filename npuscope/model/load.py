@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -216,21 +216,26 @@ def _as_it_is(
     version = opsets.get("", opsets.get("ai.onnx"))
     if version is not None and not 1 <= version < 1 << 31:
         raise ModelError(f"{path}: states opset {version}, which there is none of; export the model again")
-    constants = _constants(proto.graph, file or ModelFile(path), spans or {})
+    nodes = nodes_of(proto.graph) if nodes is None else nodes
+    constants = _constants(proto.graph, nodes, file or ModelFile(path), spans or {})
     stated = declared_types(proto.graph)
     declared, free_batch = with_batch_of_one(proto, stated)
     symbols = {shape[0] for name in free_batch if (shape := stated[name].shape) and isinstance(shape[0], str)}
     graph = index(proto, constants, {}, opsets, nodes)
     inferred, notes = typed(graph, declared, proto, budget or limits())
     wrong = contradictions(declared, inferred.types, constants) | miswired(graph, proto.graph, constants)
-    graph = replace(
+    before, graph = (
         graph,
-        types=inferred.types,
-        stated_otherwise=wrong,
-        constants={**constants, **inferred.constants} if inferred.constants else constants,
-        derived=inferred.derived,
-        free_batches=frozenset(symbols),
+        replace(
+            graph,
+            types=inferred.types,
+            stated_otherwise=wrong,
+            constants={**constants, **inferred.constants} if inferred.constants else constants,
+            derived=inferred.derived,
+            free_batches=frozenset(symbols),
+        ),
     )
+    graph.know_as(before)
     notes = (
         *opset_notes(version, graph),
         *variable_notes(proto),
@@ -367,13 +372,15 @@ def _of_directory(path: Path) -> ModelError:
     return ModelError(f"{path}: is a directory; name the .onnx or .tflite file in it{such}")
 
 
-def _constants(graph: GraphProto, file: ModelFile, spans: Mapping[str, Span]) -> dict[str, Constant]:
+def _constants(
+    graph: GraphProto, nodes: Iterable[Node], file: ModelFile, spans: Mapping[str, Span]
+) -> dict[str, Constant]:
     constants = {tensor.name: constant_of(tensor, file, spans) for tensor in graph.initializer}
     constants.update((sparse.values.name, sparse_constant(sparse)) for sparse in graph.sparse_initializer)
-    for node in graph.node:
-        if node.op_type == "Constant" and len(node.output) == 1:
-            for attribute in node.attribute:
-                name = node.output[0]
+    for node in nodes:
+        if node.op == "Constant" and len(node.outputs) == 1:
+            (name,) = node.outputs
+            for attribute in node.proto.attribute:
                 if attribute.name == "value":
                     made = constant_of(attribute.t, file, {})
                     constants[name] = Constant(name, made.dtype, made.shape, made.proto, made.file, made.span)

@@ -72,6 +72,7 @@ def _known_sizes(shape: tuple[Dim, ...]) -> tuple[int, ...] | None:
 
 
 UNKNOWN = TensorType("unknown", None)
+_DEFAULT, _EXTERNAL = TensorProto.DEFAULT, TensorProto.EXTERNAL  # slow to look up
 
 _NAMES: dict[int, str] = {0: "unknown"}
 _NAMES.update({number: name.lower() for name, number in TensorProto.DataType.items() if number})
@@ -342,7 +343,7 @@ def _stored(proto: TensorProto, dtype: str, shape: tuple[int, ...]) -> Array:
     raw = proto.raw_data if proto.HasField("raw_data") else None  # a copy
     _check_stored(proto, elements(shape), raw)
     plain = PLAIN.get(dtype) if sys.byteorder == "little" and raw is not None else None
-    if plain is None or proto.HasField("segment") or proto.data_location != TensorProto.DEFAULT:
+    if plain is None or proto.HasField("segment") or proto.data_location != _DEFAULT:
         return numpy_helper.to_array(proto)
     return np.frombuffer(raw or b"", plain).reshape(shape)
 
@@ -360,16 +361,15 @@ def _check_stored(proto: TensorProto, size: int, raw: bytes | None) -> None:
 
 def constant_of(proto: TensorProto, file: ModelFile, spans: Mapping[str, Span]) -> Constant:
     """The constant an initializer stands for. Raises ModelError for a path that leaves the model's folder."""
-    shape = tuple(proto.dims)
-    if any(dim < 0 for dim in shape):
-        raise ModelError(f"tensor {proto.name!r} has a negative size")
-    dtype = dtype_name(proto.data_type)
-    if proto.data_location == TensorProto.EXTERNAL:
+    name, shape, dtype = proto.name, tuple(proto.dims), dtype_name(proto.data_type)
+    if min(shape, default=0) < 0:
+        raise ModelError(f"tensor {name!r} has a negative size")
+    if proto.data_location == _EXTERNAL:
         external, span = _external(proto, file, (elements(shape) * dtype_bits(dtype) + 7) // 8)
-        return Constant(proto.name, dtype, shape, proto, external, span)
-    if proto.name in spans:
-        return Constant(proto.name, dtype, shape, proto, file, spans[proto.name])
-    return Constant(proto.name, dtype, shape, proto)
+        return Constant(name, dtype, shape, proto, external, span)
+    if name in spans:
+        return Constant(name, dtype, shape, proto, file, spans[name])
+    return Constant(name, dtype, shape, proto)
 
 
 def _external(proto: TensorProto, file: ModelFile, nbytes: int) -> tuple[ModelFile, Span]:

@@ -18,7 +18,7 @@ from npuscope.model.budget import Budget, budget_of
 from npuscope.model.errors import ModelError
 from npuscope.model.inference.child import inferred_by_onnx
 from npuscope.model.inference.complete import ENDLESS, expanded
-from npuscope.model.inference.infer import in_order, infer, without_rule
+from npuscope.model.inference.infer import infer, sorted_nodes, without_rule
 from npuscope.model.inference.types import tensor_type
 from npuscope.model.load import index, load
 from npuscope.model.tensors import Constant, TensorType
@@ -101,7 +101,7 @@ def test_nodes_are_visited_behind_what_makes_their_inputs(order: list[int]) -> N
     nodes = [node("Relu", [f"t{i}"], [f"t{i + 1}"]) for i in order]
     circle = [node("Relu", ["a"], ["b"]), node("Relu", ["b"], ["a"])]
     graph = index(model([*nodes, *circle], {"t0": ("float", (3, 4))}, ["t12"]), {}, {}, {"": 13})
-    assert [one.output(0) for one in in_order(graph.nodes)] == [f"t{i + 1}" for i in range(12)]
+    assert [one.output(0) for one in sorted_nodes(graph.nodes)] == [f"t{i + 1}" for i in range(12)]
     inferred = infer(graph.nodes, {}, {"t0": TensorType("float32", (3, 4))}, 13)
     assert inferred.types["t12"].dims == (3, 4) and "a" not in inferred.types
 

@@ -27,7 +27,7 @@ def typed(
     graph: Graph, declared: Types, proto: ModelProto, budget: Budget
 ) -> tuple[Inferred, tuple[str, ...]]:
     """Types and fixed values, and what could not be found out, one sentence each."""
-    inferred = infer(graph.nodes, graph.constants, declared, graph.opset)
+    inferred = infer(graph.nodes, graph.constants, declared, graph.opset, graph.in_order)
     asking = [node for node in without_rule(graph.nodes) if _asks(graph, node, inferred.types)]
     if not asking:
         return inferred, ()
@@ -46,7 +46,7 @@ def typed(
     more = dict(declared)
     for name, type_ in types.items():
         more[name] = merged(more.get(name, UNKNOWN), type_)
-    return infer(graph.nodes, graph.constants, more, graph.opset), ()
+    return infer(graph.nodes, graph.constants, more, graph.opset, graph.in_order), ()
 
 
 def expanded(proto: ModelProto) -> int:

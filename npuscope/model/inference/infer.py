@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
 from npuscope.model.budget import tick
-from npuscope.model.graph import MANY, Node
+from npuscope.model.graph import MANY, Node, in_order
 from npuscope.model.inference import compute, foreign, moves
 from npuscope.model.inference.call import Answer, Call, Known, Partial, Rule
 from npuscope.model.inference.evaluate import COPIES_NOTHING, EVALUATORS, evaluate
@@ -87,9 +86,10 @@ def infer(
     constants: Mapping[str, Constant],
     declared: Types,
     opset: int,
+    are_in_order: bool = False,
 ) -> Inferred:
     """Types and fixed values of all tensors. Never raises for what a model holds."""
-    return _Pass(nodes, constants, declared, opset).run()
+    return _Pass(nodes if are_in_order else sorted_nodes(nodes), constants, declared, opset).run()
 
 
 class _Known(NamedTuple):
@@ -102,7 +102,7 @@ class _Known(NamedTuple):
 
 @dataclass(eq=False)
 class _Pass:
-    nodes: Sequence[Node]
+    nodes: Iterable[Node]
     stated: Mapping[str, Constant]
     declared: Types
     opset: int
@@ -127,7 +127,7 @@ class _Pass:
         self.inferred = Inferred(types, {}, {})
         self.valued.update(self.stated)
         self.types = types
-        for place, node in enumerate(in_order(self.nodes)):
+        for place, node in enumerate(self.nodes):
             if not place % NODES_A_TICK:
                 tick()
             self.visit(node)
@@ -237,9 +237,7 @@ class _Pass:
         """Where the outputs belong: derived where a size of an input is in them, or they are quantized weights."""
         stored = node.op == _DEQUANTIZE or (node.op == _QUANTIZE and node.input(0) in self.stated)
         if stored or (
-            node.op in _MOVES
-            and not self.quantized.isdisjoint(node.inputs)
-            and self.is_real(node.output(0))
+            node.op in _MOVES and not self.quantized.isdisjoint(node.inputs) and self.is_real(node.output(0))
         ):
             self.quantized.update(node.outputs)
             return self.inferred.derived
@@ -340,9 +338,9 @@ def _read(constant: Constant) -> Array | None:
         return None
 
 
-def in_order(nodes: Sequence[Node]) -> Iterator[Node]:
+def sorted_nodes(nodes: Sequence[Node]) -> Iterator[Node]:
     """The nodes, each behind those that make its inputs; as they lie where that holds, without those in a cycle."""
-    if _sorted(nodes):
+    if in_order(nodes):
         yield from nodes
         return
     made_at = {name: i for i, node in enumerate(nodes) for name in node.outputs if name}
@@ -358,17 +356,3 @@ def in_order(nodes: Sequence[Node]) -> Iterator[Node]:
             waiting[reader] -= 1
             if not waiting[reader]:
                 ready.append(reader)
-
-
-def _sorted(nodes: Sequence[Node]) -> bool:
-    """Each tensor is written once, before it is read."""
-    written = list(chain.from_iterable([node.outputs for node in nodes]))
-    ahead = set(written)
-    if len(ahead) < len(written) - max(written.count("") - 1, 0):
-        return False
-    ahead.discard("")
-    for node in nodes:
-        if not ahead.isdisjoint(node.inputs):
-            return False
-        ahead.difference_update(node.outputs)
-    return True

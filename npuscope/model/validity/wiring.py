@@ -22,6 +22,11 @@ def miswired(graph: Graph, proto: GraphProto, constants: Mapping[str, Constant])
     """Tensor -> what is wrong with it, in a clause, for what onnxruntime refuses."""
     wrong = dict(_twice(graph, proto))
     known = {*graph.inputs, *constants, ""}
+    if graph.in_order:  # as most are
+        read = set(chain.from_iterable([node.inputs for node in graph.nodes]))
+        if known.issuperset(read - graph.producers.keys()):
+            wrong.update(_sparse(graph, proto))
+            return wrong
     in_order = True
     for node in graph.nodes:
         for name in () if known.issuperset(node.inputs) else node.inputs:
@@ -54,10 +59,9 @@ def unmade_outputs(graph: Graph, constants: Mapping[str, Constant]) -> tuple[str
 
 
 def _twice(graph: Graph, proto: GraphProto) -> Iterator[tuple[str, str]]:
-    written = list(chain.from_iterable([node.outputs for node in graph.nodes]))
     named = [tensor.name for tensor in proto.initializer]
-    once = {*written, *named, *graph.inputs}
-    if len(once) == len(written) + len(named) + len(graph.inputs):
+    once = {*named, *graph.inputs}
+    if graph.in_order and len(once) == len(named) + len(graph.inputs) and once.isdisjoint(graph.producers):
         return
     makers: dict[str, str | Node] = {tensor.name: "an initializer" for tensor in proto.initializer}
     makers.update((name, "an input of the graph") for name in graph.inputs)
