@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from npuscope.model.combined import combined, combines
 from npuscope.model.graph import SIZES, Graph, Node
+from npuscope.model.inference.moved import moved, moves_constant
 from npuscope.model.layer import (
     ACTIVATIONS,
     BORDER_OPS,
@@ -23,7 +24,6 @@ from npuscope.model.layer import (
     is_transparent,
     moves_integers,
 )
-from npuscope.model.moved import moved, moves_constant
 from npuscope.model.quant import Quant, of_node, read
 from npuscope.model.scopes import scope_of
 from npuscope.model.tensors import UNKNOWN, TensorType

@@ -33,7 +33,7 @@ def through(layers: Layers) -> Layers:
         return layers
     other = copy(layers)
     tables = vars(other)
-    for table in ("by_name", "of_node", "writers", "readers"):
+    for table in ("by_name", "of_node", "writers", "readers", "origin"):
         tables.pop(table, None)
     tables["layers"] = tuple([_past(layer, before) for layer in layers.layers])
     tables["readers"] = {

@@ -17,8 +17,8 @@ from npuscope.edits.toolkit.drafting import Draft
 from npuscope.edits.toolkit.ranges import dequantized
 from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.graph import Graph, Node
+from npuscope.model.inference.moved import dequantize_of, movers
 from npuscope.model.layers import Layers, Operand
-from npuscope.model.moved import dequantize_of, movers
 from npuscope.model.tensors import Array
 
 

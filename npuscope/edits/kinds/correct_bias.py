@@ -11,8 +11,8 @@ from npuscope.edits.toolkit.drafting import Draft, layer_named
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import substituted
 from npuscope.model.graph import Graph
+from npuscope.model.inference.moved import dequantize_of
 from npuscope.model.layers import Layers
-from npuscope.model.moved import dequantize_of
 from npuscope.record import dataclass
 
 EXAMPLE = quantized(

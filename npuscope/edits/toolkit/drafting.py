@@ -10,8 +10,8 @@ from onnx import GraphProto, NodeProto, helper
 
 from npuscope.edits.edit import Patch, Refusal
 from npuscope.model.graph import Graph, Node
+from npuscope.model.inference.moved import moves_constant
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
-from npuscope.model.moved import moves_constant
 from npuscope.model.tensors import Array, Constant, TensorType
 from npuscope.record import dataclass
 

@@ -14,8 +14,8 @@ from npuscope.edits.toolkit.shared_grids import dequantize_before
 from npuscope.edits.toolkit.sizes import bounded
 from npuscope.edits.toolkit.weighted import Weighted
 from npuscope.model.graph import Graph, Node
+from npuscope.model.inference.moved import dequantize_of
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Operand, is_qdq
-from npuscope.model.moved import dequantize_of
 from npuscope.model.tensors import Array, TensorType
 
 PADS_ARE_INPUT = 11

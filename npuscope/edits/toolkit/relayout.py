@@ -13,9 +13,9 @@ from npuscope.edits.edit import Patch
 from npuscope.edits.toolkit.drafting import Draft, Grid, removed_with, set_axis
 from npuscope.edits.toolkit.weighted import Weighted
 from npuscope.model.graph import Graph, Node
+from npuscope.model.inference.moved import dequantize_of
 from npuscope.model.layer import RESHAPES
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Operand, is_qdq
-from npuscope.model.moved import dequantize_of
 from npuscope.model.quant import Quant, of_node
 from npuscope.model.tensors import Array, TensorType
 from npuscope.record import dataclass

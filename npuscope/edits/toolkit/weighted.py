@@ -11,9 +11,9 @@ from npuscope.edits.edit import Refusal
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, layer_named, set_axis
 from npuscope.model.convolution import constant_first
 from npuscope.model.graph import Graph, Node
+from npuscope.model.inference.moved import dequantize_of
 from npuscope.model.layer import QLINEAR
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, Operand, is_qdq
-from npuscope.model.moved import dequantize_of
 from npuscope.model.names import with_article
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array, TensorType
