@@ -11,7 +11,7 @@ from builders.scheduled import UNITS, drawn
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.alike import Alike
 from npuscope.neural_art.schedule.orders import orders
-from npuscope.neural_art.schedule.scheduler import Packing, pack_in_order
+from npuscope.neural_art.schedule.scheduler import FREELY, Packing, pack_in_order
 from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.npu.verdict import Placement
 
@@ -79,7 +79,7 @@ def test_orders_that_follow_the_first_are_packed_as_each_by_itself(monkeypatch: 
         steps = repeated(rng, rng.randint(2, 20))
         graph = StepGraph(steps)
         for order in orders(graph):
-            packing = Packing(graph, UNITS, order, one_reader=False, noted=True)
+            packing = Packing(graph, UNITS, order, FREELY, noted=True)
             packed = packing.pack()
             assert packed == pack_in_order(StepGraph(steps), UNITS, order), seed
             run = packing.run
