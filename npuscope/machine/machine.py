@@ -113,6 +113,7 @@ class SoftwareLatency:
     quantize_cycles_per_element: float
     pool_cycles_per_element: float
     float_cycles_per_element: float
+    resize_cycles_per_position: float
     other_cycles_per_element: float
     start_cycles: int
 
@@ -122,7 +123,9 @@ class Latency:
     """What the board takes beyond the accelerators' cycles; the data file says in which clock each counts."""
 
     external_transfers_per_clock: int
-    external_ram_transfers_per_clock: float
+    external_ram_read_clocks: int
+    external_ram_write_clocks: int
+    external_ram_sum_bytes_per_clock: float
     fill_cycles: int
     pass_cycles: int
     start_cycles: int
@@ -296,7 +299,7 @@ class Target:
         if pool.external and not pool.writable and board is not None and board.flash_bytes_per_second:
             return board.flash_bytes_per_second
         if pool.external:
-            return pool.byte_width * self._external_transfers_per_second(pool)
+            return pool.byte_width * self._external_transfers_per_second
         return pool.byte_width * self.accesses_per_second(pool)
 
     def accesses_per_second(self, pool: PoolSpec) -> float:
@@ -304,17 +307,12 @@ class Target:
         if pool.external:
             if not pool.writable and self.build.board is not None:
                 return self.bytes_per_second(pool) / pool.byte_width
-            return self._external_transfers_per_second(pool)
+            return self._external_transfers_per_second
         return float(self.clocks.npu_ram_hz if pool.freq_ratio < NOC_RATIO else self.clocks.noc_hz)
 
-    def _external_transfers_per_second(self, pool: PoolSpec) -> float:
-        """Of a flash what is documented, of a RAM what a network was seen to get of it."""
-        latency = self.latency
-        per_clock = latency.external_transfers_per_clock
-        return (
-            float(latency.external_ram_transfers_per_clock if pool.writable else per_clock)
-            * self.clocks.flash_hz
-        )
+    @property
+    def _external_transfers_per_second(self) -> float:
+        return float(self.latency.external_transfers_per_clock * self.clocks.flash_hz)
 
 
 @cache

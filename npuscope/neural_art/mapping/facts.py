@@ -340,15 +340,17 @@ def geometry(layer: Layer) -> Convolution | None:
     return convolution(layer)
 
 
-TAKES_COLUMNS = "4.0"
-"""Version from which sub-masks one column wide run on the NPU: mobilefacenet_qop's 7x7 (PeleAB/STM32N6-FaceRecognition).
+TAKES_COLUMNS = "3.0"
+"""Version from which sub-masks one column wide run on the NPU.
 
-inferred: from it on, kernels of one row are taken to be cut in columns, too; no such kernel was seen.
+inferred: of ProxylessNAS (3.0), which has seven 7x7, ST's table lists the weights to 0.1 % and a time that four of them in float would
+exceed by half; mobilefacenet_qop's 7x7 has none in float with 4.0 (PeleAB/STM32N6-FaceRecognition). From it on, kernels of one row are
+taken to be cut in columns, too; no such kernel was seen.
 """
 
 
 def narrow_submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int], ...]:
-    """Sub-masks one column wide that a large depthwise kernel leaves beside wider ones: before 4.0 no unit takes them."""
+    """Sub-masks one column wide that a large depthwise kernel leaves beside wider ones: before 3.0 no unit takes them."""
     if not conv.depthwise or target.toolchain.at_least(TAKES_COLUMNS) or along_rows(conv).turned:
         return ()
     parts = submasks(conv, target)
@@ -357,7 +359,7 @@ def narrow_submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int],
 
 
 def row_too_wide(conv: Convolution, target: Target) -> bool:
-    """A kernel of one row that is wider than the accelerators': before 4.0 it is not cut in sub-masks, as taller ones are.
+    """A kernel of one row that is wider than the accelerators': before 3.0 it is not cut in sub-masks, as taller ones are.
 
     Both 1x7 of 24 channels of an eight-channel network (FRIENDA256/stm32N6_AI, 2.2) are whole float kernels between a
     DequantizeLinear and a Cast, beside an 8x9 in six sub-masks; a Conv1d of nine taps is cut along its rows (TC-ResNet8). No report

@@ -280,7 +280,11 @@ def _software_cost(
         if layer.kind == "BatchNormalization":  # a Mul and an Add, each with a vector
             cycles = 2 * (cycles + channels(layer))
     gathers = layer.kind == "Gather" and placement is Placement.SW_INT
-    seconds = gather_seconds(outputs, target) if gathers else software_seconds(layer.kind, count or 0, target)
+    seconds = (
+        gather_seconds(outputs, target)
+        if gathers
+        else software_seconds(layer.kind, count or 0, target, channels(layer))
+    )
     return _on_cpu(0, cycles, seconds, constants, target)
 
 

@@ -6,6 +6,7 @@ from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec
 from npuscope.model.convolution import Convolution
 from npuscope.neural_art.mapping.sizes import WIDE_COEFFICIENT_BYTES
+from npuscope.neural_art.price.traffic import Flow
 from npuscope.npu.cost import Tiling
 
 DEEP1X1_WEIGHTS = 3
@@ -47,6 +48,21 @@ def convolution_seconds(
         return max(fetch / passes + compute, fetch + compute / passes) + changes + streamed * GROUPS_WAIT
     working = max(compute, streamed)
     return max(fetch / passes + working, fetch + working / passes) + changes
+
+
+def external_ram_seconds(flow: Flow, bytes_per_second: float, target: Target) -> float:
+    """What a flow of activations takes of the external RAM.
+
+    1. Sums of three bytes move a byte at a time.
+    2. What does not lie together moves in accesses of their own, each of which takes so long at least.
+    """
+    latency, hz = target.latency, target.clocks.flash_hz
+    if flow.by_byte:
+        return flow.bytes / (latency.external_ram_sum_bytes_per_clock * hz)
+    if not flow.run:
+        return flow.bytes / bytes_per_second
+    least = latency.external_ram_write_clocks if flow.write else latency.external_ram_read_clocks
+    return flow.bytes / flow.run * max(least / hz, flow.run / bytes_per_second)
 
 
 def streamed_seconds(conv: Convolution, vectors: int, target: Target, pool: PoolSpec) -> float:
@@ -93,8 +109,8 @@ def gather_seconds(outputs: int, target: Target) -> float:
     return (outputs * rates.gather_cycles_per_output + rates.start_cycles) / target.clocks.cpu_hz
 
 
-def software_seconds(kind: str, elements: int, target: Target) -> float:
-    """Any other kernel on the Cortex-M55."""
+def software_seconds(kind: str, elements: int, target: Target, channels: int = 1) -> float:
+    """Any other kernel on the Cortex-M55; one that resizes works out anew for each position where it lies."""
     rates = target.latency.software
     per_element = {
         "Softmax": rates.softmax_cycles_per_element,
@@ -106,4 +122,7 @@ def software_seconds(kind: str, elements: int, target: Target) -> float:
         "ReduceMean": rates.pool_cycles_per_element,
         **dict.fromkeys(("Add", "Sub", "Mul", "Div"), rates.float_cycles_per_element),
     }.get(kind, rates.other_cycles_per_element)
-    return (elements * per_element + rates.start_cycles) / target.clocks.cpu_hz
+    cycles = elements * per_element + rates.start_cycles
+    if kind in ("Resize", "Upsample"):
+        cycles += elements / max(channels, 1) * rates.resize_cycles_per_position
+    return cycles / target.clocks.cpu_hz

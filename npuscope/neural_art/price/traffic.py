@@ -45,6 +45,8 @@ class Flow(NamedTuple):
     run: int
     write: bool
     lone: int = 0
+    by_byte: bool = False
+    """Sums of three bytes, which move a byte at a time."""
 
     def accesses(self, byte_width: int, count_short: bool) -> float:
         """Accesses of a pool `byte_width` wide."""

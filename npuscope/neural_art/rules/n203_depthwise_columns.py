@@ -8,9 +8,6 @@ from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
-NOT_SEEN = "3.0"
-"""Between 2.2, which runs them in float, and 4.0, which does not, this version was not seen."""
-
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     height, width = cause.sizes("kernel")
@@ -22,9 +19,9 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         "With one channel a group, a sub-mask one column wide has no hardware lowering; it gets a DequantizeLinear "
         "before and a Cast behind it.",
         f"use a kernel at most {context.target.limits.kernel_width} wide, write it as two depthwise convolutions, or compile "
-        "with 4.0",
+        "with 3.0 or later",
         cause.placement,
-        Confidence.UNKNOWN if context.target.toolchain.at_least(NOT_SEEN) else Confidence.INFERRED,
+        Confidence.INFERRED,
     )
 
 
@@ -33,13 +30,13 @@ RULE = Rule(
     title="Depthwise kernel with a narrow remainder",
     what="Looks for a depthwise Conv whose kernel is wider than the accelerators' by exactly one column.",
     why="Kernels are cut in sub-masks of at most 3 rows and 6 columns (12 with stride 2). In a 7x7 depthwise layer "
-    "the three 6-column parts run on the NPU and the three 1-column parts in float on the Cortex-M55 (2.1, 2.2); with 4.0 all "
-    "six run on the NPU, 3.0 was not seen.",
+    "the three 6-column parts run on the NPU and the three 1-column parts in float on the Cortex-M55 (2.1, 2.2); with 3.0 "
+    "and 4.0 all six run on the NPU.",
     fix="Kernels up to 6 wide, or widths that leave more than one column (8, 9...).",
     source="LESSONS A4: mobilefacenet_qop (Core 2.1), a 7x7 depthwise layer of 512 channels; the same network with 4.0 "
-    "(PeleAB/STM32N6-FaceRecognition)",
+    "(PeleAB/STM32N6-FaceRecognition); ProxylessNAS in ST's model zoo (3.0)",
     confidence=Confidence.INFERRED,
-    until="3.0",
+    until="2.2",
     causes=frozenset({Why.CONV_NARROW_PARTS}),
     word=word,
     kinds=frozenset({"Conv"}),

@@ -178,7 +178,7 @@ class Flowing:
             return Flow(move.buffer, size, run, move.write)
         if move.op in ("Conv", "Add") and self.wide_sum(move.tensor, layer, size):
             self.wide.append(move.buffer)
-            return Flow(move.buffer, size, 1, move.write)
+            return Flow(move.buffer, size, 1, move.write, by_byte=True)
         if move.write:
             sums = in_planes(tiling, conv) and is_sum(move.tensor, layer)
             return Flow(move.buffer, size, 0 if sums else run_out(tiling, conv), True)

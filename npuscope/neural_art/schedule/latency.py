@@ -20,7 +20,7 @@ from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.mapping.sizes import coefficient_vectors
 from npuscope.neural_art.price.inserted import COPIED, inserted_cost
 from npuscope.neural_art.price.power import epoch_millijoules
-from npuscope.neural_art.price.timing import convolution_seconds
+from npuscope.neural_art.price.timing import convolution_seconds, external_ram_seconds
 from npuscope.neural_art.price.traffic import Flow, pool_cycles
 from npuscope.neural_art.schedule.dataflow import Dataflow
 from npuscope.neural_art.schedule.handovers import taken_back
@@ -256,8 +256,11 @@ class Pricing:
         access_rate, byte_rate = self.rates[pool.name]
         users: dict[str, float] = {}
         accesses = [0.0, 0.0]
+        slow = pool.external and pool.writable
         for flow in load.flows:
             count = flow.accesses(width, count_short=True)
+            if slow:
+                count = external_ram_seconds(flow, byte_rate, self.target) * access_rate
             accesses[flow.write] += count
             name = mover.get(flow.tensor, owner)
             users[name] = users.get(name, 0.0) + count / access_rate

@@ -26,13 +26,13 @@ Form = tuple[
     Placement,
     tuple[Own, ...],
     tuple[tuple[str, int, int, int], ...],
-    tuple[tuple[int, int, bool, int, tuple[Share, ...], int], ...],
+    tuple[tuple[int, int, bool, int, bool, tuple[Share, ...], int], ...],
     int | None,
 ]
 """All that the figures of an epoch depend on, for one target. Layers are numbers; its place in the schedule is not among it.
 
 1. What is inserted: kind, elements, bytes of constants, layer.
-2. What moves: bytes, run, whether it is written, lone accesses, where it lies, and the layer that moves it, -1 for none.
+2. What moves: bytes, run, whether it is written, lone accesses, whether byte by byte, where it lies, and the layer that moves it, -1 for none.
 3. The bytes that the CPU hands over to the blob that begins here.
 """
 

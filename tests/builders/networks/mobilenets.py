@@ -24,9 +24,9 @@ V2 = (
 class Chain:
     """A map on its way through the network."""
 
-    def __init__(self, side: int, channels: int = 3) -> None:
+    def __init__(self, side: int, channels: int = 3, zero: int = -1) -> None:
         self.net = Net((1, channels, side, side))
-        self.last, self.channels = self.net.quantized("x", 1 / 128, -1), channels
+        self.last, self.channels = self.net.quantized("x", 1 / 128, zero), channels
         self.side, self.count = side, 0
         self.drawn = np.random.default_rng(3)
 
@@ -85,17 +85,17 @@ def mobilenet_v1(width: float, side: int, classes: int) -> bytes:
 
 def mobilenet_v2(width: float, side: int, classes: int) -> bytes:
     chain = Chain(side)
-    chain.conv(_eights(32 * width), 3, 2)
+    chain.conv(eights(32 * width), 3, 2)
     for expansion, count, times, stride in V2:
         for at in range(times):
             before, channels = chain.last, chain.channels
             if expansion > 1:
                 chain.conv(channels * expansion)
             chain.conv(chain.channels, 3, 1 if at else stride, each=True)
-            chain.conv(_eights(count * width), linear=True)
+            chain.conv(eights(count * width), linear=True)
             if at:
                 chain.plus(before)
-    chain.conv(max(1280, _eights(1280 * width)))
+    chain.conv(max(1280, eights(1280 * width)))
     return chain.classified(classes)
 
 
@@ -151,7 +151,7 @@ def person_detect() -> bytes:
     return chain.classified(2)
 
 
-def _eights(channels: float) -> int:
+def eights(channels: float) -> int:
     """The nearest multiple of 8, but no more than a tenth less."""
     near = max(8, int(channels + 4) // 8 * 8)
     return near + 8 if near < 0.9 * channels else near

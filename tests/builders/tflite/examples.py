@@ -74,6 +74,25 @@ def tiny_yolo(side: int = 224) -> bytes:
     return net.bytes([net.image], [net.real(x)])
 
 
+FAST = ((48, 2), (80, 2), (64, 1), (96, 2), (64, 1), (128, 2), *[(128, 1)] * 4, (256, 1))
+"""ST's FD-MobileNet: channels and stride of each pair."""
+
+
+def st_fd_mobilenet(side: int = 224, classes: int = 101) -> bytes:
+    """Pixels from 0 to 1, no activation behind the depthwise ones."""
+    net = Example((1, side, side, 3))
+    grid = net.graph.tensors[net.image].quantization
+    grid.scale, grid.zeroPoint = [1 / 255], [0]
+    x = net.plain(net.one("QUANTIZE", [net.image], net.whole, (1 / 255, -128)), 16, 3, 2)
+    for channels, stride in FAST:
+        x = net.plain(net.depthwise(x, 3, stride, 0), channels)
+    mean = (1, 1, 1, net.dims(x)[3])
+    x = net.one("MEAN", [x, net.integers([1, 2])], mean, (0.02, -128), "ReducerOptions", keepDims=True)
+    x = net.reshaped(net.plain(x, classes, activation=0), (1, classes))
+    x = net.one("SOFTMAX", [x], (1, classes), (1 / 256, -128), "SoftmaxOptions", beta=1.0)
+    return net.bytes([net.image], [net.real(x)])
+
+
 def persons() -> bytes:
     """A MobileNetV2 on 256 x 128 without its head, mobilenetv2_a100_256_128_fft of ST's re-identification example."""
     net = Example((1, 256, 128, 3))

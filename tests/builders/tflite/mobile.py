@@ -115,9 +115,9 @@ class Mobile(Yolo):
         return made
 
 
-def movenet() -> bytes:
-    """st_movenet_lightning_a100_heatmaps_256: MobileNetV2, three bilinear steps up, and a softmax over the map by hand."""
-    net = Mobile(256)
+def movenet(side: int = 256, points: int = 17, softmax: bool = True) -> bytes:
+    """st_movenet_lightning_a100_heatmaps: MobileNetV2, three bilinear steps up, and a softmax over the map by hand or a Sigmoid."""
+    net = Mobile(side)
     x = net.plain(net.depthwise(net.plain(net.start(), 32, 3, 2)), 16, activation=0)
     first = net.blocks(x, 24, [96, 144], 2)
     second = net.blocks(first, 32, [144, 192, 192], 2)
@@ -127,8 +127,10 @@ def movenet() -> bytes:
     for skipped, channels in ((third, 32), (second, 24), (first, 24)):
         x = net.plus(net.twice(x), net.plain(skipped, net.dims(x)[3], activation=0))
         x = net.plain(net.depthwise(x, activation=0), channels)
-    x = net.plain(net.plain(net.depthwise(x, activation=0), 96), 17, activation=0)
-    shape, single, axes = net.dims(x), (1, 1, 1, 17), net.integers([1, 2])
+    x = net.plain(net.plain(net.depthwise(x, activation=0), 96), points, activation=0)
+    if not softmax:
+        return net.bytes([net.image], [net.one("LOGISTIC", [x], net.dims(x), (1 / 256, -128))])
+    shape, single, axes = net.dims(x), (1, 1, 1, points), net.integers([1, 2])
     most = net.one("REDUCE_MAX", [x, axes], single, net.grid(x), "ReducerOptions", keepDims=True)
     x = net.one("SUB", [x, most], shape, (0.1, 127), "SubOptions")
     x = net.one("EXP", [x], shape, (1 / 256, -128), "ExpOptions")

@@ -48,6 +48,20 @@ def test_what_fits_in_no_bank_lies_over_neighbours_from_the_lowest_address_up() 
     assert abs(sum(share.part for share in memory.buffers["a"]) - 1) < 1e-9
 
 
+def test_what_fits_in_a_bank_is_placed_before_what_does_not() -> None:
+    # SSD on MobileNetV2 at 300 x 300, Core 3.0: ST's tables list 2,109.38 KiB of external RAM, though 2,816 KiB would hold both
+    small, large = Buffer("a", 16 * 150 * 150, 0, 1), Buffer("b", 96 * 150 * 150, 1, 2)
+    memory = allocate([large, small], {}, 3, MACHINE)
+    assert used(memory) == {"npuRAM5": small.size, "hyperRAM": large.size}
+
+
+def test_of_those_that_fit_in_none_the_one_read_last_is_placed_first() -> None:
+    early, late = Buffer("a", 2 * BANK, 0, 1), Buffer("b", 2 * BANK, 1, 2)
+    memory = allocate([early, late], {}, 3, MACHINE)
+    assert [share.pool for share in memory.buffers["b"]] == ["cpuRAM2"]
+    assert len(memory.buffers["a"]) > 1
+
+
 def test_what_fits_nowhere_on_the_chip_goes_outside_and_overflow_is_seen() -> None:
     large = Buffer("a", 4 << 20, 0, 1)
     assert used(allocate([large], {}, 2, MACHINE)) == {"hyperRAM": 4 << 20}

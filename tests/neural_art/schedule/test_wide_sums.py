@@ -39,6 +39,12 @@ def test_two_sums_of_three_bytes_lie_outside_the_chip(
     assert outside(stem(channels, pad, tmp_path, "3.0")) / 1024 == pytest.approx(kib, abs=0.005)
 
 
+@pytest.mark.parametrize(("channels", "kib"), [(16, 0.0), (64, 4704.0)], ids=["ResNet18 x0.25", "ResNet18"])
+def test_sums_that_fit_beside_each_other_stay_on_the_chip(channels: int, kib: float, tmp_path: Path) -> None:
+    """ST's table (3.0) lists no external RAM for the first."""
+    assert outside(stem(channels, 3, tmp_path, "3.0")) / 1024 == pytest.approx(kib, abs=0.005)
+
+
 def test_they_take_the_time_that_the_tables_show(tmp_path: Path) -> None:
     """SqueezeNext x1: 87.07 ms, of which all but 11 are the stem's."""
     assert stem(64, 1, tmp_path, "3.0").summary.milliseconds == pytest.approx(87.07 - 11, rel=0.1)
@@ -50,7 +56,7 @@ def test_before_3_0_they_have_two_bytes(tmp_path: Path) -> None:
     assert sums and set(sums) == {2 * 64 * 110 * 110}
 
 
-@pytest.mark.parametrize(("whole", "pools"), [(False, ["cpuRAM2", "npuRAM3"]), (True, ["hyperRAM"])])
-def test_what_stays_whole_takes_no_neighbouring_banks(whole: bool, pools: list[str]) -> None:
-    memory = allocate([Buffer("a", 1_200_000, 0, 1, whole)], {}, 2, target("3.0"))
+@pytest.mark.parametrize(("size", "pools"), [(1_200_000, ["cpuRAM2", "npuRAM3"]), (1_500_000, ["hyperRAM"])])
+def test_sums_of_one_kernel_lie_over_neighbouring_banks_where_both_fit(size: int, pools: list[str]) -> None:
+    memory = allocate([Buffer(name, size, 0, 1, True) for name in "ab"], {}, 2, target("3.0"))
     assert [share.pool for share in memory.buffers["a"]] == pools
