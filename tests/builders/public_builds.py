@@ -10,6 +10,7 @@ from typing import Any
 from builders.float_yolo import float_yolo, float_yolov8
 from builders.networks.audio_nets import groups, hazards, keywords, letters, masks, signals, wake_words
 from builders.networks.efficient_nets import food
+from builders.networks.float_networks import falls
 from builders.networks.landmarks import landmarks
 from builders.networks.mobilenets import pruned
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
@@ -194,6 +195,8 @@ BUILDS: dict[str, PublicBuild] = {
          "Split": 1, "Transpose": 1, "Softmax": 1, "Concat": 8},
         "3", "auto",
     ),
+    # 2025-fin-graduate-project/Falling-Detection-STM32, fall_detection_tcn, in float
+    "falls": PublicBuild(falls, "3.0", 44, 0.0, {"Conv": 11, "Relu": 12, "Add": 4, "Gather": 1}, "default", "default"),
     # birdnet-team/birdnet-stm32, hybrid and raw models of its release 1.4, and two graphs of its raw model of 1.2
     "spectrograms": PublicBuild(spectrograms, "2.2", 40, 0.0, {**ENDS, "Transpose": 2}, "default"),
     "waves": PublicBuild(lambda: waves(4, "hinge", True), "2.2", 58, 0.02, ENDS, "default"),

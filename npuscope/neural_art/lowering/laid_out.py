@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.lowering.lower import INPUT, Lowering, laid_last, size
+from npuscope.neural_art.lowering.along_rows import ends_in_rows
+from npuscope.neural_art.lowering.lower import INPUT, Lowering, laid_last, of_rows, size
 
 
 def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
@@ -15,9 +16,14 @@ def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
        (aldo-smart/STM32N6-FaceRecognition, 2.2, -O0) and MobileNetV2 (junnun1/RTOS_embb, 4.0.1).
        So is one that a QuantizeLinear of the CPU reads: epochs 1 and 2 of both mobilefacenets that take floats (2.1, 2.2) and of two
        builds of profirst30/STM32N6570-FaceRecognition-FaceDetection (2.2); not one that is then transposed (birdnet-team/birdnet-stm32, 2.2).
+       Rows are copied to columns before a Conv1d wherever they come from, and back behind it where others read them: 16 epochs
+       for eight Convs of a TCN (3.0, 2025-fin-graduate-project/Falling-Detection-STM32).
     2. Up to 2.2 what a routine transposed before a Softmax (the YOLOv8n), as before one in integers.
     """
     dims = layer.input.dims if layer.input is not None else None
+    if layer.kind == "Conv" and layer.input is not None and of_rows(layer.input):
+        lowering.floats.add(name)
+        return lowering.columns.get(name) or laid_last(lowering, INPUT, layer, name, owner="")
     given = name not in lowering.written and name not in lowering.channels_last
     if layer.kind in ("Conv", "QuantizeLinear") and dims is not None and len(dims) == 4 and given:
         if (
@@ -31,6 +37,12 @@ def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
     if layer.kind == "Softmax" and name in lowering.floats and turned_by_routine(lowering, layer):
         return lowering.copy(layer.name, name, f"{layer.name}#rows", size(layer.input))
     return name
+
+
+def float_columns(lowering: Lowering, layer: Layer) -> str:
+    """Name of what a float Conv1d writes where others read rows, '' where it writes what they read."""
+    floats = layer.kind == "Conv" and all(o.quant is None for o in layer.outputs)
+    return f"{layer.name}#columns" if floats and ends_in_rows(lowering, layer, None) else ""
 
 
 def turned(lowering: Lowering, layer: Layer) -> bool:

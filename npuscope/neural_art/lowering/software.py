@@ -7,7 +7,8 @@ import math
 from npuscope.model.convolution import convolution
 from npuscope.model.layers import FLOATS, Layer, Operand
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.lowering.laid_out import laid_out, turned_by_routine
+from npuscope.neural_art.lowering.along_rows import laid_in_rows
+from npuscope.neural_art.lowering.laid_out import float_columns, laid_out, turned_by_routine
 from npuscope.neural_art.lowering.lower import FLOAT_BYTES, SUM_BYTES, Lowering, Placed, size
 from npuscope.neural_art.lowering.operands import zero_point
 from npuscope.neural_art.lowering.pools import stage_count, staged
@@ -143,6 +144,9 @@ def floating(lowering: Lowering, item: Placed) -> None:
         ops = ["Pad", *["MaxPool"] * stage_count(layer)]
     ops += fused_steps(layer)
     last_writes = tuple(float_name(o) for o in layer.outputs)
+    columns = float_columns(lowering, layer)
+    if columns:
+        last_writes = (columns,)
     for k, op in enumerate(ops):
         writes = last_writes if k == len(ops) - 1 else (f"{layer.name}#{k}",)
         lowering.add(
@@ -158,6 +162,9 @@ def floating(lowering: Lowering, item: Placed) -> None:
             )
         )
         reads = tuple(Read(name, False) for name in writes)
+    if columns:
+        lowering.floats.add(columns)
+        laid_in_rows(lowering, layer, columns, float_name(layer.outputs[0]))
     for operand in layer.outputs:
         lowering.floats.add(float_name(operand))
         if operand.quant is None:

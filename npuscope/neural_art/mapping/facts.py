@@ -12,6 +12,7 @@ from npuscope.neural_art.frontend.formats import has_real_borders, real_borders
 from npuscope.neural_art.mapping.capacity import submasks
 from npuscope.neural_art.mapping.layout import VIEWS, axis_of, permutation
 from npuscope.neural_art.mapping.operators import ARITHMETIC
+from npuscope.neural_art.mapping.padding import absorbed
 from npuscope.neural_art.mapping.row_kernels import along_rows
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
@@ -172,8 +173,12 @@ def moves_bare_floats(layer: Layer, layers: Layers) -> bool:
     2. So are those of a float YOLOv8n (s1f102300638/stm32n6570-2-, 2.2): nine Concats of maps on the NPU, and one of rows; those of
        unequal parts and one along the last axis are not. Its Transpose of whole rows is a routine.
 
+    3. A Pad that float convolutions take over is no kernel (`mapping.padding`).
+
     inferred for other versions: none was seen.
     """
+    if layer.kind == "Pad" and layer.output is not None and layer.output.quant is None:
+        return absorbed(layer, layers, None) is not None
     if layer.kind not in ("Concat", "Transpose") or not all(bare(o) for o in (*layer.inputs, *layer.outputs)):
         return False
     if layer.kind == "Transpose":

@@ -34,11 +34,11 @@ def convolution_with_pad(layer: Layer, layers: Layers | None, target: Target) ->
     return replace(conv, pads=pads, input_size=(height - top - bottom, width - left - right))
 
 
-def absorbed(pad: Layer, layers: Layers, target: Target) -> tuple[int, int, int, int] | None:
+def absorbed(pad: Layer, layers: Layers, target: Target | None) -> tuple[int, int, int, int] | None:
     """(top, left, bottom, right) of a Pad that its readers, all of them Convs, take over; None where it stays.
 
     The amounts must be known, around the map alone, and fit the accelerator's pads; the value must stand for zero. What is
-    an output of the model too has to be written.
+    an output of the model too has to be written. Without a target only float convolutions take one over.
     """
     if pad.kind != "Pad" or pad.input is None or pad.output is None:
         return None
@@ -56,12 +56,26 @@ def absorbed(pad: Layer, layers: Layers, target: Target) -> tuple[int, int, int,
     return amounts if amounts is not None and all(_fits(r, amounts, target) for r in readers) else None
 
 
-def _fits(reader: Layer, amounts: tuple[int, int, int, int], target: Target) -> bool:
+def _fits(reader: Layer, amounts: tuple[int, int, int, int], target: Target | None) -> bool:
     conv = convolution(reader)
-    return conv is not None and all(
-        more >= 0 and own + more <= target.limits.conv_pad
-        for own, more in zip(conv.pads, amounts, strict=True)
+    if conv is not None and in_float(reader):
+        return min(amounts) >= 0  # a kernel of the CPU takes any
+    return (
+        conv is not None
+        and target is not None
+        and all(
+            more >= 0 and own + more <= target.limits.conv_pad
+            for own, more in zip(conv.pads, amounts, strict=True)
+        )
     )
+
+
+def in_float(conv: Layer) -> bool:
+    """A convolution of floats by floats: all eight of a TCN take their Pad over, of 2 to 16 positions on one side (3.0).
+
+    2025-fin-graduate-project/Falling-Detection-STM32, fall_detection_tcn. inferred: other versions are taken to do so as well.
+    """
+    return all(o is not None and o.quant is None for o in (conv.input, conv.weight))
 
 
 def _pads_with_zero(pad: Layer, reader: Layer) -> bool:

@@ -214,3 +214,38 @@ NETWORKS: dict[str, Callable[[], onnx.ModelProto]] = {
     make.__name__: make
     for make in (residual, mobile, unet, attention, gates, detector, temporal, squeezed, norms, lifted)
 }
+
+
+def falls() -> bytes:
+    """A TCN of 60 steps of 55 values: causal kernels of three taps, dilated by 1 to 8, and the last step (fall_detection_tcn)."""
+    random, nodes, initializers = np.random.default_rng(0), [], []
+
+    def constant(name: str, values: Any) -> str:
+        initializers.append(numpy_helper.from_array(np.asarray(values), name))
+        return name
+
+    def node(op: str, inputs: list[str], name: str, **attributes: Any) -> str:
+        nodes.append(helper.make_node(op, inputs, [name], name=name, **attributes))
+        return name
+
+    def conv(source: str, name: str, before: int, count: int, taps: int = 1, dilation: int = 1) -> str:
+        if taps > 1:
+            left = constant(f"{name}_left", np.array([0, 0, (taps - 1) * dilation, 0, 0, 0], np.int64))
+            source = node("Pad", [source, left], f"{name}_pad")
+        weights = constant(f"{name}_w", random.normal(size=(count, before, taps)).astype(np.float32))
+        bias = constant(f"{name}_b", np.zeros(count, np.float32))
+        return node("Conv", [source, weights, bias], name, dilations=[dilation], kernel_shape=[taps])
+
+    x, before = "x", 55
+    for k, (count, dilation) in enumerate(((64, 1), (64, 2), (128, 4), (2, 8))):
+        made = node("Relu", [conv(x, f"first{k}", before, count, 3, dilation)], f"first_relu{k}")
+        made = node("Relu", [conv(made, f"second{k}", count, count, 3, dilation)], f"second_relu{k}")
+        beside = x if before == count else conv(x, f"beside{k}", before, count)
+        x, before = node("Relu", [node("Add", [made, beside], f"sum{k}")], f"block{k}"), count
+    node("Gather", [x, constant("last", np.array(-1, np.int64))], "y", axis=2)
+    ends = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (("x", [1, 55, 60]), ("y", [1, 2]))
+    ]
+    graph = helper.make_graph(nodes, "falls", ends[:1], ends[1:], initializers)
+    made_model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return bytes(made_model.SerializeToString())
