@@ -10,11 +10,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from builders.networks.efficient_nets import food
 from builders.networks.mobilenets import fd_mobilenet, mnasnet, mobilenet_v1, mobilenet_v2
-from builders.networks.segmentation import deeplab
 from builders.networks.small_cnns import faces
-from builders.networks.ssd_nets import ssd_v2, ssdlite_v1
+from builders.networks.ssd_nets import ssd_v2, ssdlite_v1, ssdlite_v3
 from builders.networks.stem_nets import regnet, squeezenet, squeezenext
 from builders.networks.torch_cnns import (
+    aggregated,
     harmonic,
     mobile,
     mobile_v2,
@@ -24,12 +24,13 @@ from builders.networks.torch_cnns import (
     shuffled,
     st_resnet,
 )
-from builders.networks.tree_nets import aggregated
-from builders.networks.zoo_cnns import dark_tiny, efficient_lc, half_mnasnet, mobile_v4
+from builders.networks.zoo_cnns import dark_tiny, deeplab, efficient_lc, half_mnasnet, mobile_v4
 from builders.tflite.examples import spectra, st_fd_mobilenet, tiny_yolo
 from builders.tflite.mobile import movenet
+from builders.tflite.pyramid import fpnlite
 from builders.tflite.st_yolo import st_yoloxn
-from builders.tflite.yolo import detector, pose
+from builders.tflite.yolo import detector, pose, segments
+from builders.tflite.yolo11 import detector11
 
 Row = tuple[str, str, float, Callable[[], bytes]]
 """Name, version, what ST measured, the file."""
@@ -88,6 +89,9 @@ def _detectors() -> Iterator[Row]:
         yield f"yolov8n_{side}_quant_pc_uf_od", "2.0", ms, partial(detector, side)
     for side, ms in ((192, 24.46), (256, 35.79), (320, 51.35)):
         yield f"yolov8n_{side}_quant_pc_uf_pose", "2.0", ms, partial(pose, side)
+    for side, ms in ((256, 37.59), (320, 53.21)):
+        yield f"yolov8n_{side}_quant_pc_uf_seg", "2.0", ms, partial(segments, side)
+    yield "yolo11n_256_quant_pc_uf_od", "3.0", 26.37, detector11
     for version, side, ms in (
         ("2.2", 224, 30.68),
         ("4.0", 224, 30.68),
@@ -110,6 +114,10 @@ def _detectors() -> Iterator[Row]:
         yield f"ssdlite_mobilenetv1_pt_{which}_300", "3.0", ms, partial(ssdlite_v1, classes)
     for classes, which, ms in ((81, "coco", 121.02), (2, "person", 117.25), (21, "voc", 118.1)):
         yield f"ssdlite_mobilenetv2_pt_{which}_300", "3.0", ms, partial(ssd_v2, classes)
+    for classes, which, ms in ((81, "coco", 15.86), (2, "person", 13.73), (21, "voc", 14.3)):
+        yield f"ssdlite_mobilenetv3small_pt_{which}_300", "3.0", ms, partial(ssdlite_v3, classes)
+    for side, ms in ((192, 14.37), (224, 18.15), (256, 21.73)):
+        yield f"ssd_mobilenet_v2_fpnlite_035_{side}", "2.0", ms, partial(fpnlite, side)
     yield "ssd_mobilenetv2_pt_coco_300", "3.0", 158.49, partial(ssd_v2, 81, False)
     for version, times in (("2.0", (27.36, 44.99, 191.91)), ("3.0", (26.62, 40.83, 227.02))):
         for side, ms in zip((256, 320, 416), times, strict=True):

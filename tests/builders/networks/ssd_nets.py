@@ -1,11 +1,14 @@
-"""SSD and SSDLite on MobileNets as ST's model zoo has them from PyTorch, 300 x 300: twelve heads, no decoding; values are drawn."""
+"""SSD and SSDLite on MobileNets as ST's model zoo has them from PyTorch, 300 x 300: twelve heads, no decoding; values are drawn.
+
+MobileNetV3 has x * relu6(x + 3) / 6 in four operators.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from onnx import TensorProto, helper
 
-from builders.networks.mobilenets import V1, V2
+from builders.networks.mobilenets import RELU6, V1, V2
 from builders.networks.stem_nets import State
 from builders.networks.torch_cnns import Torch
 
@@ -103,5 +106,85 @@ def ssd_v2(classes: int, lite: bool = True) -> bytes:
         else:
             net.conv(count)
             net.conv(count, 3, 2)
+        net.keep()
+    return net.done(classes)
+
+
+SMALL = (
+    (3, 16, 16, False, True, 2), (3, 72, 24, False, False, 2), (3, 88, 24, False, False, 1), (5, 96, 40, True, True, 2),
+    (5, 240, 40, True, True, 1), (5, 240, 40, True, True, 1), (5, 120, 48, True, True, 1), (5, 144, 48, True, True, 1),
+    (5, 288, 96, True, True, 2), (5, 576, 96, True, True, 1), (5, 576, 96, True, True, 1),
+)  # fmt: skip
+"""Kernel, channels between and behind, whether they are swished and gated, stride."""
+
+
+class Swished(Ssd):
+    """Blocks whose gate stands behind the last 1x1."""
+
+    def clipped(self, source: str) -> str:
+        """relu6(x + 3)."""
+        self.count += 1
+        net = self.net
+        three = net.quantized(net.constant(f"three{self.count}", np.float32(3)), 3 / 127, 0)
+        added = net.node("Add", [source, three], f"three_more{self.count}")
+        bounds = [net.constant(f"bound{self.count}_{k}", np.float32(k)) for k in (0, 6)]
+        return net.quantized(net.node("Clip", [added, *bounds], f"clip{self.count}"), 6 / 255, RELU6)
+
+    def sixth(self, source: str, scale: float, zero: int) -> str:
+        net = self.net
+        six = net.quantized(net.constant(f"six{self.count}", np.float32(6)), 6 / 127, 0)
+        return net.quantized(net.node("Div", [source, six], f"sixth{self.count}"), scale, zero)
+
+    def swish(self) -> None:
+        net, x = self.net, self.last
+        made = net.node("Mul", [x, self.clipped(x)], f"swish{self.count}")
+        self.last = self.sixth(net.quantized(made, 0.06, -100 - self.count % 9), 0.01, -100 - self.count % 9)
+
+    def nonlinear(self, count: int, kernel: int, stride: int, swished: bool, each: bool = False) -> None:
+        self.conv(count, kernel, stride, each=each, linear=swished)
+        if swished:
+            self.swish()
+
+    def gate(self) -> None:
+        """Squeeze and excitation."""
+        net, x, channels = self.net, self.state, self.channels
+        self.last = net.quantized(net.node("GlobalAveragePool", [x[0]], f"mean{self.count}"), 0.02, 4)
+        self.side = 1
+        self.conv(channels // 4)
+        self.conv(channels, linear=True)
+        gate = self.sixth(self.clipped(self.last), 1 / 255, RELU6)
+        self.back(x)
+        made = net.node("Mul", [x[0], gate], f"scaled{self.count}")
+        self.last = net.quantized(made, 0.02, self.zero())
+
+    def block(self, kernel: int, between: int, count: int, swished: bool, gated: bool, stride: int) -> None:
+        before = self.state
+        self.nonlinear(between, 1, 1, swished)
+        self.nonlinear(between, kernel, stride, swished, each=True)
+        self.conv(count, linear=True)
+        if gated:
+            self.gate()
+        if stride == 1:
+            made = self.state
+            if before[1] != count:
+                self.back(before)
+                self.conv(count, linear=True)
+                before = self.state
+            self.back(made)
+            self.summed(before[0], False)
+
+
+def ssdlite_v3(classes: int) -> bytes:
+    """The first heads read the eighth block."""
+    net = Swished(True)
+    net.nonlinear(16, 3, 2, True)
+    for at, (kernel, between, count, swished, gated, stride) in enumerate(SMALL):
+        net.block(kernel, between, count, swished, gated, stride)
+        if at == 7:
+            net.keep()
+    net.nonlinear(576, 1, 1, True)
+    net.keep()
+    for between, count in ((256, 512), (128, 256), (128, 256), (64, 64)):
+        net.block(3, between, count, True, False, 2)
         net.keep()
     return net.done(classes)

@@ -164,6 +164,20 @@ class Yolo(File):
             strideW=1, padding=SAME,
         )  # fmt: skip
 
+    def spread(self, x: int, channels: int) -> int:
+        """A transposed convolution of 2 x 2 that doubles a map."""
+        _, height, width, depth = self.dims(x)
+        drawn = self.random.integers(-127, 128, (channels, 2, 2, depth)).astype(np.int8)
+        weights = self.constant(f"w{next(self.numbers)}", drawn, scale=[0.01] * channels, axis=0)
+        bias = self.constant(
+            f"b{next(self.numbers)}", np.zeros(channels, np.int32), scale=[0.0005] * channels
+        )
+        shape = (1, 2 * height, 2 * width, channels)
+        return self.one(
+            "TRANSPOSE_CONV", [self.integers(shape), weights, x, bias], shape, (0.05, 4), "TransposeConvOptions",
+            padding=VALID, strideH=2, strideW=2,
+        )  # fmt: skip
+
     def transposed(self, x: int, order: tuple[int, ...]) -> int:
         """Other axes."""
         shape = [self.dims(x)[axis] for axis in order]
@@ -281,6 +295,31 @@ def pose(side: int = 256) -> bytes:
     result = net.tensor("result", net.dims(made), "float32")
     net.operator("DEQUANTIZE", [made], [result], "DequantizeOptions")
     return net.bytes([image], [result])
+
+
+def segments(side: int = 320, classes: int = 80) -> bytes:
+    """As ST's model zoo has it: 32 masks at a quarter of the side beside the boxes, uint8 in and float out."""
+    net = Yolo(side, splits=True)
+    image = net.tensor("images", (1, side, side, 3), "uint8", 1 / 255, 0)
+    x = net.one("QUANTIZE", [image], (1, side, side, 3), (1 / 255, -128), "QuantizeOptions")
+    maps, masks, boxes = net.body(x), list[int](), list[int]()
+    for one in maps[::-1]:
+        masks.append(net.rows(net.branch(one, 32, 32)))
+        scores = net.branch(one, max(64, classes), classes)
+        boxes.append(net.rows(net.joined([net.branch(one, 64, 64), scores], 3)))
+    box = net.joined(boxes[::-1], 2)
+    score = net.slice(box, 1, 64, 64 + classes)
+    score = net.one("LOGISTIC", [score], net.dims(score), (1 / 256, -128))
+    score = net.one("QUANTIZE", [score], net.dims(score), (0.006, -128))
+    mask = net.joined(masks[::-1], 2)
+    mask = net.one("QUANTIZE", [mask], net.dims(mask), (0.006, -20), "QuantizeOptions")
+    centre, size = net.boxes(net.slice(box, 1, 0, 64), ((0, 2, 1, 3), (0, 2, 3, 1)))
+    made = net.joined([centre, size, score, mask], 1)
+    large = net.cbs(net.cbs(net.spread(net.cbs(maps[0], 64, 3), 64), 64, 3), 32)
+    results = [net.tensor(f"result{k}", net.dims(one), "float32") for k, one in enumerate((made, large))]
+    for one, result in zip((made, large), results, strict=True):
+        net.operator("DEQUANTIZE", [one], [result], "DequantizeOptions")
+    return net.bytes([image], results)
 
 
 def yolov5(side: int = 640, classes: int = 3, narrow: int = 1) -> bytes:
