@@ -53,6 +53,8 @@ class Step:
     """Writes little at a time: two chains that part behind it may meet again in the same epoch."""
     corrects: bool = False
     """A correction of a product of two maps that does not share its epoch where it reads what the product has read."""
+    corrected: int = 0
+    """ARITH units of its own corrections, which it joins others in an epoch only beside (a product of two maps, from 4.0 on)."""
     begins: bool = False
     """It begins an epoch: an ARITH unit that reads what the CPU wrote (from 4.0 on)."""
     elements: int = 0

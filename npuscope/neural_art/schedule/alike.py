@@ -84,7 +84,8 @@ class Alike:
             look = (
                 id(step.placement),
                 step.conv, step.arith, step.activ, step.pool,
-                step.copy, step.free, step.renames, step.loops, step.portioned, step.begins, step.op == "Sub",
+                step.copy, step.free, step.renames, step.loops, step.portioned, step.begins, step.corrected,
+                step.op == "Sub",
                 i if step.corrects else -1,  # what it reads beside is looked at by name
                 self.fetched[i],
                 tuple([(s - i, free, count, steps[s].layer == layer) for s, free, count in self.sources[i]]),

@@ -16,7 +16,8 @@ The compiler's way, read off its graphs (docs/accuracy-placement.md): a greedy l
    scale then finds no engine left, and scale, bias and Swish of both are an epoch each; so it is in all three, but with
    `--Oalt-sched` the totals come out further off where that is followed (yolov8_face 402 for 405 of 415), and it is not.
 7. Of two corrections of a product of two maps, one that reads from memory what the product reads there does not share its
-   epoch: the second up to 3.0, from 4.0 on both (`lowering/products.py`).
+   epoch: the second up to 3.0, from 4.0 on both (`lowering/products.py`). From 4.0 on the product joins others only where its
+   corrections would find units as well.
 8. Two steps that read the same two steps of an epoch go to the next one (boxes of yolov8_face and of that yolov8n).
 9. With neither `--Oauto-sched` nor `--Oalt-sched` (up to 2.2) nothing is chained to a convolution of the epoch while another one
    that reads the same map finds too few CAs: scale and bias read its sums in memory, beside those of the other (seven of seven
@@ -214,6 +215,8 @@ class Packing(TakingOver):
         conv, arith, activ, pool, taken = use
         conv, arith, activ, pool = conv + step.conv, arith + step.arith, activ + step.activ, pool + step.pool
         if conv > units.conv or arith > units.arithmetic or activ > units.activation or pool > units.pool:
+            return False
+        if inside and arith + step.corrected > units.arithmetic:
             return False
         streams = self.fetched[i]
         if not step.renames:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from builders.agreement import epochs_and_layers_agree
 from builders.networks.compiled import network
+from builders.networks.hard_swish import ssdlite
 from builders.networks.public_nets import grasps
 from builders.networks.small_nets import Net
 from builders.public_builds import BUILDS, COUNTED, UNNAMED, compiled
@@ -96,6 +97,16 @@ def test_a_pad_before_a_pooling_and_sub_masks_in_other_batches(tmp_path: Path) -
         ("Conv", ["Sub", "Sub"]),
     ]
     assert len(epochs[4].layers) == 2
+
+
+def test_a_hard_swish_takes_three_epochs(tmp_path: Path) -> None:
+    """network.c of Estadio-do-Dragao-app/STM32N6-GettingStarted-ObjectDetection (4.0.0): 8,254,580 compute cycles, 14,969,977 of all."""
+    epochs = compiled(ssdlite(), tmp_path, "4.0", "3", epoch_controller=True).epochs
+    assert {epoch.placement for epoch in epochs} == {Placement.HW}
+    assert sum(epoch.compute_cycles or 0 for epoch in epochs) == pytest.approx(8_254_580, rel=0.005)
+    assert sum(epoch.cycles or 0 for epoch in epochs) == pytest.approx(14_969_977, rel=0.06)
+    stem = [(epoch.op, len(epoch.inserted)) for epoch in epochs[1:4]]
+    assert stem == [("Conv", 1), ("Mul", 0), ("Div", 2)]
 
 
 def test_what_is_written_a_channel_at_a_time_lies_in_rows() -> None:

@@ -101,6 +101,16 @@ def test_what_begins_an_epoch_shares_it_with_what_follows_alone(
     assert [sorted(epoch) for epoch in pack(steps, UNITS)] == expected
 
 
+@pytest.mark.parametrize(("sums", "expected"), [(1, [[0, 1, 2]]), (2, [[0, 1, 2], [3]])])
+def test_a_product_joins_where_its_corrections_would_find_units(sums: int, expected: list[list[int]]) -> None:
+    """Behind a convolution, a bias and another sum two of four ARITH units are left: too few for a product of two maps (4.0)."""
+    steps = [step(("x",), "0", conv=1)]
+    steps += [step((f"{k}",), f"{k + 1}", arith=1) for k in range(sums)]
+    factors = Read(f"{sums}"), Read("y", False)
+    steps.append(Step("Mul", "gate", Placement.HW, factors, ("z",), arith=1, lead=True, corrected=2))
+    assert pack(steps, UNITS) == expected
+
+
 def test_both_corrections_of_a_gated_map_are_an_epoch_each() -> None:
     """x comes from memory, its Sigmoid shares the epoch of x * Sigmoid(x): `again` of `cuts.separated` names where it was seen."""
     x = Read("x", False)
