@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from npuscope.model.layers import FLOATS, Layer, Operand
 from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.model.validity.functions import function_of, is_ambiguous
-from npuscope.neural_art.kernels.movers import same_scale
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import (
     awaits_zero_point,
@@ -32,6 +31,7 @@ from npuscope.neural_art.mapping.operators import (
     RECURRENT,
     SOFTWARE,
 )
+from npuscope.neural_art.mapping.scales import stored_alike
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
@@ -90,7 +90,7 @@ def _of_two_maps(layer: Layer, context: Context) -> bool:
     if is_float(layer, context) or any(o.constant is not None or o.dims is None for o in operands):
         return False
     known = all(operand.quant is not None and operand.quant.scale_known for operand in operands)
-    alike = known and all(same_scale(operand, operands[-1]) for operand in layer.inputs)
+    alike = known and all(stored_alike(operand.quant, operands[-1].quant) for operand in layer.inputs)
     return alike and len({operand.dims for operand in operands}) == 1
 
 

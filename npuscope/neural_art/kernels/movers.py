@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numpy as np
-
-from npuscope.model.layers import Layer, Operand
+from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.rows import joins_rows, takes_blocks
 from npuscope.neural_art.kernels.streams import (
     hands_planes,
@@ -36,6 +34,7 @@ from npuscope.neural_art.mapping.layout import (
     resize_factors,
     sliced_axes,
 )
+from npuscope.neural_art.mapping.scales import stored_alike
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
@@ -47,9 +46,6 @@ SHARED_SINCE = "3.0"
 
 FLOAT_BYTES, CACHE_LINE = 4, 32
 """Bytes of a float, and of a cache line of the Cortex-M55."""
-
-ALIKE = 1e-3
-"""Relative difference up to which two scales count as one. inferred: 0.1 % apart did (yolov8n_micro_224, once)."""
 
 
 def concat_causes(layer: Layer, context: Context) -> Iterator[Cause]:
@@ -88,21 +84,12 @@ def _channels(layer: Layer, context: Context) -> Cause:
         return Cause(Why.CONCAT_PLANES, HW, numbers)
     if not context.target.toolchain.at_least(SHARED_SINCE):
         return Cause(Why.CONCAT_UNEQUAL, HYBRID, numbers)
+    written = layer.output.quant if layer.output is not None else None
     for index, part in enumerate(layer.inputs):
         readers = len(context.layers.readers.get(part.tensor, ()))
-        if part.constant is None and readers > 1 and same_scale(part, layer.output):
+        if part.constant is None and readers > 1 and stored_alike(part.quant, written):
             return Cause(Why.CONCAT_SHARED, HYBRID, (*numbers, ("part", index), ("readers", readers)))
     return Cause(Why.CONCAT_IN_PLACE, HW, numbers)
-
-
-def same_scale(one: Operand, other: Operand | None) -> bool:
-    """Two tensors are stored with the same numbers, all but."""
-    if other is None or one.quant is None or other.quant is None:
-        return False
-    if one.quant.per_channel or other.quant.per_channel or one.quant.zero != other.quant.zero:
-        return False
-    first, second = float(one.quant.scale.flat[0]), float(other.quant.scale.flat[0])
-    return bool(np.isclose(first, second, rtol=ALIKE, atol=0))
 
 
 def transpose_causes(layer: Layer, context: Context) -> Iterator[Cause]:

@@ -32,6 +32,7 @@ from npuscope.neural_art.mapping.layout import (
 )
 from npuscope.neural_art.mapping.operators import POOLING
 from npuscope.neural_art.mapping.padding import absorbed
+from npuscope.neural_art.mapping.scales import stored_alike
 from npuscope.neural_art.mapping.sizes import operand_bytes
 from npuscope.npu.verdict import Placement
 
@@ -324,7 +325,7 @@ def rescaled(lowering: Lowering, layer: Layer) -> list[str]:
         rescales = (
             operand.quant is not None
             and layer.output is not None
-            and not operand.quant.same_as(layer.output.quant)
+            and not stored_alike(operand.quant, layer.output.quant)
         )
         if not rescales and given_planes(lowering, operand, name):
             name = laid_last(lowering, INPUT, layer, name, owner="")

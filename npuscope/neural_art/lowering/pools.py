@@ -11,6 +11,7 @@ from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.lowering.units import printed
 from npuscope.neural_art.mapping.capacity import largest_divisor
 from npuscope.neural_art.mapping.layout import pool_strides, pool_window
+from npuscope.neural_art.mapping.scales import stored_alike
 from npuscope.npu.verdict import Placement
 
 POOL_BATCH = 8
@@ -79,7 +80,7 @@ def changes_scale(layer: Layer) -> bool:
         source is not None
         and source.quant is not None
         and result is not None
-        and not source.quant.same_as(result.quant)
+        and not stored_alike(source.quant, result.quant)
     )
 
 

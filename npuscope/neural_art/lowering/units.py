@@ -11,6 +11,7 @@ from npuscope.neural_art.lowering.products import product, swish_of
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.bounds import cuts_nothing
 from npuscope.neural_art.mapping.facts import sums_to_floats
+from npuscope.neural_art.mapping.scales import stored_alike
 from npuscope.npu.verdict import Placement
 
 COMMON_NAMES = {
@@ -178,7 +179,7 @@ def requantize(lowering: Lowering, item: Placed) -> None:
     source = layer.input
     if source is None:
         return
-    if source.quant is not None and layer.output is not None and source.quant.same_as(layer.output.quant):
+    if layer.output is not None and stored_alike(source.quant, layer.output.quant):
         lowering.results_are(layer, source.tensor)
         return
     read = (lowering.read(source.tensor),)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.scales import stored_alike
 
 
 def cuts_nothing(layer: Layer) -> bool:
     """The values its input can hold already lie within a Relu's or Clip's bounds, and the scale stays."""
     source, result = layer.input, layer.output
-    if source is None or result is None or source.quant is None or not source.quant.same_as(result.quant):
+    if (
+        source is None
+        or result is None
+        or source.quant is None
+        or not stored_alike(source.quant, result.quant)
+    ):
         return False
     low, high = source.quant.range
     step = float(source.quant.scale.flat[0])
