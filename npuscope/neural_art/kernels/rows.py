@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import QUANTIZE, Layer, Layers, Operand
 from npuscope.neural_art.mapping.layout import axis_of, lies_channels_last, sliced_axes
+from npuscope.neural_art.mapping.scales import stored_alike
 from npuscope.npu.rule import Context
 
 ROWS, COLUMNS = 2, 3
@@ -41,7 +42,7 @@ def _is_part(part: Operand, concat: Layer, context: Context) -> bool:
     if writer is None or writer.kind not in ("Slice", "Split") or writer.input is None:
         return False
     axes = (axis_of(writer),) if writer.kind == "Split" else sliced_axes(writer)
-    same = concat.output is not None and part.quant is not None and part.quant.same_as(concat.output.quant)
+    same = concat.output is not None and stored_alike(part.quant, concat.output.quant)
     return axes == (COLUMNS,) and same
 
 

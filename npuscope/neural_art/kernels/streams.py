@@ -141,6 +141,6 @@ def comes_from_conv(source: str, layers: Layers) -> bool:
         if writer is None or writer.input is None:
             return False
         if writer.kind not in ACTIVATIONS or not cuts_nothing(writer):
-            return writer.kind == "Conv"
+            return writer.kind in ("Conv", "ConvTranspose")
         source = writer.input.tensor
     return False

@@ -11,7 +11,7 @@ from npuscope.neural_art.frontend.borders import input_stays_float, output_stays
 from npuscope.neural_art.frontend.formats import has_real_borders, real_borders
 from npuscope.neural_art.mapping.capacity import submasks
 from npuscope.neural_art.mapping.layout import VIEWS, axis_of, permutation
-from npuscope.neural_art.mapping.operators import ARITHMETIC
+from npuscope.neural_art.mapping.operators import ARITHMETIC, IN_INTEGERS
 from npuscope.neural_art.mapping.padding import absorbed
 from npuscope.neural_art.mapping.row_kernels import along_rows
 from npuscope.npu.rule import Context
@@ -321,13 +321,13 @@ def norm_source(layer: Layer, context: Context) -> Layer | None:
 
 
 def on_cpu(layer: Layer, context: Context) -> Placement:
-    """Where a layer without a unit runs: in float where it computes in float or moves floats, else in int8."""
+    """Where a layer without a unit runs: in int8 where the runtime has such a kernel, unless it computes in float or moves floats."""
     moves_floats = (
         is_transparent(layer.core)
         and has_float_data(layer)
         and not any(o.quant is not None for o in (*layer.inputs, *layer.outputs))
     )
-    return without_unit(moves_floats or is_float(layer, context))
+    return without_unit(moves_floats or layer.kind not in IN_INTEGERS or is_float(layer, context))
 
 
 def without_unit(floats: bool) -> Placement:

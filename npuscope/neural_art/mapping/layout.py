@@ -43,8 +43,10 @@ MOST_FOLLOWED = 16
 """Operators before a tensor that are followed to the unit that wrote it, at most."""
 
 
-_KEEPING = ACTIVATION | ARITHMETIC | POOLING | {"BatchNormalization", "Concat", "Slice", "Split"}
-"""Kinds that keep the layout of what they read."""
+_KEEPING = (
+    ACTIVATION | ARITHMETIC | POOLING | {"BatchNormalization", "Concat", "Slice", "Split", "QuantizeLinear"}
+)
+"""Kinds that keep the layout of what they read, a QuantizeLinear that requantizes among them."""
 
 
 def lies_channels_last(tensor: str, layers: Layers, target: Target) -> bool:
@@ -58,7 +60,7 @@ def lies_channels_last(tensor: str, layers: Layers, target: Target) -> bool:
         result = writer.output.dims if writer is not None and writer.output is not None else None
         if writer is None or writer.input is None or result is None or len(result) != 4 or result[0] != 1:
             return False
-        if writer.kind == "Conv":
+        if writer.kind in ("Conv", "ConvTranspose"):
             return True
         if _lays_anew(writer, target):
             tensor = writer.input.tensor

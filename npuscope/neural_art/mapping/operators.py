@@ -65,6 +65,14 @@ Of integers the runtime has kernels for convolutions, products, pooling, activat
 Softmax and Resize (ll_sw_integer.h); the rest is float.
 """
 
+IN_INTEGERS = (
+    CONVOLUTION
+    | ACTIVATION
+    | ARITHMETIC
+    | _words("AveragePool MaxPool GlobalAveragePool GlobalMaxPool Softmax Resize Upsample QuantizeLinear")
+)
+"""Those the runtime has kernels of integers for (ll_sw_integer.h): what has no unit falls back on floats but for them."""
+
 LARGER_OR_LESS = _words("Max Min")
 """Of two maps on the ARITH unit, as three builds of 2.2 count their epochs; in software by the documentation of 2.1."""
 

@@ -25,7 +25,8 @@ RULE = Rule(
     code="N508",
     title="Slice with steps",
     what="Looks for a Slice whose steps are not 1.",
-    why="A DMA can skip, but no compiler output with such a Slice is known, and negative steps reverse the data.",
+    why="A DMA can skip, but no compiler output with such a Slice is known, and negative steps reverse the data. The runtime has no "
+    "kernel of integers for it (ll_sw_integer.h).",
     fix="A strided convolution does the same on the NPU.",
     source="none: not documented and not seen",
     confidence=Confidence.UNKNOWN,

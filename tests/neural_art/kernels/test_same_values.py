@@ -145,3 +145,36 @@ def test_a_pad_of_ones_stays(tmp_path: Path) -> None:
         )
         snapshot = compiled(text, "4.0", tmp_path)
         assert (snapshot.by_name["p"].epoch is None) is taken
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "d = Conv(x, w16x16x1x1) @0.1",
+        "e = Conv(x, w16x16x1x1) @0.2\nd = QuantizeLinear(e) @0.1",
+        "e = Conv(x, w16x16x1x1) @0.2\nd = Sigmoid(e) @0.1",
+        "d = ConvTranspose(x, w16x16x1x1) @0.1",
+    ],
+)
+def test_rows_lie_one_after_another_behind_any_unit(part: str, tmp_path: Path) -> None:
+    text = f"x: 1x16x8x8\nc = Conv(x, w16x16x1x1) @0.1\n{part}\nb = Concat(c, d) axis=2 @0.1\ny = Conv(b, w8x16x1x1)"
+    for toolchain in ("2.2", "4.0"):
+        assert compiled(text, toolchain, tmp_path).by_name["b"].placement is Placement.HW
+
+
+@pytest.mark.parametrize(
+    ("layer", "placement"),
+    [
+        ("DepthToSpace(c) blocksize=2 mode='CRD'", Placement.SW_FLOAT),
+        ("Pad(c, [0 0 1 1 0 0 1 1]) mode='reflect'", Placement.SW_FLOAT),
+        ("Slice(c, [0], [8], [3], [2])", Placement.SW_FLOAT),
+        ("Resize(c, -, {1 1 2 2}) mode='linear'", Placement.SW_INT),
+        ("Div(c, t)", Placement.SW_INT),
+    ],
+)
+def test_without_a_unit_only_what_has_a_kernel_of_integers_stays_in_them(
+    layer: str, placement: Placement, tmp_path: Path
+) -> None:
+    """ll_sw_integer.h has none for operators that move values."""
+    text = f"x: 1x16x8x8\ns: 1x16x1x8\nc = Conv(x, w16x16x1x1)\nt = Div(s, c)\nb = {layer}\ny = Sigmoid(b)"
+    assert compiled(text, "2.2", tmp_path).by_name["b"].placement is placement
