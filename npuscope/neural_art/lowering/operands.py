@@ -42,11 +42,16 @@ def cut_at_zero(lowering: Lowering, layer: Layer, operand: Operand) -> bool:
 
     Four of four Adds of LiSenNet (LarocheC/eco8-neaixt, 4.0.1, its profile) are an epoch later than a convolution of zero point
     -128, its two of another zero point in the same; all twelve of a streaming TCN (mikekss/tymbal, d44, 4.0) by the numbers of its
-    epochs. Products do not: both of LiSenNet share that epoch. Why is not known.
+    epochs. Products do not: both of LiSenNet share that epoch. So does a PRelu: three of three blocks of an N6Net with its frames in
+    channels, by its number of epochs (LarocheC/eco8-neaixt, 4.0.1). Why is not known.
     """
-    if layer.kind != "Add" or zero_point(operand) != FULL_RANGE_LOW or len(lowering.activations(layer)) != 2:
+    if layer.kind != "Add" or len(lowering.activations(layer)) != 2:
         return False
     writer = lowering.layers.writers.get(operand.tensor)
+    if writer is not None and writer.kind == "PRelu":
+        return lowering.target.toolchain.at_least(CUT_FROM)
+    if zero_point(operand) != FULL_RANGE_LOW:
+        return False
     for _ in range(VANISHING):
         if (
             writer is None
