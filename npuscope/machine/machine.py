@@ -123,9 +123,9 @@ class Latency:
     """What the board takes beyond the accelerators' cycles; the data file says in which clock each counts."""
 
     external_transfers_per_clock: int
+    external_ram_transfers_per_clock: float
     external_ram_read_clocks: int
     external_ram_write_clocks: int
-    external_ram_sum_bytes_per_clock: float
     fill_cycles: int
     pass_cycles: int
     start_cycles: int
@@ -299,7 +299,7 @@ class Target:
         if pool.external and not pool.writable and board is not None and board.flash_bytes_per_second:
             return board.flash_bytes_per_second
         if pool.external:
-            return pool.byte_width * self._external_transfers_per_second
+            return pool.byte_width * self._external_transfers_per_second(pool)
         return pool.byte_width * self.accesses_per_second(pool)
 
     def accesses_per_second(self, pool: PoolSpec) -> float:
@@ -307,12 +307,17 @@ class Target:
         if pool.external:
             if not pool.writable and self.build.board is not None:
                 return self.bytes_per_second(pool) / pool.byte_width
-            return self._external_transfers_per_second
+            return self._external_transfers_per_second(pool)
         return float(self.clocks.npu_ram_hz if pool.freq_ratio < NOC_RATIO else self.clocks.noc_hz)
 
-    @property
-    def _external_transfers_per_second(self) -> float:
-        return float(self.latency.external_transfers_per_clock * self.clocks.flash_hz)
+    def _external_transfers_per_second(self, pool: PoolSpec) -> float:
+        """Of a flash what is documented, of a RAM what a network was seen to get of it."""
+        latency = self.latency
+        per_clock = latency.external_transfers_per_clock
+        return (
+            float(latency.external_ram_transfers_per_clock if pool.writable else per_clock)
+            * self.clocks.flash_hz
+        )
 
 
 @cache

@@ -50,19 +50,19 @@ def convolution_seconds(
     return max(fetch / passes + working, fetch + working / passes) + changes
 
 
-def external_ram_seconds(flow: Flow, bytes_per_second: float, target: Target) -> float:
+def external_ram_seconds(flow: Flow, bytes_per_second: float, byte_width: int, target: Target) -> float:
     """What a flow of activations takes of the external RAM.
 
-    1. Sums of three bytes move a byte at a time.
+    1. Sums of three bytes move a byte at a time, in as many transfers.
     2. What does not lie together moves in accesses of their own, each of which takes so long at least.
     """
-    latency, hz = target.latency, target.clocks.flash_hz
     if flow.by_byte:
-        return flow.bytes / (latency.external_ram_sum_bytes_per_clock * hz)
+        return flow.bytes * byte_width / bytes_per_second
     if not flow.run:
         return flow.bytes / bytes_per_second
+    latency = target.latency
     least = latency.external_ram_write_clocks if flow.write else latency.external_ram_read_clocks
-    return flow.bytes / flow.run * max(least / hz, flow.run / bytes_per_second)
+    return flow.bytes / flow.run * max(least / target.clocks.flash_hz, flow.run / bytes_per_second)
 
 
 def streamed_seconds(conv: Convolution, vectors: int, target: Target, pool: PoolSpec) -> float:

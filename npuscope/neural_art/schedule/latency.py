@@ -260,7 +260,7 @@ class Pricing:
         for flow in load.flows:
             count = flow.accesses(width, count_short=True)
             if slow:
-                count = external_ram_seconds(flow, byte_rate, self.target) * access_rate
+                count = external_ram_seconds(flow, byte_rate, width, self.target) * access_rate
             accesses[flow.write] += count
             name = mover.get(flow.tensor, owner)
             users[name] = users.get(name, 0.0) + count / access_rate

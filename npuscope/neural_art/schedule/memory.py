@@ -3,7 +3,7 @@
 1. A buffer takes the first place that is free over its whole life, in the pools in the target's order of preference.
 2. One that fits in no pool takes neighbouring banks, as the compiler's virtual pools do, then external memory.
 3. Buffers that fit in a bank of the NPU are placed first, larger before smaller; then the others, those read last first. inferred: so
-   89 of 91 networks of ST's tables have the external RAM that is listed; larger first gives 83 (docs/accuracy-cost.md).
+   90 of 91 networks of ST's tables have the external RAM that is listed; larger first gives 83 (docs/accuracy-cost.md).
 4. Wide sums of sub-masks take no neighbouring banks: those of four SqueezeNext would fit there (ST's tables, 3.0: external RAM of two,
    the time of all four).
 5. Where there are very many, the smallest lie together, in as much room as they take at once.

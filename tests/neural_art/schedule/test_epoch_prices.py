@@ -324,10 +324,11 @@ def test_a_computed_vector_of_the_channels_is_fetched_for_each_position(
     assert sum(part.milliseconds for part in epoch.parts) == pytest.approx(epoch.milliseconds)
 
 
-def test_external_memory_for_activations_is_less_certain() -> None:
+def test_external_memory_for_activations_is_slower_than_documented_and_less_certain() -> None:
+    """EfficientNetV2-S at 384 x 384 (ST's table, 2.0) gets 0.25 of the 0.8 GB/s."""
     machine = target("2.0")
     rates = {pool.name: machine.bytes_per_second(pool) for pool in machine.pools if pool.external}
-    assert rates == {"hyperRAM": 8e8, "octoFlash": 4e8}
+    assert rates == {"hyperRAM": 2.5e8, "octoFlash": 4e8}
     assert machine.error_band.hw < machine.error_band.external_ram
 
 
