@@ -10,7 +10,7 @@ from typing import Any
 from builders.float_yolo import float_yolo, float_yolov8
 from builders.networks.audio_nets import groups, hazards, keywords, letters, masks, signals, wake_words
 from builders.networks.efficient_nets import food
-from builders.networks.float_networks import falls
+from builders.networks.float_networks import calculator, falls
 from builders.networks.landmarks import landmarks
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.networks.small_cnns import digits, faces, handwriting, spoken_words
@@ -195,6 +195,10 @@ BUILDS: dict[str, PublicBuild] = {
     ),
     # 2025-fin-graduate-project/Falling-Detection-STM32, fall_detection_tcn, in float
     "falls": PublicBuild(falls, "3.0", 44, 0.0, {"Conv": 11, "Relu": 12, "Add": 4, "Gather": 1}, "default", "default"),
+    # packetqc/AI, run-23, network_regen: an intermediate model compiled again, its weights in float
+    "calculator": PublicBuild(
+        calculator, "4.0", 7, 0.0, {"DequantizeLinear": 1, "Conv": 3, "QuantizeLinear": 1}, "3", "auto"
+    ),
     # birdnet-team/birdnet-stm32, hybrid and raw models of its release 1.4, and two graphs of its raw model of 1.2
     "spectrograms": PublicBuild(spectrograms, "2.2", 40, 0.0, {**ENDS, "Transpose": 2}, "default"),
     "waves": PublicBuild(lambda: waves(4, "hinge", True), "2.2", 58, 0.02, ENDS, "default"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from npuscope.model.layers import Layer
+from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.along_rows import ends_in_rows
 from npuscope.neural_art.lowering.lower import INPUT, Lowering, laid_last, of_rows, size
+from npuscope.neural_art.mapping.padding import absorbed
 
 
 def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
@@ -16,14 +17,18 @@ def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
        (aldo-smart/STM32N6-FaceRecognition, 2.2, -O0) and MobileNetV2 (junnun1/RTOS_embb, 4.0.1).
        So is one that a QuantizeLinear of the CPU reads: epochs 1 and 2 of both mobilefacenets that take floats (2.1, 2.2) and of two
        builds of profirst30/STM32N6570-FaceRecognition-FaceDetection (2.2); not one that is then transposed (birdnet-team/birdnet-stm32, 2.2).
-       Rows are copied to columns before a Conv1d wherever they come from, and back behind it where others read them: 16 epochs
-       for eight Convs of a TCN (3.0, 2025-fin-graduate-project/Falling-Detection-STM32).
+       Rows are copied to columns before a Conv1d wherever they come from but from another one, and back behind it where others
+       read them: 16 epochs for eight Convs of a TCN (3.0, 2025-fin-graduate-project/Falling-Detection-STM32). Where they lie in
+       integers the copy is of those, before the DequantizeLinear and behind the QuantizeLinear, and none lies between two Convs
+       (packetqc/AI, run-23, 4.0: a TCN whose weights had lost their scales).
     2. Up to 2.2 what a routine transposed before a Softmax (the YOLOv8n), as before one in integers.
     """
     dims = layer.input.dims if layer.input is not None else None
     if layer.kind == "Conv" and layer.input is not None and of_rows(layer.input):
+        if name in lowering.columns or writes_columns(lowering, read_by(lowering, layer, layer.input)):
+            return lowering.columns.get(name, name)
         lowering.floats.add(name)
-        return lowering.columns.get(name) or laid_last(lowering, INPUT, layer, name, owner="")
+        return laid_last(lowering, INPUT, layer, name, owner="")
     given = name not in lowering.written and name not in lowering.channels_last
     if layer.kind in ("Conv", "QuantizeLinear") and dims is not None and len(dims) == 4 and given:
         if (
@@ -37,6 +42,30 @@ def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
     if layer.kind == "Softmax" and name in lowering.floats and turned_by_routine(lowering, layer):
         return lowering.copy(layer.name, name, f"{layer.name}#rows", size(layer.input))
     return name
+
+
+def read_by(lowering: Lowering, layer: Layer, operand: Operand) -> Operand:
+    """What a kernel reads: behind a Pad that a convolution takes over, what that Pad reads."""
+    writer = lowering.layers.writers.get(operand.tensor)
+    if layer.kind != "Conv" or writer is None or writer.input is None:
+        return operand
+    return operand if absorbed(writer, lowering.layers, lowering.target) is None else writer.input
+
+
+def writes_columns(lowering: Lowering, operand: Operand) -> bool:
+    """Rows that a Conv1d wrote."""
+    writer = lowering.layers.writers.get(operand.tensor)
+    return writer is not None and writer.kind == "Conv" and of_rows(operand)
+
+
+def integers_in_columns(lowering: Lowering, layer: Layer, operand: Operand) -> str:
+    """Rows in integers that a float Conv1d reads dequantized, copied to columns before; '' where none are."""
+    name = lowering.name(operand.tensor)
+    if layer.kind != "Conv" or not of_rows(operand) or operand.quant is None or name in lowering.floats:
+        return ""
+    if name in lowering.columns or writes_columns(lowering, operand):
+        return lowering.columns.get(name, "")
+    return laid_last(lowering, INPUT, layer, name, owner="")
 
 
 def float_columns(lowering: Lowering, layer: Layer) -> str:

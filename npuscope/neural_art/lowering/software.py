@@ -7,8 +7,14 @@ import math
 from npuscope.model.convolution import convolution
 from npuscope.model.layers import FLOATS, Layer, Operand
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.lowering.along_rows import laid_in_rows
-from npuscope.neural_art.lowering.laid_out import float_columns, laid_out, turned_by_routine
+from npuscope.neural_art.lowering.along_rows import ends_in_rows, laid_in_rows
+from npuscope.neural_art.lowering.laid_out import (
+    float_columns,
+    integers_in_columns,
+    laid_out,
+    read_by,
+    turned_by_routine,
+)
 from npuscope.neural_art.lowering.lower import FLOAT_BYTES, SUM_BYTES, Lowering, Placed, size
 from npuscope.neural_art.lowering.operands import zero_point
 from npuscope.neural_art.lowering.pools import stage_count, staged
@@ -130,9 +136,9 @@ def floating(lowering: Lowering, item: Placed) -> None:
         and not item.because(Why.FLOAT_BETWEEN_BORDERS)
         and not any(bare_constant(o) for o in layer.inputs)
     )
+    operands = [read_by(lowering, layer, o) for o in lowering.activations(layer)]
     reads = tuple(
-        Read(laid_out(lowering, layer, as_float(lowering, layer, o, fallback)), False)
-        for o in lowering.activations(layer)
+        Read(laid_out(lowering, layer, as_float(lowering, layer, o, fallback)), False) for o in operands
     )
     parted = layer.kind == "BatchNormalization" and not lowering.target.toolchain.at_least("2.2")
     ops = ["Mul", "Add"] if parted else [printed(layer.kind)]
@@ -173,15 +179,18 @@ def floating(lowering: Lowering, item: Placed) -> None:
         times = max(1, lowered_reads(lowering, operand.tensor)) if fallback or of_bare_constant(layer) else 1
         for k in range(min(times, 8)):
             written = operand.tensor if k == 0 else f"{operand.tensor}#{k}"
+            in_columns = k == 0 and ends_in_rows(lowering, layer, None)
             step = Step(
                 "QuantizeLinear",
                 layer.name,
                 FLOAT,
                 (Read(float_name(operand), False),),
-                (written,),
+                (f"{layer.name}#columns" if in_columns else written,),
                 elements=size(operand),
             )
             lowering.add(step)
+            if in_columns:
+                laid_in_rows(lowering, layer, f"{layer.name}#columns", written)
         if layer.float_reads:
             lowering.view(operand.seen, float_name(operand))
         elif operand.seen != operand.tensor:
@@ -263,7 +272,8 @@ def float_name(operand: Operand) -> str:
 
 def as_float(lowering: Lowering, layer: Layer, operand: Operand, own: bool) -> str:
     """An operand as floats, dequantized first where it lies in integers."""
-    name = lowering.name(operand.tensor)
+    columns = integers_in_columns(lowering, layer, operand)
+    name = columns or lowering.name(operand.tensor)
     if name in lowering.floats:
         return name
     if name not in lowering.written and operand.quant is None and not in_integers(lowering, name):
@@ -277,6 +287,8 @@ def as_float(lowering: Lowering, layer: Layer, operand: Operand, own: bool) -> s
     )  # fmt: skip
     lowering.add(step)
     lowering.floats.add(result)
+    if columns:
+        lowering.columns[result] = result
     if not own:
         lowering.dequantized[name] = result
     return result

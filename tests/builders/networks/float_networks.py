@@ -249,3 +249,36 @@ def falls() -> bytes:
     graph = helper.make_graph(nodes, "falls", ends[:1], ends[1:], initializers)
     made_model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     return bytes(made_model.SerializeToString())
+
+
+def calculator() -> bytes:
+    """Two causal Conv1d of three taps and one of a tap between Q and DQ of the borders, its weights in float (model_cnn_calc)."""
+    random, nodes, initializers = np.random.default_rng(0), [], []
+
+    def constant(name: str, values: Any) -> str:
+        initializers.append(numpy_helper.from_array(np.asarray(values), name))
+        return name
+
+    def stored(source: str, name: str, scale: float, zero: int) -> str:
+        grid = [constant(f"{name}_scale", np.float32(scale)), constant(f"{name}_zero", np.int8(zero))]
+        nodes.append(helper.make_node("QuantizeLinear", [source, *grid], [f"{name}_q"]))
+        nodes.append(helper.make_node("DequantizeLinear", [f"{name}_q", *grid], [name]))
+        return name
+
+    x = stored("x", "features", 0.029, -4)
+    for k, (count, taps) in enumerate(((256, 3), (256, 3), (374, 1))):
+        if taps > 1:
+            left = constant(f"left{k}", np.array([0, 0, taps - 1, 0, 0, 0], np.int64))
+            nodes.append(helper.make_node("Pad", [x, left], [f"pad{k}"]))
+            x = f"pad{k}"
+        weights = constant(f"weights{k}", random.normal(0, 0.05, (count, 256, taps)).astype(np.float32))
+        bias = constant(f"bias{k}", np.zeros(count, np.float32))
+        nodes.append(helper.make_node("Conv", [x, weights, bias], [f"conv{k}"], kernel_shape=[taps]))
+        x = f"conv{k}"
+    ends = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, s)
+        for n, s in (("x", [1, 256, 32]), (stored(x, "y", 0.55, -1), [1, 374, 32]))
+    ]
+    graph = helper.make_graph(nodes, "calculator", ends[:1], ends[1:], initializers)
+    made_model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(made_model.SerializeToString())
