@@ -14,6 +14,7 @@ from npuscope.model.layer import (
     ACTIVATIONS,
     BORDER_OPS,
     DEQUANTIZE,
+    FLOATS,
     PARAMETERS,
     QLINEAR,
     QUANTIZE,
@@ -101,7 +102,11 @@ class Folding:
             inputs = tuple([o for o in inputs if o.seen not in names])
         outputs, float_reads = self.outputs(node, last, owned)
         if inputs and (quant := inputs[0].quant) is not None and quant.axis is None:
-            integers = inputs[0].tensor == inputs[0].seen and moves_integers(node)
+            # What a mover passed on has a quantization, but the operator reads floats all the same.
+            stored = (
+                inputs[0].tensor == inputs[0].seen and self.graph.type(inputs[0].tensor).dtype not in FLOATS
+            )
+            integers = stored and moves_integers(node)
             if integers or is_transparent(node):
                 outputs = tuple([self.pass_on(o, quant) for o in outputs])
         if kind in WEIGHTED and node.op not in BORDER_OPS:

@@ -120,6 +120,19 @@ def test_a_reshape_passes_its_quantization_on(tmp_path: Path) -> None:
     assert sigmoid.input is not None and sigmoid.input.quant is not None and sigmoid.input.quant.zero == 3
 
 
+def test_what_is_passed_on_is_still_read_as_floats(tmp_path: Path) -> None:
+    """A MaxPool of floats without a Q of its own is float, whether a mover stands before it or not."""
+    before = "r = Reshape(f, n)"
+    for line, read in (("", "f"), (before, "r")):
+        made = folded(
+            f"""g (int8[1,1,4,4] x) => (float[1,1,2,2] y) <float s = {{0.1}}, int8 z = {{3}}, int64[4] n = {{1, 1, 4, 4}}>
+            {{ f = DequantizeLinear(x, s, z) {line} p = MaxPool <kernel_shape = [3, 3]> ({read}) y = Exp(p) }}""",
+            tmp_path,
+        )
+        pool = next(layer for layer in made.layers if layer.kind == "MaxPool")
+        assert (pool.inputs[0].quant is not None, pool.outputs[0].quant) == (True, None)
+
+
 def test_a_float_reader_before_the_q_is_noted(tmp_path: Path) -> None:
     layers = folded(
         f"""g (int8[1,8] x) => (int8[1,8] y, float[1,8] a) {CONSTANTS}

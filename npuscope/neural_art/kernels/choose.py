@@ -55,7 +55,7 @@ BY_KIND: Mapping[str, tuple[Choice, ...]] = {
     "Transpose": (movers.transpose_causes,),
     "Pad": (movers.pad_causes, unseen.forms),
     "Cast": (movers.cast_causes,),
-    **dict.fromkeys(("Resize", "Upsample"), (movers.resize_causes,)),
+    **dict.fromkeys(("Resize", "Upsample"), (movers.resize_causes, unseen.forms)),
     **dict.fromkeys(("DepthToSpace", "SpaceToDepth"), (movers.depth_and_space,)),
 }
 

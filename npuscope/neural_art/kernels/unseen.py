@@ -7,9 +7,18 @@ from collections.abc import Callable, Iterator, Mapping
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.convolutions import GROUPED_SINCE
 from npuscope.neural_art.kernels.datatypes import SMALL_INTEGERS
+from npuscope.neural_art.kernels.pools import largest_prime
+from npuscope.neural_art.kernels.streams import comes_from_conv
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import folded_away, geometry, is_float
-from npuscope.neural_art.mapping.layout import axis_of, pad_amounts, pool_strides
+from npuscope.neural_art.mapping.layout import (
+    axis_of,
+    pad_amounts,
+    pool_strides,
+    pool_window,
+    repeats,
+    resize_factors,
+)
 from npuscope.npu.cause import Cause, Number
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
@@ -90,8 +99,36 @@ def _gemm(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
 
 def _concat(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
     result = layer.output.dims if layer.output is not None else None
-    if result is not None and len(result) == 4 and axis_of(layer) == 0 and len(layer.inputs) > 1:
+    if result is None or len(layer.inputs) < 2:
+        return
+    if len(result) == 4 and axis_of(layer) == 0:
         yield "batches", result[0]
+    parts = [o.dims[1] for o in layer.inputs if o.dims is not None and len(o.dims) == 3]
+    unequal = len(result) == 3 and axis_of(layer) == 1 and result[2] > 1 and len(set(parts)) > 1
+    # A Conv1d writes columns; what a Reshape made lies in rows, whose parts were seen.
+    if unequal and any(comes_from_conv(o.tensor, context.layers) for o in layer.inputs if o.constant is None):
+        yield "columns", len(layer.inputs)
+
+
+def _maximum(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
+    """A window whose size has a large prime factor, of which an average is the CPU's; with stride 1 it is done in stages."""
+    yield from _pooling(layer, context)
+    before, after = (o.dims if o is not None else None for o in (layer.input, layer.output))
+    if before is not None and before == after and set(pool_strides(layer)) == {1}:
+        return
+    limit = context.target.limits.pool_window_register
+    large = [size for size in pool_window(layer) or () if largest_prime(size) > limit]
+    if large:
+        yield "prime", large[0]
+
+
+def _repeats(layer: Layer, context: Context) -> Iterator[tuple[str, str]]:
+    """Blocks of a DepthToSpace are squares."""
+    factors = resize_factors(layer)
+    if factors is None or len(factors) < 3 or not repeats(layer):
+        return
+    if factors[1] != 1 or len(set(factors[2:])) > 1:
+        yield "uneven", " x ".join(f"{factor:g}" for factor in factors[1:])
 
 
 def _prelu(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
@@ -118,7 +155,9 @@ _FORMS: Mapping[str, Callable[[Layer, Context], Iterator[tuple[str, Number]]]] =
     "ConvTranspose": _transposed,
     "Pad": _pad,
     "AveragePool": _pooling,
-    "MaxPool": _pooling,
+    "MaxPool": _maximum,
+    "Resize": _repeats,
+    "Upsample": _repeats,
     "Gemm": _gemm,
     "Concat": _concat,
     "PRelu": _prelu,

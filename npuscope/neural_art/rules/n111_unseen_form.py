@@ -33,6 +33,12 @@ _WORDS = {
         "joins its parts along the batch, to {value}",
         "channels, or one call of the network for each",
     ),
+    "columns": (
+        "joins unequal channels of {value} parts behind a Conv1d",
+        "parts of equal channels, or maps of four dimensions",
+    ),
+    "prime": ("has a window of {value}, which has a large prime factor", "windows of smaller factors"),
+    "uneven": ("repeats values {value} times", "the same whole factor for height and width"),
     "bias": ("has a bias of {value}", "one of int32 in steps of input scale x weight scale"),
     "training": ("{value} (training mode)", "an export for inference (model.eval())"),
     "slopes": ("has slopes that are computed", "constant slopes"),
@@ -58,7 +64,8 @@ RULE = Rule(
     title="Form never seen compiled",
     what="Looks for forms of operators on the NPU that neither a compiled network nor the documentation decides: depth "
     "multipliers, groups of several channels with a larger kernel than 1x1 (up to 2.2 of one row), groups or dilation in a "
-    "ConvTranspose, negative Pads, means that leave pads out, windows beyond the map, a transposed Gemm input, a Concat of batches, computed slopes, training mode, "
+    "ConvTranspose, negative Pads, means that leave pads out, windows beyond the map, a transposed Gemm input, a Concat of batches or of "
+    "unequal channels of a Conv1d, a maximum over a window with a large prime factor, a nearest Resize by unlike factors, computed slopes, training mode, "
     "a bias of fewer bits than int32.",
     why="Such a layer is shown on the NPU because the operator is. The compiler may take it apart, leave it to the CPU, or "
     "refuse it. A third party reported grouped two-dimensional kernels on the CPU (N204); RegNetX-002 takes the NPU's time for "

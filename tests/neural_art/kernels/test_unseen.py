@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import pytest
 from builders.models import analysed, from_text
+from builders.network_text import network
 
+from npuscope.model.load import load
 from npuscope.npu.verdict import Confidence, Placement
 from npuscope.snapshot import LayerReport
 
@@ -27,7 +30,16 @@ g (int8[{shape}] x) => (int8[{result}] y) <float s = {{0.1}}, int8 z = {{0}}, in
     )
 
 
+ROUTINES = {"values 1 x 1 x 2 times"}
+"""Forms whose usual form is a routine."""
+
 UNSEEN = {
+    "window of 11": (MAP, "1,8,1,1", "r = MaxPool <kernel_shape = [11, 11], strides = [11, 11]> (xf)", "0"),
+    "values 1 x 1 x 2 times": (
+        MAP, "1,8,12,24",
+        'k = Cast <to = 1> (n) r = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"> (xf, , k)',
+        "1,1,1,2",
+    ),
     # what of it is named, shapes, the operator, the constant n
     "multiplier of 2": (MAP, "1,16,10,10", WEIGHTS + "r = Conv <group = 8> (xf, wf)", "16,1,3,3"),
     "4 groups": ("1,8,12", "1,8,10", WEIGHTS + "r = Conv <group = 4> (xf, wf)", "8,2,3"),
@@ -60,7 +72,7 @@ def test_unseen_forms_are_called_unknown(form: str, version: str, tmp_path: Path
     report = judged(*UNSEEN[form], version, tmp_path)
     finding = next(f for f in report.findings if f.code == "N111")
     assert form in finding.message and finding.confidence is Confidence.UNKNOWN
-    assert report.placement is Placement.HW
+    assert report.placement is (Placement.HYBRID if form in ROUTINES else Placement.HW)
 
 
 USUAL = {
@@ -94,3 +106,16 @@ def test_pads_of_channels_and_batches(
     report = judged(MAP, result, "r = Pad (xf, n)", numbers, "2.2", tmp_path)
     finding = next(f for f in report.findings if f.code == "N505")
     assert words in finding.message and finding.confidence is confidence
+
+
+def test_unequal_channels_behind_a_conv1d(tmp_path: Path) -> None:
+    """Those that a Reshape made rows of were seen: the boxes and scores of a YOLO."""
+    heads = "c = Conv(x, w8x8x3) pads=[1,1]\nd = Conv(x, w16x8x3) pads=[1,1]"
+    boxes = (
+        "e = Conv(m, w8x8x1x1)\nf = Conv(m, w16x8x1x1)\nc = Reshape(e, [1 8 64])\nd = Reshape(f, [1 16 64])"
+    )
+    for text, named in ((f"x: 1x8x64\n{heads}", True), (f"m: 1x8x8x8\n{boxes}", False)):
+        onnx.save(network(f"{text}\nj = Concat(c, d) axis=1\ny = Sigmoid(j)"), tmp_path / "m.onnx")
+        joined = analysed(load(str(tmp_path / "m.onnx")), "4.0").by_name["j"]
+        assert any(finding.code == "N111" for finding in joined.findings) is named
+        assert joined.placement is Placement.HW
