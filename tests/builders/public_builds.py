@@ -10,13 +10,13 @@ from typing import Any
 from builders.float_yolo import float_yolo, float_yolov8
 from builders.networks.audio_nets import groups, hazards, keywords, letters, masks, signals, wake_words
 from builders.networks.efficient_nets import food
-from builders.networks.float_networks import calculator, falls
+from builders.networks.float_networks import calculator, falls, sounds_in_float
 from builders.networks.landmarks import landmarks
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.networks.small_cnns import digits, faces, handwriting, spoken_words
 from builders.networks.stream_nets import DILATIONS, loops, speech, tape
 from builders.tflite.birds import spectrograms, waves
-from builders.tflite.examples import centerface, persons, pulse, siren, spectra, tiny_yolo
+from builders.tflite.examples import beats, centerface, persons, pulse, siren, spectra, tiny_yolo
 from builders.tflite.mobile import blazeface, movenet, palms, thermal
 from builders.tflite.yolo import detector, one_map, pose, yolov5
 from builders.tflite.yolox import yolox
@@ -199,6 +199,12 @@ BUILDS: dict[str, PublicBuild] = {
     "calculator": PublicBuild(
         calculator, "4.0", 7, 0.0, {"DequantizeLinear": 1, "Conv": 3, "QuantizeLinear": 1}, "3", "auto"
     ),
+    # sijiaohanshusin/NECCS_N647, toy_sound_classifier before it was quantized
+    "sounds in float": PublicBuild(
+        sounds_in_float, "4.0", 13, 0.0, {"Conv": 4, "Relu": 3, "MaxPool": 3, "Add": 1, "Softmax": 1}, "default", "auto"
+    ),
+    # tw13256/Try-to-put-a-model-on-the-NUCLEO-N657X0-Q-, MIT_BIH_quant_114
+    "beats": PublicBuild(beats, "2.2", 6, 0.0, {"Softmax": 1}, "3", "auto"),
     # birdnet-team/birdnet-stm32, hybrid and raw models of its release 1.4, and two graphs of its raw model of 1.2
     "spectrograms": PublicBuild(spectrograms, "2.2", 40, 0.0, {**ENDS, "Transpose": 2}, "default"),
     "waves": PublicBuild(lambda: waves(4, "hinge", True), "2.2", 58, 0.02, ENDS, "default"),

@@ -6,7 +6,8 @@ import math
 
 from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.along_rows import ends_in_rows
-from npuscope.neural_art.lowering.lower import INPUT, Lowering, laid_last, of_rows, size
+from npuscope.neural_art.lowering.lower import INPUT, Lowering, copied_once, laid_last, of_rows, size
+from npuscope.neural_art.mapping.layout import VIEWS
 from npuscope.neural_art.mapping.padding import absorbed
 
 
@@ -21,6 +22,8 @@ def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
        read them: 16 epochs for eight Convs of a TCN (3.0, 2025-fin-graduate-project/Falling-Detection-STM32). Where they lie in
        integers the copy is of those, before the DequantizeLinear and behind the QuantizeLinear, and none lies between two Convs
        (packetqc/AI, run-23, 4.0: a TCN whose weights had lost their scales).
+       A map of floats that a Gemm takes as a row is copied in the order of the row (epoch 10 of toy_sound_classifier in float,
+       sijiaohanshusin/NECCS_N647, 4.0.0).
     2. Up to 2.2 what a routine transposed before a Softmax (the YOLOv8n), as before one in integers.
     """
     dims = layer.input.dims if layer.input is not None else None
@@ -29,6 +32,8 @@ def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
             return lowering.columns.get(name, name)
         lowering.floats.add(name)
         return laid_last(lowering, INPUT, layer, name, owner="")
+    if layer.kind == "Gemm" and name in lowering.floats and of_a_map(lowering, layer.input):
+        return copied_once(lowering, f"{name}#row", layer, name, batch=1, op="Reshape", owner="")
     given = name not in lowering.written and name not in lowering.channels_last
     if layer.kind in ("Conv", "QuantizeLinear") and dims is not None and len(dims) == 4 and given:
         if (
@@ -42,6 +47,20 @@ def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
     if layer.kind == "Softmax" and name in lowering.floats and turned_by_routine(lowering, layer):
         return lowering.copy(layer.name, name, f"{layer.name}#rows", size(layer.input))
     return name
+
+
+def of_a_map(lowering: Lowering, row: Operand | None) -> bool:
+    """A row that is a view of a map of several channels and positions."""
+    while row is not None:
+        writer = lowering.layers.writers.get(row.tensor)
+        if writer is None:
+            return False
+        if writer.kind not in VIEWS:
+            dims = row.dims
+            kernel = writer.kind != "Transpose"
+            return kernel and dims is not None and len(dims) == 4 and dims[1] > 1 and math.prod(dims[2:]) > 1
+        row = writer.input
+    return False
 
 
 def read_by(lowering: Lowering, layer: Layer, operand: Operand) -> Operand:

@@ -282,3 +282,13 @@ def calculator() -> bytes:
     graph = helper.make_graph(nodes, "calculator", ends[:1], ends[1:], initializers)
     made_model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     return bytes(made_model.SerializeToString())
+
+
+def sounds_in_float() -> bytes:
+    """toy_sound_classifier before it was quantized (sijiaohanshusin/NECCS_N647, Core 4.0.0)."""
+    net, x, before = FloatNetwork(0), "x", 1
+    for count in (8, 16, 32):
+        x = net.add("Relu", net.conv(x, before, count))
+        x, before = net.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2]), count
+    scores = net.gemm(net.add("Flatten", x), 1024, 6)
+    return bytes(net.model((1, 1, 32, 64), net.add("Softmax", scores, axis=1)).SerializeToString())

@@ -192,3 +192,33 @@ def spectra() -> bytes:
     made = net.tensor("classes", (1, 10), "float32")
     net.operator("DEQUANTIZE", [x], [made])
     return net.bytes([net.image], [made])
+
+
+def beats() -> bytes:
+    """A Conv1d of three taps on 250 samples, a pooling by two, and two layers (MIT_BIH_quant_114)."""
+    net = Example((1, 250, 1), "int8", -1)
+
+    def weights(shape: tuple[int, ...]) -> list[int]:
+        drawn, count = net.random.integers(-127, 128, shape).astype(np.int8), shape[0]
+        return [
+            net.constant(f"w{next(net.numbers)}", drawn, scale=[0.003] * count, axis=0),
+            net.constant(f"b{next(net.numbers)}", np.zeros(count, np.int32), scale=[0.0001] * count),
+        ]
+
+    x = net.one(
+        "CONV_2D", [net.reshaped(net.image, (1, 1, 250, 1)), *weights((32, 1, 3, 1))], (1, 1, 248, 32), (0.018, -128),
+        "Conv2DOptions", padding=VALID, strideH=1, strideW=1, dilationHFactor=1, dilationWFactor=1,
+        fusedActivationFunction=RELU,
+    )  # fmt: skip
+    x = net.one(
+        "MAX_POOL_2D", [net.reshaped(x, (1, 1, 248, 32))], (1, 1, 124, 32), net.grid(x), "Pool2DOptions",
+        filterHeight=1, filterWidth=2, strideH=1, strideW=2, padding=VALID,
+    )  # fmt: skip
+    x = net.reshaped(x, (1, 3968))
+    for before, count, zero, activation in ((3968, 32, -128, RELU), (32, 2, -1, 0)):
+        x = net.one(
+            "FULLY_CONNECTED", [x, *weights((count, before))], (1, count), (0.2, zero), "FullyConnectedOptions",
+            fusedActivationFunction=activation,
+        )  # fmt: skip
+    scores = net.one("SOFTMAX", [x], (1, 2), (1 / 256, -128), "SoftmaxOptions", beta=1.0)
+    return net.bytes([net.image], [scores])
