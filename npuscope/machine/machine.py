@@ -138,6 +138,7 @@ class Latency:
     hybrid_start_cycles: int
     hybrid_cycles_per_element: float
     concat_cycles_per_element: float
+    transpose_cycles_per_element: float
     software: SoftwareLatency
 
 

@@ -228,7 +228,7 @@ def _hybrid_cost(layer: Layer, target: Target) -> Cost | None:
     if count is None:
         return None
     cycles = round(count * target.compiler.copy_cycles_per_element)
-    seconds = hybrid_seconds(layer.kind, count, moves_last_axis(layer), target)
+    seconds = hybrid_seconds(layer, count, target)
     constants = constant_bytes(layer)
     if layer.kind == "ConvTranspose" and layer.input is not None:
         # A tensor of zeros lies beside the weights, to be put between the values (ocr_det_160)
@@ -243,13 +243,6 @@ def _hybrid_cost(layer: Layer, target: Target) -> Cost | None:
         certain=False,
         coefficient_bytes=constants,
     )
-
-
-def moves_last_axis(layer: Layer) -> bool:
-    """A Concat, Split or Slice that cuts the innermost dimension."""
-    rank = len(layer.output.dims) if layer.output is not None and layer.output.dims is not None else 0
-    axis = layer.core.integer("axis", 0)
-    return rank > 0 and axis in (-1, rank - 1)
 
 
 def _software_cost(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec
 from npuscope.model.convolution import Convolution
 from npuscope.neural_art.mapping.sizes import WIDE_COEFFICIENT_BYTES
 from npuscope.neural_art.price.traffic import Flow
 from npuscope.npu.cost import Tiling
+
+if TYPE_CHECKING:
+    from npuscope.model.layers import Layer
 
 DEEP1X1_WEIGHTS = 3
 """Weights that Deep1x1 takes a cycle; other modes take one."""
@@ -80,14 +85,18 @@ def stream_seconds(cycles: int, target: Target) -> float:
     return (cycles + target.latency.fill_cycles) / target.clocks.npu_hz
 
 
-def hybrid_seconds(kind: str, elements: int, last_axis: bool, target: Target) -> float:
-    """A runtime routine that drives the DMAs; a Concat along the last axis moves element by element."""
-    latency = target.latency
-    rate = (
-        latency.concat_cycles_per_element
-        if kind == "Concat" and last_axis
-        else latency.hybrid_cycles_per_element
-    )
+MOST_TURNED = 4
+"""Dimensions that `LL_ATON_LIB_DMA_Transpose` of ST's runtime takes (documented, ll_aton_lib.c); more are turned on the CPU."""
+
+
+def hybrid_seconds(layer: Layer, elements: int, target: Target) -> float:
+    """A runtime routine that drives the DMAs, or copies on the CPU: a Concat along the last axis, a Transpose of many dimensions."""
+    latency, rate = target.latency, target.latency.hybrid_cycles_per_element
+    rank = len(layer.output.dims) if layer.output is not None and layer.output.dims is not None else 0
+    if layer.kind == "Concat" and rank and layer.core.integer("axis", 0) in (-1, rank - 1):
+        rate = latency.concat_cycles_per_element
+    elif layer.kind == "Transpose" and rank > MOST_TURNED:
+        rate = latency.transpose_cycles_per_element
     return elements * rate / target.clocks.cpu_hz
 
 

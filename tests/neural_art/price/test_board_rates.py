@@ -1,12 +1,18 @@
-"""What external RAM and a Resize take on the board (ST's model zoo tables)."""
+"""What external RAM, a Resize and a Transpose take on the board (ST's model zoo tables)."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from builders.networks.small_nets import Net
 
 from npuscope.machine.machine import target
+from npuscope.model.load import load
 from npuscope.neural_art.price.timing import external_ram_seconds, software_seconds
 from npuscope.neural_art.price.traffic import Flow
+from npuscope.session import Session
+from npuscope.snapshot import analyse
 
 MACHINE = target("3.0")
 RATE, WIDTH = 0.25e9, 2
@@ -48,3 +54,21 @@ def test_a_resize_of_few_channels_costs_its_positions() -> None:
     few, many = (software_seconds("Resize", count, MACHINE, channels) for channels in (2, 64))
     assert few > 2.5 * many
     assert software_seconds("Exp", count, MACHINE, 2) == software_seconds("Exp", count, MACHINE)
+
+
+@pytest.mark.parametrize(
+    ("shape", "order", "cycles"),
+    [((1, 2, 24, 8, 8), (0, 2, 1, 3, 4), 5.0), ((1, 4, 24, 32), (0, 2, 1, 3), 1.5)],
+)
+def test_a_transpose_of_five_dimensions_is_turned_by_the_cpu(
+    shape: tuple[int, ...], order: tuple[int, ...], cycles: float, tmp_path: Path
+) -> None:
+    net = Net(shape)
+    turned = net.node("Transpose", [net.quantized("x", 0.02, 3)], "turned", perm=list(order))
+    made = net.node("Sigmoid", [net.quantized(turned, 0.02, 3)], "made")
+    path = tmp_path / "model.onnx"
+    model = net.model(net.quantized(made, 1 / 256, -128), tuple(shape[axis] for axis in order))
+    path.write_bytes(model.SerializeToString())
+    report = analyse(Session.open(load(path), MACHINE)).by_name["turned"]
+    assert report.placement.name == "HYBRID" and report.cost is not None
+    assert report.cost.milliseconds == pytest.approx(3072 * cycles / 800e3)
