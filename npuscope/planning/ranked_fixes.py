@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from npuscope.edits.edit import Edit, Exactness
 from npuscope.npu.times import change_sign
 from npuscope.planning.candidates import candidates
 from npuscope.planning.layer_tuning import propose_qdq_form
-from npuscope.planning.outcome import Outcome
 from npuscope.planning.placement_fixes import propose_answers
 from npuscope.planning.proposals import Preview, rank
 from npuscope.planning.streams import propose_streams
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
+
+if TYPE_CHECKING:  # `check` ranks fixes, and asks for no plan
+    from npuscope.planning.outcome import Outcome
 
 LEAST_GAIN = 0.02
 """What an edit must save of a layer's time or cycles to be offered: less is within the model's own error."""
