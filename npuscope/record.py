@@ -13,10 +13,26 @@ from operator import attrgetter
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
-if TYPE_CHECKING:  # a type checker knows that one well
+if TYPE_CHECKING:  # a type checker knows those well
     from dataclasses import dataclass
+    from functools import cached_property
     from inspect import Signature
 else:
+
+    class cached_property:  # noqa: N801 (its name)
+        """As `functools.cached_property` of Python 3.12, without the lock of those before: a model asks a hundred thousand."""
+
+        def __init__(self, work):
+            self.work, self.__doc__ = work, work.__doc__
+
+        def __set_name__(self, owner, name):
+            self.name = name
+
+        def __get__(self, one, owner=None):
+            if one is None:
+                return self
+            value = one.__dict__[self.name] = self.work(one)
+            return value
 
     def dataclass(cls=None, *, eq=True, frozen=False, slots=False):
         """As `dataclasses.dataclass`, in all that its options here say."""
@@ -27,7 +43,7 @@ else:
         return declare if cls is None else declare(cls)
 
 
-__all__ = ["dataclass", "record"]
+__all__ = ["cached_property", "dataclass", "record"]
 
 Kind = TypeVar("Kind")
 

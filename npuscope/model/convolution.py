@@ -93,7 +93,9 @@ def _geometry(layer: Layer) -> Convolution | None:
     if kind not in ("Conv", "Gemm"):
         made = _matmul(layer, weight.shape, source, result) if kind == "MatMul" else None
         return made if made is None else _shared(made)
-    stated = [] if core.bare else [attribute.SerializeToString() for attribute in core.proto.attribute]
+    stated = core.plain_attributes
+    if stated is None:
+        stated = tuple([attribute.SerializeToString() for attribute in core.proto.attribute])
     form = (kind, weight.shape, source, result, *stated)
     if form in _KNOWN:
         return _KNOWN[form]

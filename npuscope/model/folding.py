@@ -77,10 +77,12 @@ class Folding:
         layers: dict[int, Layer] = {}
         borders: list[int] = []
         for i in wanted:
-            if is_qdq(nodes[i]):
+            node = nodes[i]
+            if node.op in BORDER_OPS and is_qdq(node):
                 borders.append(i)
-            elif i in self.unclaimed and i in live and not makes_constant(self.graph, nodes[i]):
-                layers[i] = self.layer(i, nodes[i])
+            elif i in self.unclaimed and i in live and not makes_constant(self.graph, node):
+                layers[i] = self.layer(i, node)
+        borders = [i for i in borders if i in self.unclaimed]
         for op in (QUANTIZE, DEQUANTIZE):  # a Q takes the DQ before it: together they change the scale
             for i in borders:
                 if i in self.unclaimed and i in live and nodes[i].op == op:
@@ -183,7 +185,7 @@ class Folding:
 
     def outputs(self, node: Node, last: Node, owned: set[int]) -> tuple[tuple[Operand, ...], tuple[str, ...]]:
         graph = self.graph
-        if is_qdq(node):
+        if node.op in BORDER_OPS and is_qdq(node):
             quant = of_node(graph, node) if node.op == QUANTIZE else None
             name = node.output(0)
             return (Operand(name, name, graph.type(name), quant),), ()
@@ -199,7 +201,7 @@ class Folding:
             others = []
             for i in self.consumers.get(tensor, ()):
                 reader = self.nodes[i]
-                if not is_qdq(reader):
+                if reader.op not in BORDER_OPS or not is_qdq(reader):
                     others.append(reader.name)
                 elif reader.op == QUANTIZE and i in self.unclaimed and reader.input(0) == tensor:
                     owned.add(i)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from npuscope.record import record
+from npuscope.record import cached_property, record
 
 if TYPE_CHECKING:
     from npuscope.model.graph import Node
@@ -149,16 +148,14 @@ FLOATS = frozenset({"float32", "float16", "float64", "bfloat16", "unknown"})
 
 def is_transparent(node: Node) -> bool:
     """Only moves values: a Reshape and its like, or a nearest Resize."""
-    if not node.standard:
-        return False
-    return node.op in PASSES_SCALE_ON or (
-        node.op in ("Resize", "Upsample") and node.text("mode", "nearest") == "nearest"
-    )
+    if node.op in PASSES_SCALE_ON:
+        return node.standard
+    return node.op in ("Resize", "Upsample") and node.standard and node.text("mode", "nearest") == "nearest"
 
 
 def moves_integers(node: Node) -> bool:
     """Writes values it reads, so that integers stay what they mean."""
-    return node.standard and (node.op in KEEPS_INTEGERS or node.op in ("Resize", "Upsample"))
+    return (node.op in KEEPS_INTEGERS or node.op in ("Resize", "Upsample")) and node.standard
 
 
 def quantization_inputs(node: Node) -> tuple[int, ...]:

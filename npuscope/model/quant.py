@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import count
 
 import numpy as np
 
 from npuscope.model.graph import Graph, Node
 from npuscope.model.tensors import UNKNOWN, Array
-from npuscope.record import dataclass
+from npuscope.record import cached_property, record
 
 _LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int4": (-8, 7), "uint4": (0, 15), "int2": (-2, 1)}
 _LIMITS |= {"uint2": (0, 3), "int16": (-32768, 32767), "uint16": (0, 65535), "int32": (-(2**31), 2**31 - 1)}
@@ -21,7 +21,7 @@ FEW = 32
 """Scales up to which they are looked at one by one."""
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False, slots=False)
 class Quant:
     """real = scale * (stored - zero_point).
 
@@ -106,8 +106,12 @@ _NUMBERS = count()
 def of_node(graph: Graph, node: Node) -> Quant | None:
     """Parameters of a QuantizeLinear or DequantizeLinear; None where they are computed at run time."""
     inputs = node.inputs
-    stored = node.output(0) if node.op == "QuantizeLinear" else node.input(0)
-    scale, zero_point = inputs[1:] if len(inputs) == 3 else (node.input(1), node.input(2))
+    if len(inputs) == 3:
+        stored, scale, zero_point = inputs
+    else:
+        stored, scale, zero_point = node.input(0), node.input(1), node.input(2)
+    if node.op == "QuantizeLinear":
+        stored = node.output(0)
     dtype = graph.types.get(stored, UNKNOWN).dtype
     if dtype == "unknown":
         zero = graph.constant(zero_point)
@@ -132,16 +136,24 @@ def read(
     return quant
 
 
+def _zeros(graph: Graph, zero_point: str) -> Array | None:
+    """The values of a zero point, which many scales may share."""
+    known: dict[str, Array | None] = graph.facts.setdefault("zero points", {})
+    if zero_point not in known:
+        zeros = graph.value(zero_point, MAX_SCALES)
+        known[zero_point] = np.asarray(zeros).astype(np.int64) if zeros is not None and zeros.size else None
+    return known[zero_point]
+
+
 def _read(graph: Graph, scale: str, zero_point: str, dtype: str, axis: int, block_size: int) -> Quant | None:
     scales = graph.value(scale, MAX_SCALES)
     if scales is None or scales.size == 0 or scales.dtype.kind not in "fV":
         return None
     scales = np.asarray(scales, np.float32)
     if zero_point:
-        zeros = graph.value(zero_point, MAX_SCALES)
-        if zeros is None or zeros.size == 0:
+        zeros = _zeros(graph, zero_point)
+        if zeros is None:
             return None
-        zeros = np.asarray(zeros).astype(np.int64)
         if zeros.size == 1 and scales.size > 1:
             zeros = np.broadcast_to(zeros.reshape(-1)[:1], scales.reshape(-1).shape)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from npuscope.model.after_edits.difference import changed_names
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, is_transparent
 from npuscope.model.validity.foreign import hindrance
@@ -20,6 +21,9 @@ FAR = frozenset({"Transpose", "Pad", "Concat", "Slice", "Split"})
 """Kinds whose kernel depends on where a stream begins and on who laid out what they read, however far that is."""
 
 
+_FAR = "looks far"
+
+
 def looks_far(layer: Layer) -> bool:
     """The verdict on a layer may depend on others further away than `HOPS`: it is judged again each time.
 
@@ -27,9 +31,9 @@ def looks_far(layer: Layer) -> bool:
     computed of shapes alone, floats that normalise the input of the network, and what moves floats before a Q: an input of the
     network stays float for others that read it.
     """
-    known: bool | None = layer.facts.get("looks far")
+    known: bool | None = layer.facts.get(_FAR)
     if known is None:
-        known = layer.facts["looks far"] = (
+        known = layer.facts[_FAR] = (
             layer.kind in FAR
             or folded_away(layer)
             or (layer.kind in ORDERS and any(unscaled(o) for o in (*layer.inputs, *layer.outputs)))
@@ -59,7 +63,8 @@ def outdated(now: Dependencies, was: Dependencies, worded: bool) -> set[str] | N
         return None
     before, after = was.layers.by_name, now.layers.by_name
     names = touched(now.layers, before)
-    names.update([layer.name for layer in layers if looks_far(layer)])
+    far = [(layer, layer.facts.get(_FAR)) for layer in layers]
+    names.update([layer.name for layer, looks in far if looks or (looks is None and looks_far(layer))])
     differs = changed(now, was)
     if differs is None:
         return names
@@ -75,11 +80,13 @@ def outdated(now: Dependencies, was: Dependencies, worded: bool) -> set[str] | N
 
 def touched(layers: Layers, before: Mapping[str, Layer]) -> set[str]:
     """Names of layers that are new, other objects than before, or near such ones or near a removed one."""
-    names = {layer.name for layer in layers.layers if before.get(layer.name) is not layer}
-    edge = [layer for layer in layers.layers if layer.name in names]
-    for name, layer in before.items():
-        if name not in layers.by_name:
-            edge += _neighbours(layer, layers)
+    by_name = layers.by_name
+    names = changed_names(by_name, before)
+    gone = names - by_name.keys()
+    names -= gone
+    edge = [by_name[name] for name in names]
+    for name in gone:
+        edge += _neighbours(before[name], layers)
     names.update(layer.name for layer in edge)
     for _ in range(HOPS):
         edge = [near for layer in edge for near in _neighbours(layer, layers) if near.name not in names]

@@ -365,8 +365,8 @@ class Readers:
             i = queue.pop() if last_ready else queue.popleft()
             order.append(i)
             for reader in reversed(readers[i]) if last_first else readers[i]:
-                waiting[reader] -= 1
-                if waiting[reader] == 0:
+                left = waiting[reader] = waiting[reader] - 1
+                if not left:
                     queue.append(reader)
         order += [i for i, count in enumerate(waiting) if count > 0]
         return order
@@ -376,7 +376,11 @@ def _written(layer: Layer) -> tuple[str, ...]:
     """All a layer writes, as it is stored and as the operator names it."""
     known: tuple[str, ...] | None = layer.facts.get("written")
     if known is None:
-        known = tuple(dict.fromkeys([t for o in layer.outputs for t in (o.tensor, o.seen)]))
+        if len(layer.outputs) == 1:  # as it mostly is
+            tensor, seen = layer.outputs[0].tensor, layer.outputs[0].seen
+            known = (tensor,) if tensor == seen else (tensor, seen)
+        else:
+            known = tuple(dict.fromkeys([t for o in layer.outputs for t in (o.tensor, o.seen)]))
         layer.facts["written"] = known
     return known
 

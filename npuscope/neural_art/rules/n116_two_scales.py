@@ -14,23 +14,24 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield from _reads(layer, context)
-    yield from _writes(layer, context)
-
-
-def _writes(layer: Layer, context: Context) -> Iterator[Finding]:
-    """A result that is quantized for each reader, as trained quantization does."""
-    graph, result = context.graph, layer.output
+    result = layer.output
     if result is None or result.quant is None or result.seen == result.tensor:
         return
-    readers = graph.consumers.get(result.seen, ())
-    for reader in readers if len(readers) > 1 else ():  # one is its own
+    if len(context.graph.consumers.get(result.seen, ())) > 1:  # one is its own
+        yield from _writes(layer, result, result.quant, context)
+
+
+def _writes(layer: Layer, result: Operand, quant: Quant, context: Context) -> Iterator[Finding]:
+    """A result that is quantized for each reader, as trained quantization does."""
+    graph = context.graph
+    for reader in graph.consumers.get(result.seen, ()):
         node = graph.nodes[reader]
         other = of_node(graph, node) if is_qdq(node) and node.op == QUANTIZE else None
-        if other is not None and not _agree(result.quant, other):
+        if other is not None and not _agree(quant, other):
             yield Finding(
                 "N116",
                 Severity.WARNING,
-                f"the result of {printable_kind(layer)} is quantized twice: with {_grid(result.quant)}, and with {_grid(other)}",
+                f"the result of {printable_kind(layer)} is quantized twice: with {_grid(quant)}, and with {_grid(other)}",
                 "Each reader has a QuantizeLinear of its own, as trained quantization places them. The compiler keeps one format "
                 "for a tensor; whether it converts to the other, at a cost that is not counted here, or takes the first for both "
                 "has not been observed.",

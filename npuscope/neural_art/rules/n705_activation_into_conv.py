@@ -12,13 +12,9 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if layer.output is None or folded_away(layer) or is_float(layer, context):
-        return
-    readers = context.layers.readers.get(layer.output.tensor, ())
-    if len(readers) != 1:
-        return
-    conv = geometry(readers[0])
-    if conv is None or not conv.depthwise:
+    readers = context.layers.readers.get(layer.output.tensor, ()) if layer.output is not None else ()
+    conv = geometry(readers[0]) if len(readers) == 1 and readers[0].weight is not None else None
+    if conv is None or not conv.depthwise or folded_away(layer) or is_float(layer, context):
         return
     yield Finding(
         "N705",

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
-from npuscope.model.graph import Graph
+from npuscope.model.graph import MANY, Graph
 from npuscope.model.inspection.extent import elements
 from npuscope.model.layers import QUANTIZE, Layer, Layers
 from npuscope.neural_art.frontend.borders import input_stays_float
@@ -246,6 +246,12 @@ class Flowing:
         for name, begin in first.items():
             yield Buffer(name, self.size.get(name, 0), begin, last[name], name in wide)
 
+    def stored_as(self, tensor: str, layer: Layer) -> str:
+        """The stored tensor of one that an operator of a layer names."""
+        if len(layer.outputs) > MANY:
+            return self.stored.get(tensor, tensor)
+        return next((o.tensor for o in layer.outputs if o.seen == tensor), tensor)
+
     @cached_property
     def stored(self) -> Mapping[str, str]:
         """Tensor, as an operator names it -> the stored one; a layer may have thousands of outputs."""
@@ -257,7 +263,7 @@ class Flowing:
             layer = self.layers.writers.get(tensor)
             if layer is None:
                 break
-            stored = self.stored.get(tensor, tensor)
+            stored = self.stored_as(tensor, layer)
             for name in (f"{stored}#float", stored):
                 if name in lying:
                     return lying[name]

@@ -68,6 +68,8 @@ def fastest(graph: StepGraph, placed: Sequence[Placed], machine: Target, noted: 
                     graph.packed.append(packed)
         if not noted:
             graph.runs.clear()
+    if len(graph.packed) == 1:
+        return 0
     cycles = durations(graph.steps, {item.layer.name: item.cost for item in placed})
     totals = [sum([max([cycles[i] for i in taken]) for taken in packed]) for packed in graph.packed]
     return totals.index(min(totals))
@@ -113,28 +115,33 @@ def needed_layers(steps: Sequence[Step]) -> dict[str, str]:
         for tensor, _, _ in step.reads:
             if tensor in wanted and step.layer:
                 needed_by.setdefault(tensor, step.layer)
+                if len(needed_by) == len(wanted):
+                    return needed_by
     return needed_by
 
 
 def described(
     index: int, taken: Sequence[Step], moved: tuple[Move, ...], needed_by: Mapping[str, str]
 ) -> Epoch:
-    first = next((s for s in taken if s.conv), None) or next((s for s in taken if s.lead), taken[0])
-    placement = next((s.placement for s in taken if not s.on_npu), Placement.HW)
+    leading = [s for s in taken if s.lead]
+    first = next((s for s in taken if s.conv), None) or (leading or taken)[0]
+    placement = next((s.placement for s in taken if s.placement is not Placement.HW), Placement.HW)
     return Epoch(
         index=index,
         placement=placement,
         op=first.op,
-        layers=tuple(dict.fromkeys(name for s in taken if s.lead for name in (s.layer, *s.beside))),
+        layers=tuple(dict.fromkeys([name for s in leading for name in (s.layer, *s.beside)])),
         inserted=tuple(
-            Inserted(
-                s.op,
-                s.elements,
-                s.constant_bytes,
-                s.layer or next((needed_by[name] for name in s.writes if name in needed_by), ""),
-            )
-            for s in taken
-            if not s.lead
+            [
+                Inserted(
+                    s.op,
+                    s.elements,
+                    s.constant_bytes,
+                    s.layer or next((needed_by[name] for name in s.writes if name in needed_by), ""),
+                )
+                for s in taken
+                if not s.lead
+            ]
         ),
         moves=moved,
     )

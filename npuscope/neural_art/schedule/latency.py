@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -115,15 +117,13 @@ class Pricing:
         """First epoch of each blob of the epoch controller -> bytes it writes that the CPU reads."""
         self.changed: frozenset[str] | None = None
         """What lies elsewhere than `before` has it; None where that is not known."""
-        self.times: dict[str, int] = {}
+        self.times = dict(Counter(chain.from_iterable([epoch.layers for epoch in epochs])))
         """Layer -> the number of parts its work is divided in, of which an epoch it is in does one at a time."""
-        for epoch in epochs:
-            for name in epoch.layers:
-                self.times[name] = self.times.get(name, 0) + 1
         for name in self.times:
             cost = costs.get(name)
-            if cost is not None and cost.tiling is not None and cost.tiling.steps > 1:
-                self.times[name] = cost.tiling.steps
+            tiling = cost.tiling if cost is not None else None
+            if tiling is not None and len(tiling.parts) > 1 and tiling.steps > 1:
+                self.times[name] = tiling.steps
 
     def once(
         self, position: int, flows: tuple[Flow, ...], before: Repricing, after: Repricing | None

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.npu.cost import Move
@@ -31,30 +31,31 @@ class Moves:
 
     def __init__(self, steps: Sequence[Step], packed: Sequence[Sequence[Step]]) -> None:
         self.epoch = {id(step): k for k, taken in enumerate(packed) for step in taken}
-        self.writer: dict[str, Step] = {}
+        self.writer = {tensor: step for step in reversed(steps) for tensor in step.writes}
+        """Tensor -> the first step that writes it."""
         self.readers: dict[str, list[Step]] = {}
         self.part_of: dict[str, str] = {}
         """Tensor -> the one it is a part of."""
         readers = self.readers
         for step in steps:
-            for tensor in step.writes:
-                self.writer.setdefault(tensor, step)
             for tensor, _, _ in step.reads:
                 if tensor in readers:
                     readers[tensor].append(step)
                 else:
                     readers[tensor] = [step]
-        for step in steps:
+        for step in [step for step in steps if step.renames or id(step) not in self.epoch]:
             if step.renames:
                 self.parts(step)
-            elif id(step) not in self.epoch:
+            else:
                 self.join(step)
         self.packed = packed
 
     def per_epoch(self, k: int, known: tuple[Move, ...] | None) -> tuple[Move, ...]:
         """What an epoch moves; `known` where that still lies where it did."""
-        if known is not None and all(self.buffer(move.tensor) == move.buffer for move in known):
-            return known
+        if known is not None:
+            buffer = self.buffer
+            if [buffer(move.tensor) for move in known] == [move.buffer for move in known]:
+                return known
         return tuple([move for step in self.packed[k] for move in self.of(step, k)])
 
     def join(self, step: Step) -> None:
@@ -76,25 +77,29 @@ class Moves:
     def buffer(self, tensor: str) -> str:
         """The tensor that one is a part of, in the end; the way there is made short for those that ask next."""
         outer, within = tensor, self.part_of
+        if tensor not in within:  # as most are
+            return tensor
         while outer in within:
             outer = within[outer]
         while tensor in within and within[tensor] != outer:
             within[tensor], tensor = outer, within[tensor]
         return outer
 
-    def of(self, step: Step, k: int) -> Iterator[Move]:
+    def of(self, step: Step, k: int) -> list[Move]:
+        moved: list[Move] = []
         if step.renames:
-            return
+            return moved
         epoch = self.epoch
         for tensor, _, _ in step.reads:
             writer = self.writer.get(tensor)
             if writer is None or epoch.get(id(writer)) != k:
-                yield self.move(tensor, False, step, writer)
+                moved.append(self.move(tensor, False, step, writer))
         for tensor in step.writes:
             for reader in self.readers.get(tensor, (None,)):
                 if reader is None or epoch.get(id(reader)) != k:
-                    yield self.move(tensor, True, step, step)
+                    moved.append(self.move(tensor, True, step, step))
                     break
+        return moved
 
     def move(self, tensor: str, write: bool, step: Step, writer: Step | None) -> Move:
         source_bytes = writer.stored_bytes if writer is not None else 0

@@ -25,14 +25,10 @@ class StepGraph:
         self, steps: Sequence[Step], numbered: Mapping[str, int] = UNNUMBERED, before: StepGraph | None = None
     ) -> None:
         self.steps, self.numbered = steps, numbered
-        self.writer: dict[str, int] = {}
+        writes = [step.writes for step in steps]
+        self.writer = {tensor: i for i in range(len(steps) - 1, -1, -1) for tensor in writes[i]}
         """Tensor -> the first step that writes it."""
-        written = 0
-        for i, step in enumerate(steps):
-            for tensor in step.writes:
-                self.writer.setdefault(tensor, i)
-            written += len(step.writes)
-        self.written_once = len(self.writer) == written
+        self.written_once = len(self.writer) == sum(map(len, writes))
         """No two steps write one tensor."""
         self.readers: list[list[int]] = [[] for _ in steps]
         """A reader is in the list once for each of its operands."""
