@@ -280,7 +280,9 @@ def grouped_in_software(lowering: Lowering, item: Placed) -> None:
 def pads_itself(shape: Convolution, target: Target) -> bool:
     """The accelerator adds the borders: half of a wide kernel's, too, as 4 of the 9 taps of TC-ResNet8 (2.2, 3 of 3)."""
     halves = (shape.kernel[0] // 2, shape.kernel[1] // 2) * 2
-    return all(pad <= max(target.limits.conv_pad, half) for pad, half in zip(shape.pads, halves, strict=True))
+    return not any(shape.pads) or all(
+        pad <= max(target.limits.conv_pad, half) for pad, half in zip(shape.pads, halves, strict=True)
+    )
 
 
 def scaled(lowering: Lowering, layer: Layer, source: str, tiling: Tiling | None, result: str = "") -> None:

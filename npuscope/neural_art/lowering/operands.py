@@ -18,15 +18,18 @@ def zero_point(operand: Operand) -> int:
     return signed_zero_point(operand.quant) if operand.quant is not None and operand.quant.scale.size else 0
 
 
-def stream(lowering: Lowering, layer: Layer, operand: Operand, name: str) -> Read:
-    """An operand of an elementwise step.
+def stream(lowering: Lowering, layer: Layer, operand: Operand, name: str, carries: int | None = None) -> Read:
+    """An operand of an elementwise step; `carries` is the batch of the layer where that is known.
 
     It comes from memory where it is repeated along the other one, and where it is written in other batches than the
     step works in (Add_15 of blazeface_128: 24 channels at a time beside 8).
     """
-    complete = size(operand) == size(layer.output) or size(layer.output) == 0
+    count = size(layer.output)
+    complete = not count or size(operand) == count
     batch = lowering.batches.get(name, 0) if complete else 0
-    alike = complete and (not batch or batch == carried(lowering, layer)) and not sum_apart(lowering, layer)
+    if batch and carries is None:
+        carries = carried(lowering, layer)
+    alike = complete and (not batch or batch == carries) and not sum_apart(lowering, layer)
     return lowering.read(name, chained=alike and not cut_at_zero(lowering, layer, operand))
 
 
@@ -89,12 +92,15 @@ def sum_apart(lowering: Lowering, layer: Layer) -> bool:
 def once_each(reads: list[Read]) -> tuple[Read, ...]:
     """A tensor read twice by one step comes from memory both times."""
     names = [read.tensor for read in reads]
+    if len(set(names)) == len(names):
+        return tuple(reads)
     return tuple(r._replace(chained=False) if names.count(r.tensor) > 1 else r for r in reads)
 
 
 def carried(lowering: Lowering, layer: Layer) -> int:
     """The batch an elementwise layer keeps: that of its first operand of full size."""
+    count = size(layer.output)
     for operand in lowering.activations(layer):
-        if size(operand) == size(layer.output):
+        if size(operand) == count:
             return lowering.batch(operand)
     return 0

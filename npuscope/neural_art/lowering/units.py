@@ -61,9 +61,9 @@ def elementwise(lowering: Lowering, item: Placed) -> None:
     as_floats = sums_to_floats(layer, lowering.layers, lowering.target)
     rest = operands[1:]
     for k in range(pairs):
-        reads = [stream(lowering, layer, operands[0], total)]
+        reads = [stream(lowering, layer, operands[0], total, batch)]
         if rest:
-            reads.append(stream(lowering, layer, rest[0], lowering.name(rest[0].tensor)))
+            reads.append(stream(lowering, layer, rest[0], lowering.name(rest[0].tensor), batch))
             rest = rest[1:]
         last = k == pairs - 1
         written = result if last else f"{layer.name}#{k}"
