@@ -7,7 +7,7 @@ or ready. Where all that is the same so many places further on, and the numbers 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -45,6 +45,33 @@ class Alike:
         self._seen: dict[int, list[tuple[Stretch, list[tuple[int, int, int]]]]] = {}
         """With each step behind the first one, how many operands it waited for as that began, and how it looks."""
 
+        self._before: tuple[list[int], Sequence[int], Collection[int]] | None = None
+
+    def follow(self, before: Alike, origin: Sequence[int], other: Collection[int]) -> None:
+        """Take over how steps looked in another state of the model: `origin` is where they were, in `other` are those that changed."""
+        self._numbers, self._before = before._numbers, (before._looks, origin, other)
+
+    def let_go(self) -> None:
+        """Hold nothing of the other state any more."""
+        self._before = None
+
+    def _looked(self, i: int) -> int:
+        """How a step looked in the other state, where its neighbours are as far from it as they were; else -1."""
+        if self._before is None or self.steps[i].corrects:
+            return -1
+        looks, origin, other = self._before
+        was = origin[i]
+        if was < 0 or was in other:
+            return -1
+        shift = was - i
+        for source, _, _ in self.sources[i]:
+            if origin[source] - source != shift:
+                return -1
+        for reader in self.readers[i]:
+            if origin[reader] - reader != shift:
+                return -1
+        return looks[was]
+
     def keep(self, stretch: Stretch, waiting: Sequence[int]) -> None:
         """Others may look like it; `waiting` as it is behind it."""
         inside = set(stretch.steps)
@@ -78,6 +105,8 @@ class Alike:
     def look(self, i: int) -> int:
         """A number for all that a packing asks of a step, its neighbours by where they are from here."""
         known = self._looks[i]
+        if known < 0:
+            known = self._looks[i] = self._looked(i)
         if known < 0:
             steps, step = self.steps, self.steps[i]
             layer = step.layer

@@ -54,6 +54,7 @@ def schedule(
     if number not in graph.epochs:
         graph.epochs[number] = _epochs(graph, graph.packed[number])
     graph.change = None
+    graph.alike.let_go()
     return graph.epochs[number]
 
 

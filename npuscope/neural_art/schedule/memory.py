@@ -189,11 +189,12 @@ class _Room:
         if buffer.last - buffer.first > SHORT_LIFE or len(self.long) > FEW:
             return None
         together: dict[int, tuple[int, int]] = {}
+        short = self.short
         for epoch in range(buffer.first, buffer.last + 1):
-            if epoch in self.short:
-                together.update(self.short[epoch])
-            if len(together) > FEW:
-                return None
+            if epoch in short:
+                together.update(short[epoch])
+                if len(together) > FEW:
+                    return None
         for long_lived, taken in self.long:
             if long_lived.first <= buffer.last and long_lived.last >= buffer.first:
                 together[id(taken)] = taken

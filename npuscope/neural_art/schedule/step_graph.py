@@ -62,6 +62,8 @@ class StepGraph:
         self.runs: list[Run] = []
         """How each order was packed, where another state of the model may follow."""
         self.change = Change(before, self) if before is not None and before.runs else None
+        if before is not None and self.change is not None:
+            self.alike.follow(before.alike, self.change.origin, self.change.other)
         self.described: dict[tuple[int, ...], Epoch] = {}
         """The steps of an epoch of the fastest packing, in their order -> that epoch."""
         self.epochs: dict[int, tuple[Epoch, ...]] = {}

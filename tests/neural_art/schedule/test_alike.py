@@ -91,6 +91,26 @@ def test_orders_that_follow_the_first_are_packed_as_each_by_itself(monkeypatch: 
     assert followed > 100
 
 
+def test_steps_look_in_another_state_as_they_would_if_nothing_was_known() -> None:
+    taken_over = 0
+    for seed in range(60):
+        rng = random.Random(seed)
+        steps = repeated(rng, rng.randint(4, 20))
+        before = StepGraph(steps)
+        pack_in_order(before, UNITS, range(len(steps)), noted=True)
+        place = rng.randrange(len(steps))
+        changed = [*steps[:place], replace(steps[place], activ=3), *steps[place + 1 :]]
+        if rng.random() < 0.5:
+            changed.insert(place, replace(steps[place], writes=("new",)))
+        now, anew = StepGraph(changed, before=before), StepGraph(changed)
+        taken_over += sum(now.alike._looked(i) >= 0 for i in range(len(changed)))
+        looks = [now.alike.look(i) for i in range(len(changed))]
+        fresh = [anew.alike.look(i) for i in range(len(changed))]
+        pairs = set(zip(looks, fresh, strict=True))
+        assert len(pairs) == len(set(looks)) == len(set(fresh)), seed
+    assert taken_over > 300
+
+
 NAMES = {"op", "layer", "reads", "writes", "beside"}
 FIGURES = {"lead", "elements", "width", "stored_bytes", "share", "constant_bytes", "batch"}
 """What is looked at only beside `corrects`, and what no packing looks at."""
