@@ -312,9 +312,9 @@ def _stored(graph: Graph, node: Node, seen: str = "") -> Operand:
     """The integers a DQ reads, with its parameters; looks through a Q of a constant (float weights kept in QDQ)."""
     stored = node.input(0)
     constant = graph.constants.get(stored)
-    if constant is None:
-        before = graph.producer(stored)
-        if before is not None and before.op == QUANTIZE and is_qdq(before):
+    if constant is None and (index := graph.producers.get(stored)) is not None:
+        before = graph.nodes[index]
+        if before.op == QUANTIZE and is_qdq(before):
             constant = graph.constants.get(before.input(0))
     type_ = graph.types.get(stored, UNKNOWN)
     if type_.shape is None:

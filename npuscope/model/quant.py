@@ -116,10 +116,19 @@ def of_node(graph: Graph, node: Node) -> Quant | None:
     if dtype == "unknown":
         zero = graph.constant(zero_point)
         dtype = zero.dtype if zero is not None else "uint8"
-    if node.bare or not node.proto.attribute:  # as most are
+    if node.bare:  # as most are
         return read(graph, scale, zero_point, dtype)
-    axis, block_size = node.integer("axis", 1), node.integer("block_size", 0)
-    return read(graph, scale, zero_point, dtype, axis, max(block_size, 0))
+    return read(graph, scale, zero_point, dtype, *_along(graph, node))
+
+
+def _along(graph: Graph, node: Node) -> tuple[int, int]:
+    """The axis of a node's scales and the size of their blocks; most that state any state the same."""
+    known: dict[tuple[bytes, ...] | None, tuple[int, int]] = graph.facts.setdefault("axes of scales", {})
+    stated = node.plain_attributes
+    along = known.get(stated) if stated is not None else None
+    if along is None:
+        along = known[stated] = node.integer("axis", 1), max(node.integer("block_size", 0), 0)
+    return along
 
 
 def read(

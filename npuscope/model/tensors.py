@@ -341,17 +341,17 @@ def sparse_constant(sparse: SparseTensorProto) -> SparseConstant:
 def _stored(proto: TensorProto, dtype: str, shape: tuple[int, ...]) -> Array:
     """The values of a message: raw bytes as onnx reads them, without asking what else it might be. A model has thousands."""
     raw = proto.raw_data if proto.HasField("raw_data") else None  # a copy
-    _check_stored(proto, elements(shape), raw)
+    _check_stored(proto, elements(shape), raw, dtype)
     plain = PLAIN.get(dtype) if sys.byteorder == "little" and raw is not None else None
     if plain is None or proto.HasField("segment") or proto.data_location != _DEFAULT:
         return numpy_helper.to_array(proto)
     return np.frombuffer(raw or b"", plain).reshape(shape)
 
 
-def _check_stored(proto: TensorProto, size: int, raw: bytes | None) -> None:
+def _check_stored(proto: TensorProto, size: int, raw: bytes | None, dtype: str) -> None:
     """A few bytes may claim a huge shape; numpy would try to allocate it."""
     if raw is not None:
-        stored = len(raw) * 8 // dtype_bits(dtype_name(proto.data_type))
+        stored = len(raw) * 8 // dtype_bits(dtype)
     else:
         fields = (proto.float_data, proto.int32_data, proto.int64_data, proto.double_data, proto.uint64_data)
         stored = max(max(len(field) for field in fields), len(proto.string_data)) * 8

@@ -47,7 +47,7 @@ def judge(layer: Layer, context: Context) -> Verdict:
     version = context.target.toolchain.version
     placement, causes = placed(layer, context)
     findings = [finding for cause in causes if (finding := _worded(cause, layer, context)) is not None]
-    if ALONE.isdisjoint([cause.why for cause in causes]):
+    if not causes or ALONE.isdisjoint([cause.why for cause in causes]):
         rules, by_form, by_geometry = _advising(layer.kind, version, context.graph.imported)
         findings += [finding for rule in rules for finding in rule.check(layer, context)]
         findings += _of_form(layer, context, by_form)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import chain
 from weakref import WeakKeyDictionary
 
 from npuscope.model.after_edits.difference import changed_constants, replaced
@@ -38,9 +39,8 @@ def _difference(graph: Graph, before: Graph) -> int:
 
 
 def _all(graph: Graph) -> int:
-    scales: set[str] = set()
-    for node in graph.nodes:
-        scales.update(_scales(node))
+    quantizing = [node for node in graph.nodes if node.op[:1] == "Q" or node.op in BORDER_OPS]
+    scales = set(chain.from_iterable(map(_scales, quantizing)))
     # What only bodies of control flow read does not count: where there are none, all readers are known already.
     read = graph.consumers if not graph.with_bodies else set().union(*[node.inputs for node in graph.nodes])
     results = graph.output_set

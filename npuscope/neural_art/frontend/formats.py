@@ -24,7 +24,7 @@ class Style(Enum):
     FLOAT = "float"
 
 
-_FACT = "style"
+_FACT, _BORDERS = "style", "real borders"
 
 
 def style(graph: Graph) -> Style:
@@ -58,7 +58,10 @@ def _style(graph: Graph) -> Style:
 
 def has_real_borders(graph: Graph) -> bool:
     """There may be layers with `real_borders` in it."""
-    return bool(graph.stored_floats) or style(graph) is Style.QOPERATOR
+    known: bool | None = graph.facts.get(_BORDERS)
+    if known is None:
+        known = graph.facts[_BORDERS] = bool(graph.stored_floats) or style(graph) is Style.QOPERATOR
+    return known
 
 
 def real_borders(layer: Layer, graph: Graph) -> bool:
