@@ -157,9 +157,13 @@ def nodes_of(graph: onnx.GraphProto | FunctionProto) -> tuple[Node, ...]:
 
 def unique_names(protos: Sequence[NodeProto]) -> list[str]:
     """A name for each node: its own, or op and index where it has none; a repeated one gets a suffix."""
-    taken: set[str] = set()
+    names = [proto.name for proto in protos]
+    taken = set(names)
+    if len(taken) == len(names) and "" not in taken:  # as it mostly is
+        return names
+    taken.clear()
+    names.clear()
     repeats: dict[str, int] = {}
-    names = []
     for i, proto in enumerate(protos):
         name = proto.name
         if name and name not in taken:
