@@ -169,7 +169,7 @@ BUILDS: dict[str, PublicBuild] = {
     "groups": PublicBuild(groups, "4.0", 4, 0.0, {}, "3", "auto"),
     # syafizzudin/trash-object-detection-stm32n6, bestsampah-int8
     "yolov5": PublicBuild(
-        yolov5, "2.2", 127, 0.04, {"DepthToSpace": 2, "Concat": 1}, "3", "alt", {"epoch_controller": True},
+        yolov5, "2.2", 127, 0.01, {"DepthToSpace": 2, "Concat": 1}, "3", "alt", {"epoch_controller": True},
     ),
     # rzetelnyStudent/stm32ai-modelzoo-services, of 15 July and of 27 April 2025
     "yolox": PublicBuild(lambda: yolox(32), "2.1", 227, 0.0, YOLOX, "3", "default", PLAIN),
@@ -243,7 +243,7 @@ COUNTED: dict[str, PublicBuild] = {
     # YoujinA-Kaori/stm32n6_thermal_256x192, best_model_int8_cubeai_padded, n6-allmems-O3
     "thermal": PublicBuild(thermal, "2.2", 7, 0.0, {}, "3", "auto"),
     # edgeimpulse/firmware-st-stm32n6, trained: of --Oauto-sched the one that --Oalt-sched names
-    "yolov5n": PublicBuild(lambda: yolov5(224, 3, 2), "2.2", 119, 0.0, {}, "3", "alt"),
+    "yolov5n": PublicBuild(lambda: yolov5(224, 3, 2), "2.2", 119, 0.01, {}, "3", "alt"),
     # ailparper/STM32N647-YOLOV8-FireDetect, best_full_integer_quant
     "fires": PublicBuild(
         lambda: detector(320, 2), "2.0", 221, 0.04, {}, "3", "default", {"epoch_controller": True}

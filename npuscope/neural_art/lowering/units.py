@@ -153,11 +153,11 @@ def prelu(lowering: Lowering, layer: Layer, source: Operand) -> None:
         )  # fmt: skip
         return lowering.add(step, batch)
 
-    above = unit("Relu", (lowering.read(name),), f"{layer.name}#above", activ=1)
     below = unit("Clip", (lowering.read(name),), f"{layer.name}#below")
     below = unit("Mul", (lowering.read(below),), f"{layer.name}#product")
     if zero_point(source):
         below = unit("Add", (lowering.read(below),), f"{layer.name}#corrected")
+    above = unit("Relu", (lowering.read(name),), f"{layer.name}#above", activ=1)
     unit("Add", (lowering.read(above), lowering.read(below)), result, lead=True)
 
 

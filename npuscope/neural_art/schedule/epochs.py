@@ -17,8 +17,9 @@ from npuscope.neural_art.lowering.lower import Lowering, Placed, Readers, in_ord
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.lowering.units import printed
 from npuscope.neural_art.mapping.layout import repeats
+from npuscope.neural_art.schedule.depth_first import pack_depth_first
 from npuscope.neural_art.schedule.moves import moves
-from npuscope.neural_art.schedule.orders import durations, orders
+from npuscope.neural_art.schedule.orders import by_levels, durations, orders
 from npuscope.neural_art.schedule.reuse import Reuse
 from npuscope.neural_art.schedule.scheduler import pack_in_order, way
 from npuscope.neural_art.schedule.step_graph import StepGraph, step_graph
@@ -62,6 +63,9 @@ def fastest(graph: StepGraph, placed: Sequence[Placed], machine: Target, noted: 
     """The number of the packing with the fewest compute cycles, the first one of equals; each order leads to one."""
     if not graph.packed:
         chosen = way(machine)
+        if chosen.depth_first:
+            graph.packed.append(pack_depth_first(graph, machine.units, by_levels(graph, last_first=True)))
+            return 0
         for order in islice(orders(graph), 1 if chosen.apart else None):
             if not graph.packed_alike(order):
                 packed = pack_in_order(graph, machine.units, order, chosen, noted)

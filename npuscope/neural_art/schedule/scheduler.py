@@ -9,12 +9,10 @@ The compiler's way, read off its graphs (docs/accuracy-placement.md): a greedy l
 4. Where two chains of the epoch that part at one step meet again, the stream that arrives first would wait for ever:
    the meeting step and all behind it are moved to an epoch of their own, what lies between goes through memory. Chains
    behind a convolution that writes little at a time are exempt.
-5. With `--Oalt-sched` (2.1, 2.2) only one reader is chained to a step: of several that need nothing else of the epoch
-   the last-numbered one; the others read memory in a later epoch though a unit is free (130 of 130).
+5. With `--Oalt-sched` (2.1, 2.2) it is another scheduler: `npuscope.neural_art.schedule.depth_first`.
 6. A convolution whose partial sums go through memory writes them by its own stream engine while nothing is chained to it,
    so two of two CAs each share an epoch (yolov8_face, 2.2; both pairs of a yolov8n, talgarph1/solar-node-ai-docs, 2.1). The
-   scale then finds no engine left, and scale, bias and Swish of both are an epoch each; so it is in all three, but with
-   `--Oalt-sched` the totals come out further off where that is followed (yolov8_face 402 for 405 of 415), and it is not.
+   scale then finds no engine left, and scale, bias and Swish of both are an epoch each.
 7. Of two corrections of a product of two maps, one that reads from memory what the product reads there does not share its
    epoch: the second up to 3.0, from 4.0 on both (`lowering/products.py`). From 4.0 on the product joins others only where its
    corrections would find units as well.
@@ -47,8 +45,8 @@ PATIENCE = 48
 class Way(NamedTuple):
     """What depends on the scheduler that the options ask for."""
 
-    one_reader: bool = False
-    """Only one of several readers of a step joins its epoch (rule 5)."""
+    depth_first: bool = False
+    """`--Oalt-sched` (rule 5); one order is tried."""
     apart: bool = False
     """Nothing is chained to a convolution beside one that finds too few CAs (rule 9); one order is tried."""
 
@@ -131,7 +129,7 @@ class Packing(TakingOver):
             step = self.steps[index]
             if not step.free:
                 if step.placement is Placement.HW:
-                    heappush(self.ready, self.rank[index])
+                    self.await_turn(index)
                 else:
                     self.software.append(index)
                 continue
@@ -139,6 +137,10 @@ class Packing(TakingOver):
             self.left -= 1
             self.passed.append(index)
             stack += self.release(index)
+
+    def await_turn(self, i: int) -> None:
+        """A step on the NPU is ready."""
+        heappush(self.ready, self.rank[i])
 
     def release(self, i: int) -> list[int]:
         """The steps that waited for this one alone."""
@@ -230,7 +232,7 @@ class Packing(TakingOver):
         looping = [source for source in closed if self.steps[source].loops] if closed else closed
         streams -= len(closed) - len(looping)
         if taken + streams > units.stream and inside:
-            if looping and not self.way.one_reader:
+            if looping:
                 self.apart.add(i)
             return False
         use[:] = conv, arith, activ, pool, taken + streams
@@ -248,9 +250,9 @@ class Packing(TakingOver):
         if i in self.apart:
             self.apart.update(r for r in self.readers[i] if self.finishes(r, i))
             return
-        done, passed_over = self.done, self.passed_over(i, inside) if self.way.one_reader else ()
+        done = self.done
         for reader in self.readers[i]:
-            if reader in inside or reader in passed_over:
+            if reader in inside:
                 continue
             step = self.steps[reader]
             if step.copy or step.free or step.placement is not Placement.HW:
@@ -265,23 +267,6 @@ class Packing(TakingOver):
         """A step goes on with what a convolution made: its scale, bias and activation."""
         step = self.steps[reader]
         return step.activ > 0 or (step.arith > 0 and step.layer == self.steps[i].layer)
-
-    def passed_over(self, i: int, inside: set[int]) -> Sequence[int]:
-        """The readers of a step that are left to a later epoch, because another one is chained to it.
-
-        A Sub that prepares features for a convolution does not count, nor does a convolution.
-        """
-        alone = [
-            reader
-            for reader in dict.fromkeys(self.readers[i])
-            if (step := self.steps[reader]).arith + step.activ + step.pool > 0
-            and not step.conv
-            and step.op != "Sub"
-            and reader not in inside
-            and all(source == i or self.done[source] for source, _, _ in self.sources[reader])
-        ]
-        alone.sort(key=self.rank.__getitem__)
-        return alone[:-1]
 
     def follow_views(
         self, i: int, inside: set[int], taken: list[int], outputs: set[int], use: list[int]

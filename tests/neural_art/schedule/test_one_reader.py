@@ -1,4 +1,4 @@
-"""Builds with --Oalt-sched, of which one reader is chained to a step, and with neither option for the scheduler."""
+"""Builds with --Oalt-sched, which go depth first, and with neither option for the scheduler."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from npuscope.machine.machine import target
 from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.neural_art.schedule.depth_first import pack_depth_first
 from npuscope.neural_art.schedule.scheduler import Way, pack_in_order
 from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.npu.verdict import Placement
@@ -19,8 +20,13 @@ def step(name: str, reads: tuple[str, ...], op: str = "Mul", **units: int) -> St
     return Step(op, name, Placement.HW, tuple(Read(tensor) for tensor in reads), (name,), **units)
 
 
-def epochs(steps: list[Step], one_reader: bool = False, apart: bool = False) -> list[list[str]]:
-    packed = pack_in_order(StepGraph(steps), UNITS, range(len(steps)), Way(one_reader, apart))
+def epochs(steps: list[Step], apart: bool = False) -> list[list[str]]:
+    packed = pack_in_order(StepGraph(steps), UNITS, range(len(steps)), Way(apart=apart))
+    return [[steps[at].layer for at in taken] for taken in packed]
+
+
+def deep(steps: list[Step]) -> list[list[str]]:
+    packed = pack_depth_first(StepGraph(steps), UNITS, range(len(steps)))
     return [[steps[at].layer for at in taken] for taken in packed]
 
 
@@ -33,18 +39,36 @@ GATE = [
 
 def test_the_last_numbered_reader_joins_and_the_others_read_memory() -> None:
     """yolov8_face: the Mul shares the convolution's epoch, the Sigmoid beside it comes later."""
-    assert epochs(GATE, one_reader=False) == [["conv", "sigmoid", "half"]]
-    assert epochs(GATE, one_reader=True) == [["conv", "half"], ["sigmoid"]]
+    assert epochs(GATE) == [["conv", "sigmoid", "half"]]
+    assert deep(GATE) == [["conv", "half"], ["sigmoid"]]
 
 
 def test_subs_before_convolutions_do_not_count() -> None:
     steps = [*GATE[:1], step("one", ("conv",), "Sub", arith=1), step("two", ("conv",), "Sub", arith=1)]
-    assert epochs(steps, one_reader=True) == [["conv", "one", "two"]]
+    assert deep(steps) == [["conv", "two", "one"]]
 
 
 def test_a_reader_of_another_step_of_the_epoch_does_not_count() -> None:
+    """Chains that part and meet are cut, not left to one reader."""
     steps = [*GATE[:2], step("gate", ("conv", "sigmoid"), arith=1)]
-    assert epochs(steps, one_reader=True)[0][:2] == ["conv", "sigmoid"]
+    assert deep(steps) == [["conv", "sigmoid"], ["gate"]]
+
+
+def chain(name: str) -> list[Step]:
+    names = [f"{name}{k}" for k in (1, 2, 3)]
+    return [step(here, (before,), arith=1) for before, here in zip(["x", *names], names, strict=False)]
+
+
+def test_the_last_numbered_goes_first_and_what_is_chained_to_it_follows() -> None:
+    """The other way round than up to then: mobilefacenet_qop, 165 of 165 epochs."""
+    steps = [step("relu", ("x",), activ=1), *chain("a"), *chain("b")]
+    assert deep(steps) == [["b1", "b2", "b3", "a1", "relu"], ["a2", "a3"]]
+    assert epochs(steps)[0] == ["relu", "a1", "a2", "a3", "b1"]
+
+
+def test_an_epoch_ends_at_the_first_step_refused() -> None:
+    steps = [step("relu", ("x",), activ=1), *chain("a"), step("pool", ("x",), pool=3), *chain("b")]
+    assert deep(steps)[0] == ["b1", "b2", "b3"]
 
 
 def fork(cas: int) -> list[Step]:
