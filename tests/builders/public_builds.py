@@ -12,11 +12,13 @@ from builders.networks.audio_nets import groups, hazards, keywords, letters, mas
 from builders.networks.efficient_nets import food
 from builders.networks.float_networks import calculator, falls, sounds_in_float
 from builders.networks.landmarks import landmarks
+from builders.networks.mobilenets import pruned
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.networks.small_cnns import digits, faces, handwriting, spoken_words
 from builders.networks.stream_nets import DILATIONS, loops, speech, tape
 from builders.tflite.birds import spectrograms, waves
 from builders.tflite.examples import beats, centerface, persons, pulse, siren, spectra, tiny_yolo
+from builders.tflite.faces import batteries, facenet
 from builders.tflite.mobile import blazeface, movenet, palms, thermal
 from builders.tflite.yolo import detector, one_map, pose, yolov5
 from builders.tflite.yolox import yolox
@@ -210,6 +212,20 @@ BUILDS: dict[str, PublicBuild] = {
     "waves": PublicBuild(lambda: waves(4, "hinge", True), "2.2", 58, 0.02, ENDS, "default"),
     "waves of pairs": PublicBuild(lambda: waves(4, "relu"), "2.2", 58, 0.04, ENDS, "default"),
     "waves, undivided": PublicBuild(lambda: waves(1, "abs"), "2.2", 47, 0.07, ENDS, "default"),
+    # exshonda/x-cube-n6-ai-people-detection-tracking_cpu, quantized_tiny_yolo_v2_224_; the number of its last epoch
+    "tiny yolo 2.2": PublicBuild(
+        tiny_yolo, "2.2", 22, 0.05, {"DequantizeLinear": 1}, "3", "alt", {**BLOBS, "output_data_types": ("float32",)}
+    ),
+    # muazzamaqeel/BA-EmbeddedAI, facenet_512_int_quant, its own profile without an optimization
+    "facenet": PublicBuild(
+        facenet, "2.2", 260, 0.04, {"DequantizeLinear": 1, "LpNormalization": 1, "QuantizeLinear": 1}, "default", "auto",
+        {"input_data_types": ("uint8",)},
+    ),
+    # KRJames-lab/nucleo-n657x0-q_Time-series-NPU-Accle-Tutorial, npu_conv2d
+    "batteries": PublicBuild(batteries, "4.0", 18, 0.0, {}, "default", "auto"),
+    # AlexGraefe/STM32N6Example, mobilenet_v2_128_0.5_QDQ_quant with n6-allmems-O3 and with none
+    "pruned 2.1": PublicBuild(pruned, "2.1", 56, 0.02, {"Softmax": 1}, "3", "auto"),
+    "pruned 3.0": PublicBuild(pruned, "3.0", 56, 0.0, {"Softmax": 1}, "default", "auto"),
 }  # fmt: skip
 """Builds whose epochs of the CPU are predicted one and all."""
 

@@ -364,13 +364,14 @@ def narrow_submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int],
 
 
 def row_too_wide(conv: Convolution, target: Target) -> bool:
-    """A kernel of one row that is wider than the accelerators': before 3.0 it is not cut in sub-masks, as taller ones are.
+    """A kernel of one row, on a map of one row, wider than the accelerators': before 3.0 it is not cut in sub-masks.
 
     Both 1x7 of 24 channels of an eight-channel network (FRIENDA256/stm32N6_AI, 2.2) are whole float kernels between a
     DequantizeLinear and a Cast, beside an 8x9 in six sub-masks; a Conv1d of nine taps is cut along its rows (TC-ResNet8). No report
     prints dilations: that no SpaceToDepth stands before them, as before all dilated ones seen, is why these are taken for plain.
+    On a map of 8x8 1x7 of 128 channels is cut in six columns and one (ten of ten in FaceNet, muazzamaqeel/BA-EmbeddedAI, 2.2).
     """
-    if conv.kernel[0] != 1 or conv.depthwise or along_rows(conv).turned:
+    if conv.kernel[0] != 1 or conv.input_size[0] > 1 or conv.depthwise or along_rows(conv).turned:
         return False
     return len(submasks(conv, target)) > 1 and not target.toolchain.at_least(TAKES_COLUMNS)
 

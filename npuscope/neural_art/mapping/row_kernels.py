@@ -13,12 +13,14 @@ from npuscope.model.convolution import Convolution
 
 
 def along_rows(conv: Convolution) -> Convolution:
-    """A convolution of a map of one column, turned: its kernel then lies along a row, as an accelerator runs it.
+    """A convolution with a kernel of one column, turned: it then lies along a row, as an accelerator runs it.
 
     Three of one dimension in tcn_calculator (4.0, kernels of 1x3 on a map of 32x1), nine in a TC-ResNet8 (2.2), and 5x1 on
-    128x1, whose width of 6 it fits (4.0.1: LarocheC/eco8-neaixt has 23 epochs where sub-masks of 3x1 and 2x1 would make 38).
+    128x1, whose width of 6 it fits (4.0.1: LarocheC/eco8-neaixt has 23 epochs where sub-masks of 3x1 and 2x1 would make 38). On a map of several columns as well:
+    of FaceNet (muazzamaqeel/BA-EmbeddedAI, 2.2) the ten 7x1 of 128 channels on 8x8 are run tap by tap, as nine of TC-ResNet8, and
+    the six 3x1 on 3x3 read 16 channels for twelve kernels at a time, as 1x3 do.
     """
-    if conv.kernel[1] > 1 or conv.kernel[0] == 1 or conv.input_size[1] > 1 or conv.output_size[1] > 1:
+    if conv.kernel[1] > 1 or conv.kernel[0] == 1:
         return conv
     return conv if conv.pads[1] or conv.pads[3] else _turned(conv)
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
-from npuscope.neural_art.mapping.capacity import Capacity, capacity, kernel_depth, largest_divisor
+from npuscope.neural_art.mapping.capacity import Capacity, capacity, kernel_depth, largest_divisor, of_one_tap
 from npuscope.neural_art.mapping.row_kernels import along_rows
 from npuscope.npu.cost import Tiling, epochs_of
 from npuscope.record import record
@@ -235,7 +235,8 @@ def _modes(
         yield group, plain, False, False
     if dss2_refusal(conv, simd, target) is None:
         yield conv.group // DSS2_BLOCK, plain, False, True
-    if deep1x1_refusal(conv, simd, None, target) is None:
+    single = conv if target.toolchain.at_least(WHOLE_SUMS_FROM) else of_one_tap(conv, held)
+    if deep1x1_refusal(single, simd, None, target) is None:
         yield conv.group, bounds.depth_deep1x1, True, False
 
 

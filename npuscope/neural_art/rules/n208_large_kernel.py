@@ -22,7 +22,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         "N208",
         Severity.ERROR,
         f"the {height}x{width} kernel is one row, wider than the accelerators hold: it runs in float on the CPU",
-        "Kernels of one row are not cut in sub-masks of columns; a DequantizeLinear stands before the float kernel and a Cast "
+        "On a map of one row they are not cut in sub-masks of columns; a DequantizeLinear stands before the float kernel and a Cast "
         "behind it.",
         f"use kernels at most {context.target.limits.kernel_width} wide, two in a row, or exchange rows and columns of the map",
         cause.placement,
@@ -56,10 +56,11 @@ RULE = Rule(
     what="Looks for a convolution whose kernel has more than 3 rows, or more than 6 columns (12 with stride 2).",
     why="Larger kernels are decomposed: 5x5 into 3x5 and 2x5, 7x7 into six parts. Each part reads the features again, "
     "and the sums take ARITH units and, beyond two parts, epochs of their own. A kernel of one row and more columns is not "
-    "decomposed: 1x7 of 24 channels runs in float (2.2, two of two; from 4.0 on it is not known, and taken to be on the NPU).",
+    "decomposed on a map of one row: 1x7 of 24 channels runs in float (2.2, two of two; from 4.0 on it is not known, and taken to be "
+    "on the NPU). On a map of 8x8 1x7 is 1x6 and 1x1, and 7x1 of 128 channels seven 1x1 (2.2, ten of ten each).",
     fix="Kernels of 3 rows; best widths are 3, 6 and 12.",
     source="FACTS 2.3 (ST documentation), LESSONS A4 (sub-mask names of six networks); "
-    "FRIENDA256/stm32N6_AI (2.2, one row)",
+    "FRIENDA256/stm32N6_AI (2.2, one row); muazzamaqeel/BA-EmbeddedAI (2.2, FaceNet)",
     confidence=Confidence.INFERRED,
     causes=frozenset({Why.CONV_WIDE_ROW}),
     word=word,

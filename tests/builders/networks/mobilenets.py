@@ -112,6 +112,30 @@ MNAS = (
 """MnasNet-A1: expansion, channels, repetitions, stride, kernel, and whether the channels are gated."""
 
 
+PRUNED = (
+    (48, 16, 2), (80, 16, 1), (96, 16, 2), (64, 16, 1), (96, 16, 1), (96, 32, 2), (152, 32, 1), (136, 32, 1), (168, 32, 1),
+    (160, 24, 1), (232, 24, 1), (200, 24, 1), (272, 48, 2), (272, 48, 1), (120, 48, 1), (328, 8, 1),
+)  # fmt: skip
+"""MobileNetV2 0.5 on 128 x 128 without what was pruned: channels between, channels, stride."""
+
+
+def pruned() -> bytes:
+    """Of two classes."""
+    chain = Chain(128)
+    chain.conv(8, 3, 2)
+    chain.conv(8, 3, each=True)
+    chain.conv(8, linear=True)
+    for between, count, stride in PRUNED:
+        before, kept = chain.last, stride == 1 and count == chain.channels
+        chain.conv(between)
+        chain.conv(between, 3, stride, each=True)
+        chain.conv(count, linear=True)
+        if kept:
+            chain.plus(before)
+    chain.conv(16)
+    return chain.classified(2)
+
+
 def fd_mobilenet(width: float, side: int, classes: int) -> bytes:
     chain = Chain(side)
     chain.conv(int(32 * width), 3, 2)

@@ -132,7 +132,7 @@ def convolved(weight: str, size: str, made: str, strides: str) -> str:
     ("toolchain", "weight", "size", "made", "strides", "placement"),
     [
         ("2.2", "1, 7", "1,64", "1,58", "1, 1", SW_FLOAT),
-        ("2.2", "1, 7", "9,64", "9,58", "1, 1", SW_FLOAT),
+        ("2.2", "1, 7", "9,64", "9,58", "1, 1", HW),  # in six columns and one, as ten of FaceNet
         ("2.0", "1, 9", "1,64", "1,56", "1, 1", SW_FLOAT),
         ("2.2", "1, 6", "1,64", "1,59", "1, 1", HW),
         ("2.2", "1, 7", "1,65", "1,30", "1, 2", HW),  # twelve columns fit with a stride

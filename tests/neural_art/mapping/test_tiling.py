@@ -241,7 +241,7 @@ def test_divisors() -> None:
         ((5, 5), 2, "8x8", 8),  # blazeface_128: sub-masks of 3x5, 24 kernels in three passes
         ((3, 12), 2, "8x8", 4),
         ((1, 1), 1, "8x8", 24),
-        ((3, 1), 1, "16x8", 4),
+        ((3, 1), 1, "16x8", 12),  # a row, turned: six of FaceNet (muazzamaqeel/BA-EmbeddedAI, 2.2), in 8x8
         ((1, 3), 1, "16x8", 12),  # 36 / 3, as three of N6Net, 4.0.1 (LarocheC/eco8-neaixt)
         ((1, 6), 1, "16x8", 6),
         ((1, 9), 2, "8x8", 7),  # four of 32 in a TC-ResNet8, 2.2
