@@ -254,7 +254,7 @@ def test_strides_of_a_real_model_move(tmp_path: Path) -> None:
 
 LARGE = [
     Spec(kind="conv2", ich=64, och=256, size=100, zero_point=5),
-    Spec(kind="conv2", ich=64, och=64, size=160, kernel=3, pad=1, zero_point=0),
+    Spec(kind="conv2", ich=64, och=128, size=120, kernel=3, pad=1, zero_point=0),
 ]
 
 
