@@ -103,7 +103,9 @@ def _with_compiler_options(build: Build, options: Options) -> Build:
     for name, value in options:
         if _is_level(name) and (profile := value or name[2:]) in OPTIMIZATIONS:
             level = profile
-    scheduler = AUTO if "--Oauto-sched" in on else ALT if "--Oalt-sched" in on else COMPILERS_OWN
+    # network.c says which of the schedulers auto took.
+    taken = ALT if "--alt-scheduler" in on else AUTO
+    scheduler = taken if "--Oauto-sched" in on else ALT if "--Oalt-sched" in on else COMPILERS_OWN
     return replace(
         build,
         optimization=level,

@@ -14,6 +14,8 @@ MAX_OPTIONS = 500
 _FLAG = re.compile(r"--?[A-Za-z][\w-]{0,60}")
 _INI = re.compile(r"([A-Za-z][\w-]{0,60})=(.{0,4000})")
 _COMMENT = re.compile(r"[ *]{0,6}--([A-Za-z][\w-]{0,60}) = (.{0,4000})")
+_EXPANDED = re.compile(r"[ *]{0,6}(alt-scheduler) = (true|false)")
+"""What an auto option came to: without dashes, below 'auto* option expanded into:'."""
 _VERSION = re.compile(r"#\s*Version atonn[.\s](\S{1,40})")
 
 Options = tuple[tuple[str, str], ...]
@@ -39,7 +41,7 @@ def of_command(command: str) -> Options:
 
 def of_header(lines: Iterable[str]) -> Options:
     """Options in the comment at the top of network.c."""
-    matches = (match for line in lines if (match := _COMMENT.fullmatch(line)) is not None)
+    matches = (m for line in lines if (m := _COMMENT.fullmatch(line) or _EXPANDED.fullmatch(line)) is not None)
     return tuple(("--" + match[1], match[2].strip().strip('"')) for match in matches)[:MAX_OPTIONS]
 
 
