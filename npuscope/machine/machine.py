@@ -6,7 +6,7 @@ from dataclasses import fields
 from functools import cache, cached_property
 from typing import Any, TypeVar
 
-from npuscope.machine.build import ALT, COMPILERS_OWN, Build
+from npuscope.machine.build import ALT, AUTO, COMPILERS_OWN, Build
 from npuscope.machine.catalogue import (
     DEFAULT_PROFILE,
     DEFAULT_TOOLCHAIN,
@@ -240,7 +240,14 @@ class Target:
 
     @property
     def alt_scheduler(self) -> bool:
-        """Built with `--Oalt-sched`, up to 2.2: what 3.0 and 4.0 do with it was not seen."""
+        """Built with `--Oalt-sched`, up to 2.2: what 3.0 and 4.0 do with it was not seen.
+
+        In 2.2 `--Oauto-sched` is taken to settle on it wherever the two differ: network.c says so of an SSD with a pyramid and of a
+        YOLOv5n (willisk0612/nucleo-getting-started, edgeimpulse/firmware-st-stm32n6), ocr_det_160 and a blazeface with -O3 have its
+        epochs. Of a MobileNetV1 that both schedule alike it says the other, as of a blazeface of 2.1.
+        """
+        if self.build.scheduler == AUTO:
+            return self.toolchain.version == "2.2"
         return self.build.scheduler == ALT and not self.toolchain.at_least("3.0")
 
     @property

@@ -20,6 +20,7 @@ from builders.tflite.birds import spectrograms, waves
 from builders.tflite.examples import beats, centerface, persons, pulse, siren, spectra, tiny_yolo
 from builders.tflite.faces import batteries, facenet
 from builders.tflite.mobile import blazeface, movenet, palms, thermal
+from builders.tflite.pyramid import fpnlite
 from builders.tflite.yolo import detector, one_map, pose, yolov5
 from builders.tflite.yolox import yolox
 from npuscope.machine.machine import target, target_of
@@ -80,7 +81,7 @@ BUILDS: dict[str, PublicBuild] = {
     ),
     # dahuangelululu/dahuange111, n6-allmems-O3
     "plates": PublicBuild(
-        plate_detector, "2.2", 237, 0.03,
+        plate_detector, "2.2", 237, 0.04,
         {"DepthToSpace": 2, "Concat": 8, "AveragePool": 6, "Transpose": 3, "Slice": 33, "DequantizeLinear": 6,
          "Pow": 3, "Sub": 3, "QuantizeLinear": 6},
         "3", "auto",
@@ -260,6 +261,10 @@ COUNTED: dict[str, PublicBuild] = {
     "thermal": PublicBuild(thermal, "2.2", 7, 0.0, {}, "3", "auto"),
     # edgeimpulse/firmware-st-stm32n6, trained: of --Oauto-sched the one that --Oalt-sched names
     "yolov5n": PublicBuild(lambda: yolov5(224, 3, 2), "2.2", 119, 0.01, {}, "3", "alt"),
+    # willisk0612/nucleo-getting-started, ssd_mobilenet_v2_fpnlite_035_192: its network.c says that auto took the alt scheduler
+    "pyramid": PublicBuild(
+        lambda: fpnlite(192), "2.2", 128, 0.02, {}, "3", "auto", {"epoch_controller": True}
+    ),
     # ailparper/STM32N647-YOLOV8-FireDetect, best_full_integer_quant
     "fires": PublicBuild(
         lambda: detector(320, 2), "2.0", 221, 0.04, {}, "3", "default", {"epoch_controller": True}

@@ -113,6 +113,14 @@ def test_generated_code_states_its_version_and_options(tmp_path: Path) -> None:
     assert build.toolchain in ("2.0", "2.1", "2.2", "3.0", "4.0") and build.optimization
 
 
+@pytest.mark.parametrize(("taken", "scheduler"), [("true", "alt"), ("false", "auto")])
+def test_generated_code_states_which_scheduler_auto_took(taken: str, scheduler: str, tmp_path: Path) -> None:
+    stated = f" * --Oauto-sched = true\n *\n * auto* option expanded into:\n *   alt-scheduler = {taken}\n"
+    code = NETWORK_C.replace("\n */", f"\n{stated} */", 1)
+    assert code != NETWORK_C
+    assert as_built(write(tmp_path, code, "network.c")).scheduler == scheduler
+
+
 PROFILES = {
     "Profiles": {
         "fast": {"memory_pool": "./own.mpool", "options": "--enable-epoch-controller -O3 --Oauto-sched --Os"},

@@ -41,7 +41,9 @@ def of_command(command: str) -> Options:
 
 def of_header(lines: Iterable[str]) -> Options:
     """Options in the comment at the top of network.c."""
-    matches = (m for line in lines if (m := _COMMENT.fullmatch(line) or _EXPANDED.fullmatch(line)) is not None)
+    matches = (
+        m for line in lines if (m := _COMMENT.fullmatch(line) or _EXPANDED.fullmatch(line)) is not None
+    )
     return tuple(("--" + match[1], match[2].strip().strip('"')) for match in matches)[:MAX_OPTIONS]
 
 
