@@ -25,6 +25,7 @@ from npuscope.model.errors import ModelError
 from npuscope.model.layer import BORDER_OPS
 from npuscope.model.load import load
 from npuscope.planning import candidates
+from npuscope.planning.gains import GainScope, weighed
 from npuscope.planning.plan import Allowed, Budget
 from npuscope.planning.planner import plan
 from npuscope.planning.proposals import Preview
@@ -53,6 +54,20 @@ def test_plans_and_proposals_for_damaged_models(kind: str, tmp_path: Path) -> No
             assert str(error) and "\n" not in str(error)
         else:
             assert planned.after.off_npu <= planned.before.off_npu
+
+
+UNLIKE_NUMBERS = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,4,4,4] x) => (int8[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float c = {3}>
+{ f = DequantizeLinear(x, s, z)
+  [op] r = Div(f, c)
+  y = Gemm(r, s, z) }"""
+
+
+@pytest.mark.parametrize("toolchain", ["2.0", "2.1", "4.0"])
+def test_gains_where_nothing_forks_and_numberings_differ(toolchain: str, tmp_path: Path) -> None:
+    """The schedule packs such steps in one order; trials of edits ask for all."""
+    session = opened(models.from_text(UNLIKE_NUMBERS, tmp_path), toolchain)
+    assert weighed(session, analyse(session, keep=True), GainScope.ALL) is not None
 
 
 @pytest.mark.parametrize("kind", KINDS)

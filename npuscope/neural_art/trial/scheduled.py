@@ -104,7 +104,10 @@ class Scheduled:
         for order in numberings[: 1 if way(self.target).apart else None]:
             one = next((one for one in known if one.order == order), None)
             if one is None:
-                one = Packed(order, graph.runs[len(known)], self.cycles)
+                # Where nothing forks the schedule has one run for all orders.
+                noted = len(known) < len(graph.runs)
+                run = graph.runs[len(known)] if noted else graph.runs[0].renumbered(ranks(order))
+                one = Packed(order, run, self.cycles)
                 known.append(one)
             packed.append(one)
         return packed
