@@ -142,6 +142,7 @@ NO_VALUE: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], int]] = {
     "Range of no step": ("Range", (np.int64(0), np.int64(9), np.int64(0)), {}, 20),
     "ConstantOfShape without a bound": ("ConstantOfShape", (longs(HUGE, HUGE),), {}, 20),
     "OneHot without a bound": ("OneHot", (longs(0), np.int64(HUGE), np.float32([0, 1])), {}, 20),
+    "a fill of integers": ("ConstantOfShape", (longs(2),), {"value": [1, 2]}, 20),
     "two fills": ("ConstantOfShape", (longs(2),), {"value": helper.make_tensor("v", 1, [2], [1, 2])}, 20),
     "an operator of no rule": ("Det", (REAL[:, :3, :3],), {}, 20),
 }  # fmt: skip

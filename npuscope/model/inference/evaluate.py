@@ -214,9 +214,9 @@ def _filled(v: Values) -> Array:
     value = v.node.attribute("value")
     item = np.zeros((), np.float32)
     if value is not None:
-        from onnx import numpy_helper
+        from onnx import TensorProto, numpy_helper
 
-        if math.prod(value.dims) != 1:
+        if not isinstance(value, TensorProto) or math.prod(value.dims) != 1:
             raise ValueError
         item = numpy_helper.to_array(value).reshape(())
     shape = tuple(int(d) for d in v[0].reshape(-1))

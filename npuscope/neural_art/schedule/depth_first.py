@@ -80,18 +80,18 @@ class DepthFirst(Packing):
     def epoch(self) -> list[int]:
         """The steps of the next epoch, made anew until no chains of it part and meet."""
         while True:
-            taken, left = self.attempt()
+            taken, popped = self.attempt()
             new = self.meeting(taken) - self.unchained if self.parting else set()
             if not new:
-                break
+                return taken
             self.unchained |= new
-        self.begun = left
-        return taken
+            for one in popped:
+                heappush(self.begun, one)
 
     def attempt(self) -> tuple[list[int], list[tuple[int, int, int]]]:
-        """An epoch, and what would be ready behind it of what is ready now."""
-        begun, taken, chained, outputs = list(self.begun), list[int](), list[int](), set[int]()
-        inside, use = set[int](), [0, 0, 0, 0, 0]
+        """An epoch, and what of it was ready; thousands more may be."""
+        begun, taken, chained, outputs = self.begun, list[int](), list[int](), set[int]()
+        popped, inside, use = list[tuple[int, int, int]](), set[int](), [0, 0, 0, 0, 0]
         while chained or begun:
             i = chained.pop() if chained else begun[0][2]
             if i in inside:
@@ -100,14 +100,15 @@ class DepthFirst(Packing):
                 break
             taken.append(i)
             if begun and begun[0][2] == i:
-                heappop(begun)
+                popped.append(heappop(begun))
             if self.steps[i].copy:
                 self.follow_views(i, inside, taken, outputs, use)
             else:
                 chained += self.next(i, inside)
         if not taken:  # larger than the machine: it has an epoch to itself
-            taken.append(heappop(begun)[2])
-        return taken, begun
+            popped.append(heappop(begun))
+            taken.append(popped[-1][2])
+        return taken, popped
 
     def next(self, i: int, inside: set[int]) -> list[int]:
         """The readers of a step that may be chained to it, the one that comes next last."""

@@ -15,25 +15,31 @@ from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.npu.cost import Cost
 
 
-def orders(graph: StepGraph) -> Iterator[Sequence[int]]:
-    """Numberings of the steps as lists of their positions.
-
-    A numbering that repeats one before it is left out: where nothing forks all are the same.
-    """
+def numberings(graph: StepGraph) -> Iterator[list[int]]:
+    """The steps in each numbering, as lists of their positions."""
     steps = graph.steps
-    sequences: list[Sequence[int]] = [by_levels(graph, last_first=True)]
-    yield sequences[0]
-    if all(len(readers) < 2 for readers in graph.readers) and sum(count == 0 for count in graph.waiting) < 2:
-        return
+    yield by_levels(graph, last_first=True)
+    yield by_levels(graph, last_first=False)
+    yield list(range(len(steps)))
     numbers = [graph.numbered.get(step.layer, -1) for step in steps]
-    for order in (
-        by_levels(graph, last_first=False),
-        list(range(len(steps))),
-        sorted(range(len(steps)), key=numbers.__getitem__),
-    ):
+    yield sorted(range(len(steps)), key=numbers.__getitem__)
+
+
+def orders(graph: StepGraph) -> Iterator[list[int]]:
+    """The numberings that may lead to different epochs: none that repeats one before it, one where nothing forks."""
+    sequences: list[list[int]] = []
+    for order in numberings(graph):
         if order not in sequences:
             sequences.append(order)
             yield order
+        if not forks(graph):
+            return
+
+
+def forks(graph: StepGraph) -> bool:
+    """A step has two readers, or two wait for nothing; else one step alone can go on, in whatever order."""
+    begin = sum(count == 0 for count in graph.waiting)
+    return begin > 1 or any(len(readers) > 1 for readers in graph.readers)
 
 
 def by_levels(graph: StepGraph, last_first: bool) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
@@ -11,7 +12,7 @@ from npuscope.neural_art.lowering.borders import quantized_inputs
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.dataflow import Buffer, Flowing
 from npuscope.neural_art.schedule.moves import Moves
-from npuscope.neural_art.schedule.orders import by_levels, durations
+from npuscope.neural_art.schedule.orders import durations, numberings
 from npuscope.neural_art.schedule.replay import Run
 from npuscope.neural_art.schedule.repricing import Repricing
 from npuscope.neural_art.schedule.scheduler import way
@@ -93,15 +94,7 @@ class Scheduled:
         graph = self.graph
         known: list[Packed] = []
         packed: list[Packed] = []
-        numberings = (
-            by_levels(graph, last_first=True),
-            by_levels(graph, last_first=False),
-            list(range(len(graph.steps))),
-            sorted(
-                range(len(graph.steps)), key=lambda index: graph.numbered.get(graph.steps[index].layer, -1)
-            ),
-        )
-        for order in numberings[: 1 if way(self.target).apart else None]:
+        for order in islice(numberings(graph), 1 if way(self.target).apart else None):
             one = next((one for one in known if one.order == order), None)
             if one is None:
                 # Where nothing forks the schedule has one run for all orders.
