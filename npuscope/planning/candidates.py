@@ -8,10 +8,12 @@ from npuscope.edits.edit import DAMAGED, Edit, Refusal
 from npuscope.edits.kinds.pad_channels import PadChannels, PadOutputs
 from npuscope.edits.toolkit.weighted import weighted_layer
 from npuscope.model.budget import OutOfTimeError
+from npuscope.neural_art.mapping.facts import geometry
+from npuscope.neural_art.mapping.pieces import waiting_cycles
 from npuscope.planning.layer_tuning import propose_recentring, tuned_channels
 from npuscope.planning.placement_fixes import propose_fixes
 from npuscope.planning.proposals import Preview, Wanted, any_edit, preview, propose_splits
-from npuscope.planning.rewrites import propose_forms
+from npuscope.planning.rewrites import propose_forms, with_surroundings
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 
@@ -42,7 +44,17 @@ def propose_padding(
             padded: Edit = edit(layer, count)
             trial = preview(session, snapshot, padded) if wanted(padded) else None
             if isinstance(trial, Preview):
-                yield trial
+                beside = edit is PadChannels and _waits(session, snapshot, layer)
+                yield (with_surroundings(session, snapshot, trial) if beside else None) or trial
+
+
+def _waits(session: Session, snapshot: Snapshot, layer: str) -> bool:
+    """A layer's accelerators wait for its features, which its own figures leave out (N906)."""
+    report = snapshot.by_name.get(layer)
+    conv = geometry(report.layer) if report is not None else None
+    if conv is None or report is None or report.cost is None or report.cost.tiling is None:
+        return False
+    return waiting_cycles(report.cost.tiling, conv, session.target) > 0
 
 
 def propose_cuts(

@@ -20,6 +20,7 @@ from npuscope.model.names import quoted
 from npuscope.model.validity.faults import invalid_node
 from npuscope.neural_art.judge import judge
 from npuscope.neural_art.mapping.facts import input_zero_point
+from npuscope.neural_art.mapping.pieces import waiting_cycles
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
 from npuscope.neural_art.price.estimate import layer_cost, with_memory
 from npuscope.npu.cost import Cost
@@ -297,7 +298,7 @@ def _best_pairs(conv: Convolution, simd: str, target: Target, inputs: bool) -> t
 
 
 def simulated(conv: Convolution, simd: str, target: Target) -> tuple[int, int] | None:
-    """Cycles of a convolution with memory and with ideal memory, None where it has no legal tiling."""
+    """Cycles of a convolution with memory, waits for it included, and with ideal memory; None where it has no legal tiling."""
     tiling = choose(conv, simd, target)
     if tiling is None:
         return None
@@ -306,7 +307,8 @@ def simulated(conv: Convolution, simd: str, target: Target) -> tuple[int, int] |
         conv.in_channels * conv.input_size[0] * conv.input_size[1]
         + conv.out_channels * conv.output_size[0] * conv.output_size[1]
     )
-    return with_memory(done.cycles, done.choked[0], conv.weights, moved, target)[0], done.cycles
+    streamed = with_memory(done.cycles, done.choked[0], conv.weights, moved, target)[0]
+    return max(streamed, waiting_cycles(tiling, conv, target)), done.cycles
 
 
 def _around(graph: Graph, patch: Patch, hops: int = 4) -> Graph:

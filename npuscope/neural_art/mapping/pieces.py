@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
 from npuscope.neural_art.mapping.row_kernels import along_rows
 from npuscope.npu.cost import Tiling
@@ -60,3 +61,10 @@ def narrow_accesses(size: int, tiling: Tiling, conv: Convolution) -> int:
     if not in_series or not 0 < run < ACCESS_BYTES <= conv.in_channels:
         return 0
     return size // (run * tiling.accelerators)
+
+
+def waiting_cycles(tiling: Tiling, conv: Convolution, target: Target) -> int:
+    """NPU cycles that CAs in series wait for narrow pieces of int8 features that no copy has brought together."""
+    waits = narrow_accesses(features_read(tiling, conv), tiling, conv)
+    seconds = waits * target.latency.lone_access_cycles / target.clocks.npu_ram_hz
+    return round(seconds * target.clocks.npu_hz)

@@ -7,7 +7,13 @@ from dataclasses import replace
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.mapping.facts import geometry, input_zero_point
-from npuscope.neural_art.mapping.pieces import ACCESS_BYTES, features_read, narrow_accesses
+from npuscope.neural_art.mapping.pieces import (
+    ACCESS_BYTES,
+    features_read,
+    narrow_accesses,
+    run_in,
+    waiting_cycles,
+)
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
 from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
@@ -22,16 +28,15 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     tiling = choose(conv, simd, target)
     if tiling is None:
         return
-    waits = narrow_accesses(features_read(tiling, conv), tiling, conv)
-    waited = waits * target.latency.lone_access_cycles / target.clocks.npu_ram_hz
-    waited *= target.clocks.npu_hz  # cycles of the accelerators
+    waited = waiting_cycles(tiling, conv, target)
     if waited <= work(tiling, conv).cycles:
         return
+    waits = narrow_accesses(features_read(tiling, conv), tiling, conv)
     fix = "give the layer input channels of which each accelerator takes 8 or more"
     for channels in range(conv.in_channels + 1, 2 * conv.in_channels + 1):
         wider = replace(conv, in_channels=channels)
         other = choose(wider, simd, target)
-        if other is None or narrow_accesses(features_read(other, wider), other, wider):
+        if other is None or 0 < run_in(other, wider) < ACCESS_BYTES:
             continue
         if 2 * work(other, wider).cycles <= waited:
             fix = f"pad the input channels to {channels}"

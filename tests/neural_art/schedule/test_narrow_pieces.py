@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from builders.models import from_text
 
+from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.machine.machine import target
+from npuscope.planning.plan import Allowed, Budget
+from npuscope.planning.planner import plan
+from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 
@@ -49,3 +53,34 @@ def test_accelerators_in_series_wait_for_pieces_of_less_than_an_access(
         assert epoch.bound_by in {pool.name for pool in machine.pools}
     else:
         assert working < 0.17  # what 16 channels would wait
+
+
+STEM = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,3,96,96] x) => (int8[1,16,48,48] y)
+<float s = {0.1}, int8 z = {0}, int64[4] vs = {12, 3, 3, 3}, int64[4] ws = {16, 12, 3, 3}>
+{ v = ConstantOfShape <value: tensor = int8[1] {1}> (vs)
+  w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  xf = DequantizeLinear(x, s, z)
+  vf = DequantizeLinear(v, s, z)
+  a = Conv <pads = [1, 1, 1, 1], strides = [2, 2]> (xf, vf)
+  aq = QuantizeLinear(a, s, z)
+  af = DequantizeLinear(aq, s, z)
+  wf = DequantizeLinear(w, s, z)
+  b = Conv <pads = [1, 1, 1, 1]> (af, wf)
+  y = QuantizeLinear(b, s, z) }"""
+
+
+def test_the_channels_that_a_finding_names_are_offered_and_planned(tmp_path: Path) -> None:
+    """What a layer waits for its features is no time of its own: an edit that ends it is priced with what lies around."""
+    session = Session.open(from_text(STEM, tmp_path), target("3.0"))
+    before = analyse(session)
+    (report,) = [report for report in before.layers if any(f.code == "N906" for f in report.findings)]
+    (fix,) = [finding.fix for finding in report.findings if finding.code == "N906"]
+    assert fix == "pad the input channels to 16"
+    best, *_ = propose_edits(session, before, report.name)
+    assert best.edit == PadChannels(report.name, 16)
+    after = session.edit(best.edit)
+    assert isinstance(after, Session)
+    saved = before.summary.milliseconds - analyse(after).summary.milliseconds
+    assert saved > 0.1 and best.saved_milliseconds == pytest.approx(saved)
+    assert best.edit in [step.edit for step in plan(session, before, Budget(Allowed.EXACT)).steps]
