@@ -290,7 +290,9 @@ class _Search:
             snapshot.summary, self.snapshot.summary, self.budget
         ):
             return None
-        return Reached(session, snapshot, self.stated(chosen, made, snapshot))
+        known = self.stated(chosen, made, snapshot)
+        hidden = len(chosen) > 1 and any(option.costs(one.step for one in known) for option in chosen)
+        return None if hidden else Reached(session, snapshot, known)
 
     def stated(
         self, chosen: Sequence[Option], made: Sequence[Made], after: Snapshot, most: int = ANALYSED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 from npuscope.planning.plan import Step
@@ -30,6 +30,13 @@ class Option:
     def promised(self) -> float:
         """Milliseconds that it saves of its window."""
         return sum(step.saved_milliseconds for step in self.steps)
+
+    def costs(self, stated: Iterable[Step]) -> bool:
+        """It only saves time, and takes some of the model's, as steps with their own figures say; others would hide it."""
+        edits = {step.edit for step in self.steps}
+        own = [step for step in stated if step.edit in edits]
+        known = not self.brings and not any(step.approximate for step in own)
+        return known and sum(step.saved_milliseconds for step in own) < 0
 
 
 def shortened(options: Sequence[Option], count: int) -> list[Option]:
