@@ -60,7 +60,7 @@ class Gain:
             return saving_words(saved)
         bound = bound_words(self.bound_by)
         if saved < -SAME:
-            return f"no gain alone: the model takes {in_ms(-saved)} ms longer{', ' if bound else ''}{bound}"
+            return f"no gain alone: the fix makes the model {in_ms(-saved)} ms slower{', ' if bound else ''}{bound}"
         return f"no gain: {bound}" if bound else "no gain alone"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from enum import Enum
 
-from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.gain import Gain, Gains
 from npuscope.edits.registry import KINDS
 from npuscope.garbage import without_collections
@@ -17,7 +17,7 @@ from npuscope.npu.verdict import Finding, Severity
 from npuscope.planning.candidates import propose_padding
 from npuscope.planning.layer_tuning import propose_recentring
 from npuscope.planning.placement_fixes import propose_answers, propose_fixes
-from npuscope.planning.proposals import Preview, rank
+from npuscope.planning.proposals import Preview, in_turn, rank
 from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.planning.remembered import remembering
 from npuscope.planning.rewrites import propose_forms
@@ -161,17 +161,25 @@ class _Trials:
     def gain(self, report: LayerReport, code: str, proposed: Sequence[Preview]) -> Gain:
         now = max(weight(finding) for finding in report.findings if finding.code == code)
         answers = [
-            one.edit
+            one
             for one in proposed
             if all(finding.code != code or weight(finding) < now for finding in one.findings)
         ]
+        # Of a layer off the NPU the first few are often one kind in several sizes, such as Pads that all cost a copy.
+        answers = in_turn(answers) if report.off_npu else answers
         most = 1 if self.one else TRIED_OFF if report.off_npu else TRIED
-        tried = [(saved, edit) for edit in answers[:most] if (saved := self.saved(edit)) is not None]
+        tried = [(saved, one.edit) for one in answers[:most] if (saved := self.saved(one.edit)) is not None]
         if not tried:
             return Gain(report.name, code, bound_by=report.line.bound_by, asks=_asks(report, code))
-        saved, edit = max(tried, key=lambda trial: trial[0])
+        saved, edit = max(tried, key=self.standing)
         worth = is_gain(saved, self.snapshot.summary.milliseconds)
         return Gain(report.name, code, edit, saved, report.line.bound_by, worth)
+
+    def standing(self, trial: tuple[float, Edit]) -> tuple[bool, float]:
+        """What gains and is bit-exact comes first, as `fix` lists it, then what saves most."""
+        saved, edit = trial
+        exact = edit.exactness is Exactness.BIT_EXACT
+        return exact and is_gain(saved, self.snapshot.summary.milliseconds), saved
 
     def saved(self, edit: Edit) -> float | None:
         """Milliseconds of the whole model; None where the edit cannot be made after all."""

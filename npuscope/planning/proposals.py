@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TypeVar
@@ -110,6 +111,16 @@ class Preview:
         """Rank of the placement after; a copy beside it that the CPU drives counts as the NPU's where time is saved."""
         hybrid = self.before is Placement.HW and self.after is Placement.HYBRID
         return self.before.rank if hybrid and (self.saved_milliseconds or 0.0) > 0 else self.after.rank
+
+
+def in_turn(previews: Sequence[Preview]) -> list[Preview]:
+    """The first of each kind, then the second of each."""
+    seen = Counter[str]()
+    turns = []
+    for index, preview in enumerate(previews):
+        turns.append((seen[preview.edit.kind], index))
+        seen[preview.edit.kind] += 1
+    return [previews[index] for _, index in sorted(turns)]
 
 
 def preview(session: Session, snapshot: Snapshot, edit: Edit) -> Preview | Refusal:

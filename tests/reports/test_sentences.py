@@ -93,8 +93,8 @@ GAINS: list[tuple[Gain, str]] = [
     (Gain("a", "N1", EDIT, 0.37, worth=True, stated_by=("a", "N9")), "the same fix as N9"),
     (Gain("a", "N1", EDIT, 0.0), "no gain alone"),
     (Gain("a", "N1", EDIT, 0.0, "octoFlash"), "no gain: bound by octoFlash"),
-    (Gain("a", "N1", EDIT, -0.5), "no gain alone: the model takes 0.500 ms longer"),
-    (Gain("a", "N1", EDIT, -0.5, "octoFlash"), "no gain alone: the model takes 0.500 ms longer, bound by octoFlash"),
+    (Gain("a", "N1", EDIT, -0.5), "no gain alone: the fix makes the model 0.500 ms slower"),
+    (Gain("a", "N1", EDIT, -0.5, "octoFlash"), "no gain alone: the fix makes the model 0.500 ms slower, bound by octoFlash"),
 ]  # fmt: skip
 
 
@@ -198,4 +198,6 @@ def test_what_a_fix_of_several_layers_loses_is_said_of_all_of_them(
     worst = min(one["saves_ms"] for one in found)
     assert len({one["moot"] for one in found}) > 1 and worst < 0
     words = " ".join(text.partition("N901")[2].split())
-    assert f"no gain alone: the model takes up to {in_ms(-worst)} ms longer, bound by octoFlash" in words
+    assert (
+        f"no gain alone: the fix makes the model up to {in_ms(-worst)} ms slower, bound by octoFlash" in words
+    )

@@ -71,7 +71,7 @@ _WIDE = 56
 def _end(fix: Preview, made: Outcome | None, wide: bool) -> Line:
     role = EXACTNESS_ROLES[fix.exactness]
     if not wide:
-        return (*_glyph(fix), Span(f" {_SHORT[fix.exactness]:<6}", role))
+        return (*_glyph(fix), Span(f" {SHORT[fix.exactness]:<6}", role))
     return (
         where(fix.after),
         quiet(f" {time_cell(made.milliseconds):>8}" if made is not None else " " * 9),
@@ -87,4 +87,4 @@ def _glyph(fix: Preview) -> Line:
 _WORDS = {Exactness.BIT_EXACT: "bit-exact", Exactness.ROUNDING: "rounding", Exactness.APPROXIMATE: "approx."}
 SIGNS = {Exactness.BIT_EXACT: "=", Exactness.ROUNDING: "±", Exactness.APPROXIMATE: "≈"}
 """For where words would cut what an edit does; the list of fixes has the words."""
-_SHORT = {Exactness.BIT_EXACT: "exact", Exactness.ROUNDING: "round", Exactness.APPROXIMATE: "approx"}
+SHORT = {Exactness.BIT_EXACT: "exact", Exactness.ROUNDING: "round", Exactness.APPROXIMATE: "approx"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.tensors import TensorType
 from npuscope.npu.loss_levels import BAD, POOR
+from npuscope.npu.times import change_sign
 from npuscope.npu.verdict import Placement, Severity
 from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.spans import Line, Span
@@ -56,6 +57,11 @@ GUESSED = "~"
 def own_role(own: float | None) -> str:
     """The colour of what a layer loses itself, in dB; None where it loses nothing."""
     return "text" if own is None or own >= POOR else "sw" if own < BAD else "attention"
+
+
+def change_role(change: float) -> str:
+    """The role of a change of the model's time in milliseconds: less of it, more, or the same."""
+    return {"-": "hw", "+": "attention"}.get(change_sign(change), "quiet")
 
 
 def where(placement: Placement) -> Span:

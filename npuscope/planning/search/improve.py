@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import field, replace
 
@@ -11,7 +10,7 @@ from npuscope.model.names import printable
 from npuscope.planning.candidates import candidates
 from npuscope.planning.outcome import standing, step_of, worst_placement
 from npuscope.planning.plan import Allowed, Budget, Step, loss
-from npuscope.planning.proposals import Preview
+from npuscope.planning.proposals import Preview, in_turn
 from npuscope.planning.remembered import remember
 from npuscope.record import dataclass
 from npuscope.session import Session
@@ -189,8 +188,8 @@ def _worth_trying(trial: Trial, name: str, budget: Budget, held_back: set[Allowe
         for preview in candidates(trial.session, trial.snapshot, name, wanted)
         if _hopeful(preview, budget)
     ]
-    exact = _in_turn([preview for preview in previews if not loss(preview.edit.exactness)])[:TRIED]
-    first = _in_turn(previews)[:TRIED]
+    exact = in_turn([preview for preview in previews if not loss(preview.edit.exactness)])[:TRIED]
+    first = in_turn(previews)[:TRIED]
     return [*first, *(preview for preview in exact if preview not in first)]
 
 
@@ -198,16 +197,6 @@ def _could_help(edit: Edit, report: LayerReport, budget: Budget) -> bool:
     """It is allowed, and its preview could be hopeful."""
     alone = edit.declaration.replaces_one_layer and not report.off_npu
     return budget.allows(edit.exactness) and not (alone and _spends_exactness(edit, budget))
-
-
-def _in_turn(previews: list[Preview]) -> list[Preview]:
-    """The first of each kind, then the second of each."""
-    seen = Counter[str]()
-    turns = []
-    for index, preview in enumerate(previews):
-        turns.append((seen[preview.edit.kind], index))
-        seen[preview.edit.kind] += 1
-    return [previews[index] for _, index in sorted(turns)]
 
 
 def _hopeful(preview: Preview, budget: Budget) -> bool:

@@ -289,5 +289,5 @@ def _shared(void: Sequence[LayerReport], moot: dict[str, str], longer: float) ->
     if len(words) == 1:
         return words[0]
     bound = list(dict.fromkeys(report.line.bound_by for report in void))
-    lost = f" alone: the model takes up to {in_ms(longer)} ms longer" if longer > SAME else ""
+    lost = f" alone: the fix makes the model up to {in_ms(longer)} ms slower" if longer > SAME else ""
     return f"no gain{lost}, bound by {', '.join(map(bound_name, bound))}"

@@ -78,7 +78,7 @@ class NothingToCompare(Dialog[Next]):
     def text(self, width: int) -> list[Line]:
         """Which files, what they tell, how to open them."""
         lines = [
-            *wrap(line("This screen holds the prediction against what ST's tools made of the model."), width),
+            *wrap(line("This screen compares the prediction with what ST's tools made of the model."), width),
             BLANK,
         ]
         for file, what in FILES:

@@ -24,7 +24,7 @@ from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import left, shown
 from npuscope.widgets.text.spans import Line, Span, line, quiet, strong, wrap
 
-UNSAID = "not said"
+UNSAID = "not set"
 NAME, VALUE = 18, 18
 
 

@@ -11,7 +11,7 @@ from npuscope.planning.outcome import Outcome, slower_words
 from npuscope.planning.proposals import Preview
 from npuscope.snapshot import LayerReport
 from npuscope.tui.screens.split.text import comparison, model_change, numbers_cell, slows
-from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer
+from npuscope.widgets.lists.fix_lines import without_layer
 from npuscope.widgets.panes.eligibility import sentence
 from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import short, time_cell
@@ -57,6 +57,7 @@ def fix_line(
     role = "quiet" if slows(made) else "text"
     time = "…" if made is None else time_cell(made.milliseconds)
     cycles = "…" if made is None else "·" if not made.cycles else short(made.cycles)
+    numbers = numbers_cell(fix.exactness, price)
     return (
         Span(left(shown_of(among, without_layer(fix.edit), room - 1), room), role),
         *(moved if role == "text" else (quiet(each.text) for each in moved)),
@@ -64,11 +65,7 @@ def fix_line(
         _change(made) if width >= _WITH_TIME else Span(""),
         quiet(right(cycles, _CYCLES) if width >= _WITH_CYCLES else ""),
         Span("  "),
-        numbers_cell(
-            fix.exactness.value.split(" ")[0],
-            EXACTNESS_ROLES[fix.exactness] if role == "text" else role,
-            price,
-        ),
+        numbers if role == "text" else quiet(numbers.text),
     )
 
 

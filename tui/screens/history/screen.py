@@ -23,7 +23,7 @@ from npuscope.tui.jobs import run_each, run_job, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.lists.fix_lines import without_layer
+from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer
 from npuscope.widgets.lists.moves import moved, moves_room
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
@@ -32,8 +32,9 @@ from npuscope.widgets.text.figures import THIN, added, became, decibels, time_ce
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.layer_names import kept_apart, names_of_few
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, strong, wrap
+from npuscope.widgets.text.words import change_role
 
-_TIME, _LOSS = 11, 8
+_TIME, _LOSS = 11, 9
 
 
 @lru_cache(maxsize=4)
@@ -103,7 +104,7 @@ class HistoryScreen(Dialog[Session]):
         """The keys that do something here."""
         any_, changed = bool(self.edits), self.session is not self._opened
         return (
-            KeyHint("Enter", "take over", "screen.take", 9, changed),
+            KeyHint("Enter", "apply", "screen.take", 9, changed),
             KeyHint("Space", "on, off", "screen.switch", 8, any_),
             KeyHint("x", "drop", "screen.drop", 7, any_),
             KeyHint("K J", "up, down", "screen.carry(-1)", 7, len(self.edits) > 1),
@@ -139,7 +140,9 @@ class HistoryScreen(Dialog[Session]):
     def _names(self, width: int) -> Line:
         text = "     " + left("edit", self._room(width)) + left("moves", self._moves)
         return line(
-            Span(text + right("time", _TIME) + right("then", _total(width)) + right("at it", _LOSS), "title")
+            Span(
+                text + right("time", _TIME) + right("then", _total(width)) + right("numbers", _LOSS), "title"
+            )
         )
 
     def _line(self, index: int, width: int) -> Line:
@@ -162,10 +165,10 @@ class HistoryScreen(Dialog[Session]):
                 Span(" " * max(self._moves - length(place), 0)),
                 Span(
                     right(added(self._changes[edit]), _TIME),
-                    {"-": "hw", "+": "attention"}.get(change_sign(step.milliseconds), "quiet"),
+                    change_role(step.milliseconds),
                 ),
                 quiet(right(time_cell(step.after.milliseconds), _total(width)) if _total(width) else ""),
-                Span(right(cell, _LOSS), "text" if cell == "exact" else "quiet"),
+                Span(right(cell, _LOSS), "quiet" if cell in ("…", "?") else EXACTNESS_ROLES[edit.exactness]),
             ),
             width,
         )

@@ -15,14 +15,13 @@ from npuscope.edits.kinds.fix_dimensions import FixDimensions
 from npuscope.jobs import Job
 from npuscope.model.brief import Names, fitted_text
 from npuscope.model.errors import ModelError
-from npuscope.npu.times import change_sign
 from npuscope.npu.verdict import Severity
 from npuscope.planning.whole_model import free_sizes, parse_dimensions, whole_model_edits
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.tui.jobs import run_each, silently, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
-from npuscope.tui.screens.split.text import EXACTNESS, exactness_of, measured, numbers_cell
+from npuscope.tui.screens.split.text import exactness_of, measured, numbers_cell
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.lists.choices import Choices
@@ -35,7 +34,7 @@ from npuscope.widgets.text.gains import best_edits, gains_of
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, strong, wrap
-from npuscope.widgets.text.words import SEVERITY_GLYPHS
+from npuscope.widgets.text.words import SEVERITY_GLYPHS, change_role
 
 if TYPE_CHECKING:
     from npuscope.numbers.price import Price
@@ -237,19 +236,18 @@ class ModelFixesScreen(Dialog[Edit]):
             return line(start, quiet("…" if result is None else "to be given" if self._free else "✗"))
         place = moved(result.before, result.after) if moves else ()
         change = result.after.milliseconds - result.before.milliseconds
-        role = {"-": "hw", "+": "attention"}.get(change_sign(change), "quiet")
-        price, role_of_numbers = self.prices.get(edit), EXACTNESS_ROLES[edit.exactness]
+        price = self.prices.get(edit)
         if numbers == _NUMBERS:
-            word = numbers_cell(EXACTNESS[edit.exactness][0], role_of_numbers, price)
+            word = numbers_cell(edit.exactness, price)
         else:
-            word = Span(SIGNS[edit.exactness], role_of_numbers)
+            word = Span(SIGNS[edit.exactness], EXACTNESS_ROLES[edit.exactness])
             if price is not None and price.loses_too_much:
                 word = Span(SEVERITY_GLYPHS[Severity.WARNING], "sw")
         return (
             start,
             *place,
             Span(" " * max(moves - length(place), 0)),
-            Span(right(time_change(change), _TIME), role),
+            Span(right(time_change(change), _TIME), change_role(change)),
             Span("  " if numbers == _NUMBERS else " "),
             word,
         )

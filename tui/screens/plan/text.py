@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from npuscope.edits.edit import Edit, Exactness
+from npuscope.edits.edit import Edit
 from npuscope.model.brief import BriefNames, briefly
 from npuscope.npu.figures import plural
 from npuscope.npu.times import add_up, change_sign
@@ -13,20 +13,14 @@ from npuscope.planning.accuracy.within import LimitedSteps
 from npuscope.planning.plan import Allowed, Left, Plan, Step
 from npuscope.snapshot import Summary
 from npuscope.tui.screens.split.text import EXACTNESS
-from npuscope.widgets.lists.fix_lines import without_layer
+from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, SHORT, without_layer
 from npuscope.widgets.text.cells import clip, left, right, whole
 from npuscope.widgets.text.figures import added, became, decibels, time_change
 from npuscope.widgets.text.layer_names import kept_apart, shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
-from npuscope.widgets.text.words import where
+from npuscope.widgets.text.words import change_role, where
 
 _TIME, _NUMBERS, _SHORT = 12, 13, 8
-
-BRIEFLY = {
-    Exactness.BIT_EXACT: ("exact",),
-    Exactness.ROUNDING: ("round",),
-    Exactness.APPROXIMATE: ("approx",),
-}
 
 _ASIDE = 4
 """Edits left out that are listed."""
@@ -72,7 +66,7 @@ def step_lines(steps: Sequence[Step], taken: Collection[int], width: int, names:
 def _step_line(step: Step, edit: str, taken: bool, change: float, width: int) -> Line:
     """A step: ticked or not, the edit, where its layer runs before and after, what it does to the time."""
     before, after = step.placement
-    exact = step.exactness is Exactness.BIT_EXACT
+    numbers = EXACTNESS[step.exactness][0] if width >= _ROOMY else SHORT[step.exactness]
     moved: Line = (where(after), Span(" " * (_where(width) - 5)))
     if before is not after and width >= _WIDE:
         moved = (where(before), quiet(" → "), where(after), Span(" "))
@@ -81,11 +75,8 @@ def _step_line(step: Step, edit: str, taken: bool, change: float, width: int) ->
         Span("[x] " if taken else "[ ] ", "accent" if taken else "quiet"),
         Span(left(edit, _edit_width(width)), "text" if taken else "quiet"),
         *moved,
-        quiet(right(f"{about}{added(change)}", _TIME)),
-        Span(
-            "  " + (EXACTNESS if width >= _ROOMY else BRIEFLY)[step.exactness][0],
-            "text" if exact else "quiet",
-        ),
+        Span(right(f"{about}{added(change)}", _TIME), change_role(change) if taken else "quiet"),
+        Span("  " + numbers, EXACTNESS_ROLES[step.exactness] if taken else "quiet"),
     )
 
 

@@ -15,6 +15,7 @@ from npuscope.numbers.differences import LEAST_DECIBELS
 from npuscope.planning.outcome import Outcome
 from npuscope.planning.proposals import Preview
 from npuscope.snapshot import LayerReport
+from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES
 from npuscope.widgets.text.cells import cells, clip, left, right, shown
 from npuscope.widgets.text.figures import (
     before_after,
@@ -27,7 +28,7 @@ from npuscope.widgets.text.figures import (
     time_change,
 )
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
-from npuscope.widgets.text.words import SEVERITY_GLYPHS, SEVERITY_ROLES, where
+from npuscope.widgets.text.words import SEVERITY_GLYPHS, SEVERITY_ROLES, change_role, where
 
 if TYPE_CHECKING:
     from npuscope.numbers.price import Price
@@ -88,7 +89,6 @@ def proposal_line(
     """A split in one line; what it makes of model and numbers, as far as that is known."""
     edit = proposal.edit
     rate = proposal.ops_per_cycle[1]
-    exact = proposal.exactness is Exactness.BIT_EXACT
     texts = {
         "sizes": Span(
             written(edit.sizes, 4) if isinstance(edit, (SplitInput, SplitOutput)) else edit.describe()
@@ -99,7 +99,7 @@ def proposal_line(
         "cycles": quiet("…" if made is None else short(made.cycles) if made.cycles else "·"),
         "MAC/c": quiet(three(rate / 2) if rate else "·"),
         "layers": quiet(str(len(proposal.layers))),
-        "numbers": numbers_cell(EXACTNESS[proposal.exactness][0], "text" if exact else "quiet", price),
+        "numbers": numbers_cell(proposal.exactness, price),
     }
     slower = slows(made)
     return tuple(
@@ -111,10 +111,11 @@ def proposal_line(
     )
 
 
-def numbers_cell(word: str, role: str, price: Price | None) -> Span:
+def numbers_cell(exactness: Exactness, price: Price | None) -> Span:
     """What an edit does to the numbers, in a column: a word until it is measured, then decibels; marked where too few."""
+    role = EXACTNESS_ROLES[exactness]
     if price is None or price.decibels is None:
-        return Span(word, role)
+        return Span(EXACTNESS[exactness][0], role)
     if price.loses_too_much:
         return Span(f"{SEVERITY_GLYPHS[Severity.WARNING]} {decibels(price.worst)}", "sw")
     return Span(f"≈ {decibels(price.decibels)}", role)
@@ -129,7 +130,7 @@ def model_change(made: Outcome | None) -> Span:
     """What an edit makes of the whole model's time, in a column."""
     if made is None:
         return quiet("…")
-    return Span(time_change(made.change), "attention" if slows(made) else "text")
+    return Span(time_change(made.change), change_role(made.change))
 
 
 def comparison(
