@@ -70,6 +70,11 @@ class Rule:
         )
 
 
+def never(*_: object) -> bool:
+    """In place of what says whether a rule applies."""
+    return False
+
+
 def pools_sub_masks(lowering: Lowering, layer: Layer, _: Tiling | None) -> bool:
     """A pooling that leaves a map reads a convolution of a larger kernel, with or without an activation between."""
     dims = layer.output.dims if layer.output is not None else None
@@ -85,13 +90,13 @@ def pools_sub_masks(lowering: Lowering, layer: Layer, _: Tiling | None) -> bool:
 RULES: Mapping[str, Rule] = {
     "coefficients_fetched": Rule(
         lambda lowering, layer, _: layer.kind == "Conv" and conv.fetches_coefficients(lowering, layer),
-        ((conv, "HELD_FROM", "0"),),
+        ((conv, "fetches_coefficients", never),),
     ),
     "averages_scaled": Rule(
         lambda _, layer, __: layer.kind in pools.AVERAGES and pools.changes_scale(layer),
-        ((pools, "SCALES_FROM", "99"),),
+        ((pools, "scales_itself", never),),
     ),
-    "pooled_apart": Rule(pools_sub_masks, ((pools, "APART_FROM", "99"),)),
+    "pooled_apart": Rule(pools_sub_masks, ((pools, "pooled_apart", never),)),
     "rows_copied": Rule(
         along_rows.ends_in_rows,
         ((along_rows, "STREAMED", frozenset()),),
@@ -99,7 +104,7 @@ RULES: Mapping[str, Rule] = {
     "sub_masks_apart": Rule(
         lambda lowering, layer, tiling: tiling is not None and len(tiling.parts) > 1
         and sums.summed_apart(lowering, layer, convolution(layer)),
-        ((sums, "APART_FROM", "99"),),
+        ((sums, "summed_apart", never),),
     ),
 }  # fmt: skip
 """Word of evidence.toml -> a rule that the number of epochs is asked about."""

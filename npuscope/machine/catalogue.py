@@ -1,4 +1,4 @@
-"""What the machine's data file knows: tool versions, clock profiles, and which of them are taken by default."""
+"""What the data files know: tool versions, clock profiles, and which of them are taken by default."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ def data(name: str = MACHINE) -> dict[str, Any]:
     return loaded
 
 
-TOOLCHAINS: tuple[str, ...] = tuple(data()["toolchains"])
+VERSIONS: dict[str, Any] = data("toolchains")
+TOOLCHAINS: tuple[str, ...] = tuple(VERSIONS["versions"])
 """Versions of ST Edge AI Core, oldest first."""
 PROFILES: tuple[str, ...] = tuple(data()["clocks"])
-DEFAULT_TOOLCHAIN: str = data()["defaults"]["toolchain"]
+DEFAULT_TOOLCHAIN: str = VERSIONS["default"]
 DEFAULT_PROFILE: str = data()["defaults"]["profile"]
 
 

@@ -14,9 +14,10 @@ from npuscope.machine.catalogue import (
     data,
     known_profile,
     known_toolchain,
-    ordinal,
 )
 from npuscope.machine.pools import PoolSpec, for_activations, for_weights
+from npuscope.machine.toolchain import Toolchain
+from npuscope.machine.toolchain import toolchain as toolchain_of
 from npuscope.record import dataclass
 
 NOC_RATIO = 2.0
@@ -70,6 +71,8 @@ class TilingBounds:
     depth_kernel: int
     depth_deep1x1: int
     deep1x1_above_channels: int
+    deep1x1_line_buffer: int
+    """Columns x channels at a time beyond which Deep1x1 is not used."""
     inflated_group: int
     macs_8x8: int
     """MACs a CA does in a cycle, at most."""
@@ -171,47 +174,6 @@ class UnitPower:
     external_share: float
 
 
-@dataclass(frozen=True, slots=True)
-class Toolchain:
-    """What one version of ST Edge AI Core does differently."""
-
-    version: str
-    compiler: str
-    deep1x1_only_if_faster: bool
-    deep1x1_line_buffer: int
-    """Columns x channels at a time beyond which Deep1x1 is not used."""
-    inflation_only_if_faster: bool
-    fewest_accelerators: bool
-    fits_poolings: bool
-    """A convolution that a pooling alone reads writes as few channels at a time as that takes."""
-    dss2: bool
-    inflated_group_16x8: int
-    expand_softmax: bool
-    weights_4bit: bool
-    counts_short_accesses: bool
-    """The compiler's estimate counts an access of fewer bytes than the pool is wide as a whole one."""
-    separate_scale: bool
-    """A convolution's requantization is a Mul before the Add of the bias, not one step with it."""
-    copies_features: bool
-    """With -O3, features are copied into the layout a convolution reads where this is faster."""
-    counts_views: bool
-    """Epochs that move nothing are counted."""
-    copies_concat: bool
-    """A Concat copies its inputs at once, although their producers could write them in place."""
-    recognises_swish: bool
-    """A Mul of x and Sigmoid(x) is one Swish on an ACTIV unit where the Sigmoid is stored with scale 1/256, as TFLite has it.
-
-    documented: release notes of 2.1; those of 4.0 say "where alpha is 1" (quoted by a third party). inferred: all 57 of two
-    TFLite networks (ginodecock/fall-guard-pe, 2.1; syafizzudin/trash-object-detection-stm32n6, 2.2) are one step. None is
-    of the QDQ networks, whose scales are calibrated (33 of dahuangelululu/dahuange111, 2.2; 57 and 77 of two of 4.0). With
-    3.0, yolo11n_256 of ST's zoo (TFLite) takes 656 KiB, less than its first product and both its factors (768).
-    """
-
-    def at_least(self, version: str) -> bool:
-        """This version or a later one."""
-        return ordinal(self.version) >= ordinal(version)
-
-
 @dataclass(frozen=True, eq=False)
 class Target:
     """What a model is judged for: the machine as one build uses it. Frozen; equal builds give the same object.
@@ -240,20 +202,15 @@ class Target:
 
     @property
     def alt_scheduler(self) -> bool:
-        """Built with `--Oalt-sched`, up to 2.2: what 3.0 and 4.0 do with it was not seen.
-
-        In 2.2 `--Oauto-sched` is taken to settle on it wherever the two differ: network.c says so of an SSD with a pyramid and of a
-        YOLOv5n (willisk0612/nucleo-getting-started, edgeimpulse/firmware-st-stm32n6), ocr_det_160 and a blazeface with -O3 have its
-        epochs. Of a MobileNetV1 that both schedule alike it says the other, as of a blazeface of 2.1.
-        """
+        """It schedules as with `--Oalt-sched`, by that option or of itself."""
         if self.build.scheduler == AUTO:
-            return self.toolchain.version == "2.2"
-        return self.build.scheduler == ALT and not self.toolchain.at_least("3.0")
+            return self.toolchain.auto_is_alt
+        return self.build.scheduler == ALT and self.toolchain.several_schedulers
 
     @property
     def plain_scheduler(self) -> bool:
-        """Built with neither option, up to 2.2: seen of 2.1 (YOLOX of three widths: rzetelnyStudent/stm32ai-modelzoo-services)."""
-        return self.build.scheduler == COMPILERS_OWN and not self.toolchain.at_least("3.0")
+        """It schedules as with neither option."""
+        return self.build.scheduler == COMPILERS_OWN and self.toolchain.several_schedulers
 
     @property
     def epoch_controller(self) -> bool:
@@ -348,7 +305,6 @@ def target_of(build: Build) -> Target:
         if board is not None and board.hybrid_start_cycles
         else {}
     )
-    version = known_toolchain(build.toolchain)
     return Target(
         name=known["name"],
         title=known["title"],
@@ -369,7 +325,7 @@ def target_of(build: Build) -> Target:
         error_band=_record(ErrorBand, known["error_band"]),
         power=_record(UnitPower, known["power"]),
         pools=build.pools or (board.pools(standard) if board is not None else standard),
-        toolchain=_record(Toolchain, {"version": version, **known["toolchains"][version]}),
+        toolchain=toolchain_of(build.toolchain),
     )
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-import tomllib
+from dataclasses import fields
 from importlib.resources import files
 
 import pytest
 
 from npuscope.machine.build import Build
-from npuscope.machine.catalogue import DEFAULT_PROFILE, DEFAULT_TOOLCHAIN, PROFILES, TOOLCHAINS
+from npuscope.machine.catalogue import (
+    DEFAULT_PROFILE,
+    DEFAULT_TOOLCHAIN,
+    PROFILES,
+    TOOLCHAINS,
+    VERSIONS,
+    known_toolchain,
+)
 from npuscope.machine.machine import target
+from npuscope.machine.toolchain import Toolchain, first_with, toolchain
 from npuscope.model.errors import ModelError
 
 TEXT = files("npuscope.machine").joinpath("stm32n6.toml").read_text("utf-8")
@@ -43,7 +51,6 @@ def test_every_target_is_complete(toolchain: str, profile: str) -> None:
     machine = target(toolchain, profile)
     assert machine.toolchain.version == toolchain
     assert machine.profile == profile
-    assert set(tomllib.loads(TEXT)["toolchains"]) == set(TOOLCHAINS)
     assert machine is target(toolchain, profile)
 
 
@@ -55,8 +62,39 @@ def test_the_defaults_are_among_what_is_known() -> None:
 
 def test_versions_may_be_written_in_full() -> None:
     assert target("v2.2.0-20266").toolchain.version == "2.2"
-    assert target("3.0").toolchain.at_least("2.2")
+    assert known_toolchain("v3.0") == "3.0"
     with pytest.raises(ModelError):
         target("1.9")
     with pytest.raises(ModelError):
         target("2.2", "turbo")
+
+
+def test_versions_differ_in_what_their_data_names_and_in_nothing_else() -> None:
+    changes = VERSIONS["changes"]
+    assert {field.name for field in fields(Toolchain)} == {"version", *changes}
+    for name, values in changes.items():
+        assert set(values) <= set(TOOLCHAINS) and list(values) == sorted(values), name
+        assert len({getattr(toolchain(version), name) for version in TOOLCHAINS}) > 1, name
+
+
+def test_what_changed_says_where_it_was_seen() -> None:
+    sourced, missing = False, []
+    lines = (
+        files("npuscope.machine")
+        .joinpath("toolchains.toml")
+        .read_text("utf-8")
+        .partition("[changes]")[2]
+        .splitlines()
+    )
+    for line, above in zip(lines, ["#", *lines], strict=False):
+        if line.startswith("#"):
+            sourced = bool(SOURCE.search(line)) or (sourced and above.startswith("#"))
+        elif " = " in line and not sourced:
+            missing.append(line)
+    assert not missing
+
+
+def test_a_flag_holds_from_its_version_on() -> None:
+    assert first_with("dss2") == "3.0"
+    held = [toolchain(version).adds_rows_apart for version in ("2.1", "2.2", "3.0", "4.0")]
+    assert held == [False, True, False, False]

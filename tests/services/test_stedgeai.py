@@ -57,7 +57,7 @@ def test_each_option_has_a_reason_and_a_source(version: str) -> None:
     assert all(
         option.reason and option.source for option in (*made.profile, *made.command_line, made.pools_reason)
     )
-    assert ("--expand-softmax" in made.profile_options) == made.session.target.toolchain.at_least("4.0")
+    assert ("--expand-softmax" in made.profile_options) == made.session.target.toolchain.expand_softmax
     assert ("--mvei" in made.profile_options) == (version < "3.0")
     assert made.snapshot.target is made.session.target
     assert "--input-data-type int8" in [option.option for option in made.command_line]

@@ -56,7 +56,7 @@ def compare(
     if snapshot is not None:
         judged_for = snapshot.target
     judged_for = judged_for or target(stated or likely(artefacts) or DEFAULT_TOOLCHAIN)
-    recent = judged_for.toolchain.at_least("3.0")
+    recent = judged_for.toolchain.reports_hybrid
     printed = totals(artefacts, epochs, recent)
     lowerings = tuple(lowering for artefact in artefacts for lowering in artefact.lowerings)
     explained = tuple(from_log(one, judged_for) for one in lowerings if one.placement in OFF)

@@ -29,13 +29,6 @@ from npuscope.npu.verdict import Placement
 if TYPE_CHECKING:
     from npuscope.model.layers import Layer
 
-UNEVEN_SINCE = "4.0"
-"""Version from which strides such as 1x3 are the CPU's: 3 of 3 (LarocheC/eco8-neaixt, 4.0.1). inferred: older ones were not seen."""
-
-
-LONG_LEFT_SINCE = "4.0"
-"""Version from which a dilated kernel of several channels and more than `DILATED_TAPS` is the CPU's as a whole."""
-
 
 DILATED_TAPS = 3
 """Taps, along a dimension, up to which dilated features of several channels are brought together.
@@ -122,14 +115,6 @@ def _once(sized: Sized) -> tuple[Cause, ...]:
     return tuple(_by_sizes(sized))
 
 
-GROUPED_SINCE = "3.0"
-"""Version from which groups of several channels with a kernel of two dimensions are on the accelerators.
-
-inferred: RegNetX-002, 13 such convolutions, takes 9.96 ms in ST's table (3.0), 10.1 so and 93 with software; its 2,606.72 KiB of
-weights are 2,604 so. LarocheC/stm32n6-deployment-zoo says as much of 4.0.1.
-"""
-
-
 def _by_sizes(sized: Sized) -> Iterator[Cause]:
     yield from _tiling(sized)
     if sized.kind == "Conv":
@@ -158,7 +143,7 @@ def _tiling(sized: Sized) -> Iterator[Cause]:
             Why.CONV_WIDE_ROW, Placement.SW_FLOAT, (("kernel", conv.kernel), ("channels", conv.in_channels))
         )
     grouped = conv.group > 1 and not conv.depthwise and min(conv.kernel) > 1
-    if grouped and not target.toolchain.at_least(GROUPED_SINCE):
+    if grouped and not target.toolchain.grouped_kernels:
         numbers = (("kernel", conv.kernel), ("groups", conv.group), ("each", conv.in_channels // conv.group))
         yield Cause(Why.CONV_GROUPED, Placement.SW_FLOAT, numbers)
 
@@ -171,14 +156,14 @@ def _rearranged(sized: Sized) -> Iterator[Cause]:
     if dilated(conv) > 1:
         # What is brought together are groups with the same weights: float kernels take them, and accelerators those of a row.
         shared = not conv.depthwise and conv.in_channels > 1
-        long = max(conv.kernel) > DILATED_TAPS and toolchain.at_least(LONG_LEFT_SINCE)
+        long = max(conv.kernel) > DILATED_TAPS and toolchain.leaves_long_dilated
         left = sized.cpu if long else Placement.SW_FLOAT if min(conv.kernel) > 1 else Placement.HW
         placement = left if shared else Placement.HW
         yield Cause(Why.CONV_DILATED, placement, (("dilation", dilated(conv)), ("shared", int(shared))))
     limit, size = sized.target.limits.conv_stride, ("stride", conv.stride)
     if max(conv.stride) > limit:
         yield Cause(Why.CONV_STRIDE, sized.cpu, (size, ("limit", limit)))
-    elif steps_unevenly(conv) and toolchain.at_least(UNEVEN_SINCE):
+    elif steps_unevenly(conv) and toolchain.leaves_uneven_strides:
         yield Cause(Why.CONV_UNEVEN, sized.cpu, (size,))
     elif block(conv):
         taps = conv.in_channels * block(conv) ** 2

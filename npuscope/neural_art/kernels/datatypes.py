@@ -138,7 +138,6 @@ def all_in_order(layer: Layer, context: Context) -> bool:
 
 
 WIDE = frozenset({"int16", "uint16", "int32"})
-NARROW_WEIGHTS_SINCE = "3.0"
 MIDDLES = {"uint8": 128, "uint4": 8, "uint16": 1 << 15}
 TAKES_NARROW_WEIGHTS = frozenset({"Conv", "Gemm", "MatMul"})
 

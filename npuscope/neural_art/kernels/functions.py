@@ -22,10 +22,8 @@ from npuscope.neural_art.mapping.layout import axis_of, outermost
 from npuscope.neural_art.mapping.operators import (
     CONTROL_FLOW,
     DYNAMIC,
-    FUNCTIONS_SINCE,
     LARGER_OR_LESS,
     LATER_IN_INTEGERS,
-    LATER_SINCE,
     NORMALIZATION,
     ON_NPU,
     RECURRENT,
@@ -69,7 +67,7 @@ def table(layer: Layer, context: Context) -> Iterator[Cause]:
     if layer.kind in LARGER_OR_LESS and _of_two_maps(layer, context):
         yield Cause(Why.LARGER_OF_MAPS, HW)
         return
-    later = layer.kind in LATER_IN_INTEGERS and context.target.toolchain.at_least(LATER_SINCE)
+    later = layer.kind in LATER_IN_INTEGERS and context.target.toolchain.gathers_in_integers
     placement = Placement.SW_INT if later else SOFTWARE.get(layer.kind, FLOAT)
     placement = FLOAT if is_float(layer, context) else placement
     if layer.kind in DYNAMIC:
@@ -85,7 +83,7 @@ def _of_two_maps(layer: Layer, context: Context) -> bool:
     scales, and with a constant, nothing was seen.
     """
     operands = (*layer.inputs, *layer.outputs)
-    if len(layer.inputs) != 2 or len(operands) != 3 or not context.target.toolchain.at_least(FUNCTIONS_SINCE):
+    if len(layer.inputs) != 2 or len(operands) != 3 or not context.target.toolchain.arith_functions:
         return False
     if is_float(layer, context) or any(o.constant is not None or o.dims is None for o in operands):
         return False
@@ -106,7 +104,7 @@ def _single_part(layer: Layer, context: Context) -> Cause | None:
     constant = layer.inputs[1].constant
     if constant is None or constant.size != 1 or is_float(layer, context):
         return None
-    if not context.target.toolchain.at_least(LATER_SINCE) or len(dims) == MAP:
+    if not context.target.toolchain.gathers_in_integers or len(dims) == MAP:
         return None
     where = (("axis", axis), ("shape", dims))
     if outermost(dims, axis):
@@ -204,7 +202,7 @@ def prelu_causes(layer: Layer, context: Context) -> Iterator[Cause]:
 def absolute(layer: Layer, context: Context) -> Iterator[Cause]:
     """The unit takes the absolute value of the stored integers, from 2.2 on whatever these mean."""
     zero = input_zero_point(layer)
-    where = HW if context.target.toolchain.at_least(FUNCTIONS_SINCE) else FLOAT
+    where = HW if context.target.toolchain.arith_functions else FLOAT
     if zero is not None and zero != 0 and not folded_away(layer):
         yield Cause(Why.ABSOLUTE_OFF_CENTRE, where, (("zero", zero),))
     elif awaits_zero_point(layer):

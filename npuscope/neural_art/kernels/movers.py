@@ -41,9 +41,6 @@ from npuscope.npu.verdict import Placement
 
 HYBRID, HW = Placement.HYBRID, Placement.HW
 
-SHARED_SINCE = "3.0"
-"""Version from which a Concat of unequal parts is a routine only where a part is shared."""
-
 COMMON_BATCH = 8
 """Channels at a time that unequal parts have in common where they are joined in place, up to 2.2."""
 
@@ -89,7 +86,7 @@ def _channels(layer: Layer, context: Context) -> Cause:
     if all(part.constant is None and laid_in_planes(part.tensor, context.layers) for part in layer.inputs):
         return Cause(Why.CONCAT_PLANES, HW, numbers)
     written = layer.output.quant if layer.output is not None else None
-    if not context.target.toolchain.at_least(SHARED_SINCE):
+    if not context.target.toolchain.joins_unequal_parts:
         kept = all(
             len(context.layers.readers.get(part.tensor, ())) == 1 and stored_alike(part.quant, written)
             for part in layer.inputs
@@ -190,7 +187,7 @@ def _unaligned(layer: Layer, context: Context) -> int | None:
     dims = layer.input.dims if layer.input is not None else None
     if layer.kind != "Split" or dims is None or len(dims) != 3 or not outermost(dims, 1):
         return None
-    if axis_of(layer) != 1 or not context.target.toolchain.copies_features:
+    if axis_of(layer) != 1 or not context.target.toolchain.copies_float_parts:
         return None
     if not all(bare(o) for o in (*layer.inputs, *layer.outputs)):
         return None

@@ -22,7 +22,7 @@ def window(layer: Layer, context: Context) -> Iterator[Cause]:
     third party saw the float one, by whatever operator the mean is written.
     """
     sizes, limit = pool_window(layer), context.target.limits.pool_window_register
-    if whole_square(layer, sizes) and context.target.toolchain.at_least(WHOLE_FROM):
+    if whole_square(layer, sizes) and context.target.toolchain.averages_any_square:
         return
     moves = layer.kind == "AveragePool" and not takes_all(layer)
     kernel = on_cpu(layer, context) if moves else Placement.SW_FLOAT
@@ -34,10 +34,6 @@ def window(layer: Layer, context: Context) -> Iterator[Cause]:
             return
     if layer.kind == "AveragePool" and sizes is not None and takes_strips(layer, sizes):
         yield Cause(Why.POOL_STRIP, Placement.SW_FLOAT, (("window", sizes),))
-
-
-WHOLE_FROM = "4.0"
-"""Version from which it was seen; no mean of 11x11, 13x13, 17x17 or 19x19 was read of an earlier one."""
 
 
 def whole_square(layer: Layer, sizes: tuple[int, ...] | None) -> bool:

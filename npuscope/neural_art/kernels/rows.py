@@ -19,9 +19,6 @@ from npuscope.npu.rule import Context
 ROWS, COLUMNS = 2, 3
 """The axes of the rows and columns of a map."""
 
-STREAMS_SINCE = "4.0"
-"""Version from which inputs of the network are joined in place. inferred: older ones were not seen."""
-
 
 def joins_rows(concat: Layer, context: Context) -> bool:
     """A Concat of rows whose parts are written, or copied, one after another."""
@@ -29,7 +26,7 @@ def joins_rows(concat: Layer, context: Context) -> bool:
         return False
     parts = [part for part in concat.inputs if part.constant is None]
     lying = [lies_channels_last(part.tensor, context.layers, context.target) for part in parts]
-    if not context.target.toolchain.at_least(STREAMS_SINCE):
+    if not context.target.toolchain.joins_inputs:
         return all(lying)
     if any(_is_part(part, concat, context) for part in parts) or not any(lying):
         return False
@@ -79,7 +76,7 @@ def takes_blocks(layer: Layer, axis: int, context: Context) -> bool:
 def _of_stream(concat: Layer, context: Context) -> bool:
     """A Concat of rows with an input of the network."""
     given = any(is_given(part.tensor, context) for part in concat.inputs)
-    return axis_of(concat) == ROWS and given and context.target.toolchain.at_least(STREAMS_SINCE)
+    return axis_of(concat) == ROWS and given and context.target.toolchain.joins_inputs
 
 
 def _leaves(layer: Layer, context: Context) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.kernels.convolutions import GROUPED_SINCE
 from npuscope.neural_art.kernels.datatypes import SMALL_INTEGERS
 from npuscope.neural_art.kernels.pools import largest_prime
 from npuscope.neural_art.kernels.streams import comes_from_conv
@@ -49,7 +48,7 @@ def _convolution(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
             yield "multiplier", conv.out_channels // conv.in_channels
     elif min(conv.kernel) == 1 < max(conv.kernel):
         yield "grouped_row", conv.group
-    elif min(conv.kernel) > 1 and context.target.toolchain.at_least(GROUPED_SINCE):
+    elif min(conv.kernel) > 1 and context.target.toolchain.grouped_kernels:
         yield "grouped_kernel", conv.group
 
 

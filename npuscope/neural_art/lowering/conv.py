@@ -98,17 +98,13 @@ def conv(lowering: Lowering, item: Placed) -> None:
         lowering.unchained.add(layer.output.tensor)  # written transposed
 
 
-SHARED_FROM = "4.0"
-"""Version from which it was seen that accelerators take groups of several channels which share their weights."""
-
-
 def shares_weights(lowering: Lowering, item: Placed) -> bool:
     """The blocks of a dilated kernel of several channels are groups that share their weights: copied apart, and together again.
 
     inferred: two epochs for each of twenty, from how many a streaming TCN has on the NPU, 120 of 208 (mikekss/tymbal, 4.0).
     """
     dilated = item.cause(Why.CONV_DILATED)
-    return dilated is not None and dilated["shared"] == 1 and lowering.target.toolchain.at_least(SHARED_FROM)
+    return dilated is not None and dilated["shared"] == 1 and lowering.target.toolchain.takes_shared_groups
 
 
 def first_copy(
@@ -234,9 +230,7 @@ def spread_again(lowering: Lowering, layer: Layer, summed: str, shape: Convoluti
     summed = rearranged(lowering, layer, summed, "DepthToSpace")
     if shape is None or fills_blocks(shape):
         return summed
-    if lowering.target.toolchain.at_least(
-        "4.0"
-    ):  # a routine: 6 of 6 of LiSenNet (LarocheC/eco8-neaixt, 4.0.1)
+    if lowering.target.toolchain.crops_by_routine:
         crop = Step(
             "Pad", layer.name, Placement.HYBRID, (Read(summed, False),), (f"{layer.name}#crop",), elements=size(layer.output),
             stored_bytes=SUM_BYTES * size(layer.output),
@@ -308,8 +302,6 @@ def scaled(lowering: Lowering, layer: Layer, source: str, tiling: Tiling | None,
 
 
 COEFFICIENTS = ("scale", "bias")
-HELD_FROM = "4.0"
-"""Version from which no stream engine is taken for them."""
 
 
 def fetches_coefficients(lowering: Lowering, layer: Layer) -> bool:
@@ -319,7 +311,7 @@ def fetches_coefficients(lowering: Lowering, layer: Layer) -> bool:
     a convolution to 1,152 channels leaves its Sigmoid to the next epoch, one to 48 or 256 does not.
     """
     dims = layer.output.dims if layer.output is not None else None
-    if dims is None or len(dims) < 2 or lowering.target.toolchain.at_least(HELD_FROM):
+    if dims is None or len(dims) < 2 or not lowering.target.toolchain.fetches_coefficients:
         return False
     return dims[1] > lowering.target.limits.broadcast_elements
 

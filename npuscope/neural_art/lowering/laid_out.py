@@ -99,16 +99,12 @@ def turned(lowering: Lowering, layer: Layer) -> bool:
     return bool(readers) and all(reader.kind == "Transpose" for reader in readers)
 
 
-ROWS_FROM = "4.0"
-"""The version from which rows for a Softmax are copied whatever the options; of 3.0 none was seen."""
-
-
 def turned_by_routine(lowering: Lowering, layer: Layer) -> bool:
     """What a Softmax reads was transposed by a routine: a copy lays its rows out.
 
     yolov8_face (2.2) and builds of 2.1; in 4.0 both YOLOs' boards run one epoch between Transpose and Softmax.
     """
-    copied = lowering.target.copies_features or lowering.target.toolchain.at_least(ROWS_FROM)
+    copied = lowering.target.copies_features or lowering.target.toolchain.copies_softmax_rows
     if layer.input is None or not copied:
         return False
     writer = lowering.layers.writers.get(layer.input.tensor)

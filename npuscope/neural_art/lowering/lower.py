@@ -27,9 +27,6 @@ from npuscope.npu.verdict import Placement
 SUM_BYTES, FLOAT_BYTES = 2, 4
 """Bytes of a value between a multiplication and its requantization, and of a float (edges of the compiler's graphs)."""
 
-BEGINS_FROM = "4.0"
-"""The version from which a step of an ARITH unit that reads what the CPU wrote begins an epoch (`schedule.scheduler`)."""
-
 INPUT = "#input"
 """Ends the name of a copy that lies channels last, of what lay channels first; no layer owns it."""
 
@@ -57,7 +54,7 @@ class Lowering:
 
     def __init__(self, layers: Layers, target: Target) -> None:
         self.layers, self.target = layers, target
-        self.begins = target.toolchain.at_least(BEGINS_FROM)
+        self.begins = target.toolchain.begins_behind_cpu
         """What the CPU wrote is read by an ARITH unit in an epoch of its own."""
         self.planar = planar(layers)
         """Tensors that come plane by plane."""

@@ -67,7 +67,7 @@ def slices_together(lowering: Lowering, layer: Layer) -> list[Layer]:
 
     Behind a routine they stay Slices (three behind the Concats of N6Net, ibid.).
     """
-    if layer.kind != "Slice" or layer.input is None or not lowering.target.toolchain.at_least("4.0"):
+    if layer.kind != "Slice" or layer.input is None or not lowering.target.toolchain.joins_slices:
         return []
     if lowering.name(layer.input.tensor) in lowering.software:
         return []
@@ -113,7 +113,7 @@ def view(lowering: Lowering, item: Placed) -> None:
     if layer.kind not in ("Split", "Slice", "Gather"):
         (lowering.results_are if item.placement is Placement.NONE else lowering.renamed)(layer, source)
         return
-    divided = lowering.target.toolchain.copies_features or source not in lowering.floats
+    divided = lowering.target.toolchain.copies_splits or source not in lowering.floats
     if divides_channels(layer) and source in lowering.written and divided:
         split(lowering, layer, source)
         return
@@ -130,7 +130,7 @@ def view(lowering: Lowering, item: Placed) -> None:
 
 def laid_for_border(lowering: Lowering, layer: Layer) -> None:
     """Parts of a map that leave the network are copied to channels first."""
-    if layer.kind not in ("Slice", "Split") or not lowering.target.toolchain.at_least(BORDERS_FROM):
+    if layer.kind not in ("Slice", "Split") or not lowering.target.toolchain.copies_at_borders:
         return
     for operand in layer.outputs:
         if of_map(operand) and leaves(lowering.layers, operand):
@@ -342,15 +342,10 @@ def rescaled(lowering: Lowering, layer: Layer) -> list[str]:
     return names
 
 
-BORDERS_FROM = "4.0"
-"""Version from which maps cross the border by copies: 17 of 17 inputs and 17 of 17 outputs of LiSenNet (LarocheC/eco8-neaixt, 4.0.1,
-its profile), the inputs of two N6Nets there by the cycles of their first epoch. inferred: older ones were not seen."""
-
-
 def given_planes(lowering: Lowering, operand: Operand, name: str) -> bool:
     """An input of the network that lies channels first, which a Concat joins with what lies channels last."""
     given = name not in lowering.written and name not in lowering.channels_last
-    return given and of_map(operand) and lowering.target.toolchain.at_least(BORDERS_FROM)
+    return given and of_map(operand) and lowering.target.toolchain.copies_at_borders
 
 
 def of_map(operand: Operand) -> bool:

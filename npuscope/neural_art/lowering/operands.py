@@ -33,9 +33,6 @@ def stream(lowering: Lowering, layer: Layer, operand: Operand, name: str, carrie
     return lowering.read(name, chained=alike and not cut_at_zero(lowering, layer, operand))
 
 
-CUT_FROM = "4.0"
-"""Version from which it was seen; inferred: an earlier Add takes what a convolution with a Relu makes as it comes."""
-
 VANISHING = 4
 """Activations that vanish behind a convolution, at most."""
 
@@ -52,7 +49,7 @@ def cut_at_zero(lowering: Lowering, layer: Layer, operand: Operand) -> bool:
         return False
     writer = lowering.layers.writers.get(operand.tensor)
     if writer is not None and writer.kind == "PRelu":
-        return lowering.target.toolchain.at_least(CUT_FROM)
+        return lowering.target.toolchain.adds_cut_apart
     if zero_point(operand) != FULL_RANGE_LOW:
         return False
     for _ in range(VANISHING):
@@ -64,11 +61,7 @@ def cut_at_zero(lowering: Lowering, layer: Layer, operand: Operand) -> bool:
         ):
             break
         writer = lowering.layers.writers.get(writer.input.tensor)
-    return writer is not None and writer.kind == "Conv" and lowering.target.toolchain.at_least(CUT_FROM)
-
-
-ROWS_APART = ("2.2", "3.0")
-"""Versions from the one to before the other in which a sum of two maps of one row reads memory."""
+    return writer is not None and writer.kind == "Conv" and lowering.target.toolchain.adds_cut_apart
 
 
 def apart_in_rows(target: Target, result: Operand | None) -> bool:
@@ -77,9 +70,8 @@ def apart_in_rows(target: Target, result: Operand | None) -> bool:
     Six of six Adds of two eight-channel networks (FRIENDA256/stm32N6_AI, 2.2), one of them behind a float kernel, and three of
     a TC-ResNet8 (AbhiMalappa/tinybench, 2.2); none of six in speech_tcnn_257 (2.0).
     """
-    first, before = ROWS_APART
     dims = result.dims if result is not None else None
-    if dims is None or not target.toolchain.at_least(first) or target.toolchain.at_least(before):
+    if dims is None or not target.toolchain.adds_rows_apart:
         return False
     return len(dims) in (3, 4) and min(dims[1], dims[-1]) > 1 and math.prod(dims[2:-1]) == 1
 

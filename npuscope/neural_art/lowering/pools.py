@@ -55,10 +55,6 @@ def pooling(lowering: Lowering, item: Placed) -> None:
         rescale(lowering, layer, pooled, result, batch)
 
 
-APART_FROM = "4.0"
-"""Version from which it was seen; inferred: earlier ones are taken to pool sums of sub-masks as they come."""
-
-
 def pooled_apart(lowering: Lowering, layer: Layer, source: str) -> bool:
     """What sub-masks of a larger kernel were summed to is pooled from memory, but for a mean of the whole map.
 
@@ -67,7 +63,7 @@ def pooled_apart(lowering: Lowering, layer: Layer, source: str) -> bool:
     are one epoch (conv2d_32f_5x5, 4.0.0). inferred: it may be the sums that read memory where a pooling follows; the epochs
     are as many, and as long.
     """
-    if source not in lowering.summed or not lowering.target.toolchain.at_least(APART_FROM):
+    if source not in lowering.summed or not lowering.target.toolchain.pools_sums_apart:
         return False
     before, after = (operand.dims if operand is not None else None for operand in (layer.input, layer.output))
     return before is None or after is None or math.prod(after[2:]) > 1
@@ -84,9 +80,6 @@ def changes_scale(layer: Layer) -> bool:
     )
 
 
-SCALES_FROM = "4.0"
-"""Version from which it was seen; up to 3.0 an Add of its own follows (ocr_det_160, 2.2)."""
-
 AVERAGES = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean"})
 
 
@@ -96,7 +89,7 @@ def scales_itself(layer: Layer, target: Target) -> bool:
     EfficientNetV2-B1 (4.0.0, andre1012345/STM32N6-digits-recognition): a depthwise convolution whose bias and Swish take all four
     ARITH units has the mean of it, in the mean's own scale, in the same epoch.
     """
-    return layer.kind in AVERAGES and target.toolchain.at_least(SCALES_FROM) and changes_scale(layer)
+    return layer.kind in AVERAGES and target.toolchain.averages_rescale and changes_scale(layer)
 
 
 def rescale(lowering: Lowering, layer: Layer, source: str, result: str, batch: int) -> None:

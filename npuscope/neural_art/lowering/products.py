@@ -65,9 +65,6 @@ def product(lowering: Lowering, item: Placed) -> None:
         before = lowering.add(step, batch)
 
 
-SECOND_FIRST_FROM = "4.0"
-
-
 def second_first(lowering: Lowering) -> bool:
     """From 4.0 on the correction that reads the second operand comes first, and of two none that fetches it shares the product's epoch.
 
@@ -78,7 +75,7 @@ def second_first(lowering: Lowering) -> bool:
     three epochs by the sums of its cycles (Estadio-do-Dragao-app/STM32N6-GettingStarted-ObjectDetection, 4.0.0): 8.22 million compute
     cycles of 8.25, 6.62 with two.
     """
-    return lowering.target.toolchain.at_least(SECOND_FIRST_FROM)
+    return lowering.target.toolchain.second_correction_first
 
 
 def corrections(lowering: Lowering, first: Operand, second: Operand) -> tuple[tuple[Operand, Operand], ...]:

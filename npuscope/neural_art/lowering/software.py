@@ -140,10 +140,10 @@ def floating(lowering: Lowering, item: Placed) -> None:
     reads = tuple(
         Read(laid_out(lowering, layer, as_float(lowering, layer, o, fallback)), False) for o in operands
     )
-    parted = layer.kind == "BatchNormalization" and not lowering.target.toolchain.at_least("2.2")
+    parted = layer.kind == "BatchNormalization" and lowering.target.toolchain.batch_norm_apart
     ops = ["Mul", "Add"] if parted else [printed(layer.kind)]
     if layer.kind == "Gemm" and not layer.quantized and layer.bias is not None:
-        ops += ["Add"] if lowering.target.toolchain.at_least("4.0") else []
+        ops += ["Add"] if lowering.target.toolchain.float_bias_apart else []
     if norm_taken_apart(layer, lowering.target):
         ops = list(LAYER_NORM)
     if staged(layer):  # 3 of 3 of a float YOLOv5n (aldo-smart/STM32N6-FaceRecognition, 2.2)

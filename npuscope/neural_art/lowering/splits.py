@@ -54,12 +54,12 @@ def split(lowering: Lowering, layer: Layer, source: str) -> None:
     writes = tuple(operand.tensor for operand in parts)
     planes = source
     as_it_lies = layer.kind == "Split" and whole_batches(lowering, source, parts)
-    if as_it_lies and not lowering.target.toolchain.copies_features:
+    if as_it_lies and not lowering.target.toolchain.copies_splits:
         in_batches(lowering, layer, source, parts)
         return
     if source not in lowering.planes and not as_it_lies and not of_one_channel(lowering, source):
         planes = copied_once(lowering, f"{source}#planes", layer, source, 1)
-    copied = lowering.target.toolchain.copies_features
+    copied = lowering.target.toolchain.copies_splits
     lowering.add(
         Step(
             "Split", layer.name, Placement.HW, (Read(planes, False, 1 if copied else 0),), writes, lead=True,
@@ -107,7 +107,7 @@ def of_one_channel(lowering: Lowering, source: str) -> bool:
         dims is not None
         and len(dims) == 4
         and dims[CHANNELS] == 1
-        and not lowering.target.toolchain.copies_features
+        and not lowering.target.toolchain.copies_splits
     )
 
 
@@ -136,7 +136,7 @@ def whole_batches(lowering: Lowering, source: str, parts: list[Operand]) -> bool
     """
     batch = lowering.batches.get(source, 0)
     sizes = [operand.dims[CHANNELS] for operand in parts if operand.dims is not None]
-    grouped = source in lowering.grouped or not lowering.target.toolchain.copies_features
+    grouped = source in lowering.grouped or not lowering.target.toolchain.copies_splits
     return grouped and batch > 0 and all(size % batch == 0 for size in sizes)
 
 
@@ -152,7 +152,7 @@ def _parts(lowering: Lowering, layer: Layer) -> Iterator[Operand]:
 
 def side_by_side(lowering: Lowering, layer: Layer, source: str) -> str:
     """A tensor with its channels side by side: itself, or a copy that all who want it so share."""
-    if source not in lowering.planes or not lowering.target.toolchain.copies_features:
+    if source not in lowering.planes or not lowering.target.toolchain.copies_splits:
         return source
     return laid_last(lowering, SIDE_BY_SIDE, layer, source)
 
@@ -160,7 +160,7 @@ def side_by_side(lowering: Lowering, layer: Layer, source: str) -> str:
 def part_of_batches(lowering: Lowering, tensor: str) -> bool:
     """Some batches of what a Split on channels divides as it lies, from 3.0 on."""
     writer = lowering.layers.writers.get(tensor)
-    if writer is None or writer.kind != "Split" or lowering.target.toolchain.copies_features:
+    if writer is None or writer.kind != "Split" or lowering.target.toolchain.copies_splits:
         return False
     return divides_channels(writer) and tensor not in lowering.planes and lowering.batches.get(tensor, 0) > 1
 

@@ -92,7 +92,7 @@ def batch_without_offset(lowering: Lowering, layer: Layer, source: str, depth: i
     """
     dims = layer.input.dims if layer.input is not None else None
     whole = dims is not None and len(dims) == 4 and 1 < depth == dims[1]
-    if whole and lowering.begins and source in lowering.software:
+    if whole and lowering.target.toolchain.streams_all_channels and source in lowering.software:
         return depth
     joined = source in lowering.rearranged and layer.input is not None and of_rows(layer.input)
     batch = 1 if joined and depth == 1 else lowering.batches.get(source, 0)
@@ -106,12 +106,13 @@ def all_channels(lowering: Lowering, layer: Layer, source: str) -> int:
     LiSenNet, by what their set-up takes (LarocheC/eco8-neaixt, prof_base_fixed.log, 4.0.1), and 131 of the 131 epochs with 24 channels.
     """
     dims = layer.output.dims if layer.output is not None else None
-    whole = dims is not None and len(dims) == 4 and lowering.begins and source in lowering.software
+    whole = (
+        dims is not None
+        and len(dims) == 4
+        and lowering.target.toolchain.streams_all_channels
+        and source in lowering.software
+    )
     return dims[1] if whole and dims is not None else 0
-
-
-WIDE_SUMS_FROM = "3.0"
-"""Version from which it was seen."""
 
 
 def sum_bytes(lowering: Lowering, tiling: Tiling | None) -> int:
@@ -121,16 +122,12 @@ def sum_bytes(lowering: Lowering, tiling: Tiling | None) -> int:
     8x8, depthwise kernels and versions before keep 16 bits, as c_info files of these have them.
     """
     wide = tiling is not None and len(tiling.parts) > 1 and tiling.simd == "16x8" and tiling.group == 1
-    return WIDE_SUM_BYTES if wide and lowering.target.toolchain.at_least(WIDE_SUMS_FROM) else SUM_BYTES
+    return WIDE_SUM_BYTES if wide and lowering.target.toolchain.wide_sums else SUM_BYTES
 
 
 def in_one_step(lowering: Lowering, layer: Layer, depth: int, groups: list[Group]) -> bool:
     """All sub-masks take a stream that comes in planes as it comes."""
     return depth == 1 and len(groups) == 1 and read_alone(lowering, layer)
-
-
-APART_FROM = "4.0"
-"""Version from which it was seen; inferred: earlier ones are taken to add the sub-masks as those of taller kernels."""
 
 
 def summed_apart(lowering: Lowering, layer: Layer, shape: Convolution | None) -> bool:
@@ -144,7 +141,7 @@ def summed_apart(lowering: Lowering, layer: Layer, shape: Convolution | None) ->
         shape is None
         or not shape.depthwise
         or dims is None
-        or not lowering.target.toolchain.at_least(APART_FROM)
+        or not lowering.target.toolchain.adds_row_sums_apart
     ):
         return False
     return shape.in_channels > 1 and math.prod(dims[2:]) > 1 and along_rows(shape).kernel[0] == 1
@@ -280,4 +277,4 @@ def writes_little(lowering: Lowering, tiling: Tiling | None) -> bool:
     takes, and has fewer epochs in its last blob than there would be; the buffers of an EfficientNetV2-B1 (4.0.0, andre1012345/
     STM32N6-digits-recognition) have a depthwise convolution, its Swish and the pooling of it in one.
     """
-    return tiling is not None and (tiling.iterations > 1 or lowering.target.toolchain.at_least("4.0"))
+    return tiling is not None and (tiling.iterations > 1 or lowering.target.toolchain.rejoins_chains)

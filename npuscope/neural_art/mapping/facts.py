@@ -278,10 +278,6 @@ def quantizes_parts(layer: Layer, graph: Graph) -> bool:
     )
 
 
-FLOAT_SUMS_FROM = "4.0"
-"""Version from which it was seen; inferred: up to 3.0 such a sum is taken to be a float layer, as other kinds are."""
-
-
 def sums_to_floats(layer: Layer, layers: Layers, target: Target) -> bool:
     """A sum of two quantized maps that a float layer reads: an ARITH unit writes the floats, without a DequantizeLinear.
 
@@ -290,7 +286,7 @@ def sums_to_floats(layer: Layer, layers: Layers, target: Target) -> bool:
     result = layer.output
     return (
         layer.kind in ("Add", "Sub")
-        and target.toolchain.at_least(FLOAT_SUMS_FROM)
+        and target.toolchain.sums_to_floats
         and len(layer.inputs) == 2
         and all(o.constant is None and o.quant is not None for o in layer.inputs)
         and result is not None
@@ -345,18 +341,9 @@ def geometry(layer: Layer) -> Convolution | None:
     return convolution(layer)
 
 
-TAKES_COLUMNS = "3.0"
-"""Version from which sub-masks one column wide run on the NPU.
-
-inferred: of ProxylessNAS (3.0), which has seven 7x7, ST's table lists the weights to 0.1 % and a time that four of them in float would
-exceed by half; mobilefacenet_qop's 7x7 has none in float with 4.0 (PeleAB/STM32N6-FaceRecognition). From it on, kernels of one row are
-taken to be cut in columns, too; no such kernel was seen.
-"""
-
-
 def narrow_submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int], ...]:
     """Sub-masks one column wide that a large depthwise kernel leaves beside wider ones: before 3.0 no unit takes them."""
-    if not conv.depthwise or target.toolchain.at_least(TAKES_COLUMNS) or along_rows(conv).turned:
+    if not conv.depthwise or target.toolchain.narrow_sub_masks or along_rows(conv).turned:
         return ()
     parts = submasks(conv, target)
     narrow = tuple(part for part in parts if part[1] == 1)
@@ -373,16 +360,12 @@ def row_too_wide(conv: Convolution, target: Target) -> bool:
     """
     if conv.kernel[0] != 1 or conv.input_size[0] > 1 or conv.depthwise or along_rows(conv).turned:
         return False
-    return len(submasks(conv, target)) > 1 and not target.toolchain.at_least(TAKES_COLUMNS)
-
-
-LAYER_NORM_SINCE = "4.0"
-"""Version from which a LayerNormalization is imported: release notes, quoted by Magnus3327/stm32n6-edge-ai-benchmarks."""
+    return len(submasks(conv, target)) > 1 and not target.toolchain.narrow_sub_masks
 
 
 def norm_taken_apart(layer: Layer, target: Target) -> bool:
     """A LayerNormalization that the compiler writes as the operators it consists of."""
-    return layer.kind == "LayerNormalization" and target.toolchain.at_least(LAYER_NORM_SINCE)
+    return layer.kind == "LayerNormalization" and target.toolchain.layer_norm_apart
 
 
 def printable_kind(layer: Layer) -> str:

@@ -75,10 +75,6 @@ def lies_channels_last(tensor: str, layers: Layers, target: Target) -> bool:
     return False
 
 
-LAID_ANEW_FROM = "4.0"
-"""Version from which it was seen; inferred: up to 3.0 a Reshape is taken to leave what its dimensions say."""
-
-
 def laid_anew(reshape: Layer, layers: Layers, target: Target) -> bool:
     """A Reshape that a unit copies, as its map lies channels last: the copy writes the new channels innermost as well.
 
@@ -96,7 +92,7 @@ def laid_anew(reshape: Layer, layers: Layers, target: Target) -> bool:
 def _lays_anew(reshape: Layer, target: Target) -> bool:
     """It would where its map lies channels last: both have four dimensions, channels and more than one place."""
     source, result = reshape.input, reshape.output
-    if reshape.kind not in RESHAPING or not target.toolchain.at_least(LAID_ANEW_FROM):
+    if reshape.kind not in RESHAPING or not target.toolchain.lays_reshapes_anew:
         return False
     before = source.dims if source is not None else None
     after = result.dims if result is not None else None

@@ -76,10 +76,5 @@ IN_INTEGERS = (
 LARGER_OR_LESS = _words("Max Min")
 """Of two maps on the ARITH unit, as three builds of 2.2 count their epochs; in software by the documentation of 2.1."""
 
-FUNCTIONS_SINCE = "2.2"
-"""Version from which that was seen, and an Abs on the NPU whatever its zero point."""
-
 LATER_IN_INTEGERS = _words("ArgMax ArgMin Gather")
 """In int8 by a later documentation (third-party); up to 2.2 a Gather ran in float (10 of 10, Compal's sh_240_quant)."""
-
-LATER_SINCE = "3.0"

@@ -189,7 +189,7 @@ def _ways(conv: Convolution, simd: str, target: Target, held: Capacity) -> Itera
         )
         if not depths:
             continue
-        if deep and conv.input_size[1] * depths[0][2] > target.toolchain.deep1x1_line_buffer:
+        if deep and conv.input_size[1] * depths[0][2] > target.tiling.deep1x1_line_buffer:
             continue  # not tried with fewer channels at a time either (st_yolo_x_480, 3.0)
         per_pass = largest_divisor(conv.out_channels // group, held.kernels)
         passes = conv.out_channels // group // per_pass
@@ -213,17 +213,13 @@ def _ways(conv: Convolution, simd: str, target: Target, held: Capacity) -> Itera
         yield best
 
 
-WHOLE_SUMS_FROM = "4.0"
-"""Version from which sub-masks take as many CAs in series as their sums need; inferred, see `fewest_in_series`."""
-
-
 def fewest_in_series(target: Target, parts: int) -> bool:
     """Fewer CAs with partial sums through memory are tried; not for sub-masks from 4.0 on.
 
     Five kernels of 8x1 on a map of eight rows, eight taps of 48 channels that each take two CAs (N6Net with a full band, 4.0.1:
     LarocheC/eco8-neaixt), an epoch for two of them. In a TC-ResNet8 (2.2, AbhiMalappa/tinybench) three of nine share one.
     """
-    return target.fewest_accelerators and (parts == 1 or not target.toolchain.at_least(WHOLE_SUMS_FROM))
+    return target.fewest_accelerators and (parts == 1 or not target.toolchain.whole_sub_mask_sums)
 
 
 def _modes(
@@ -235,7 +231,7 @@ def _modes(
         yield group, plain, False, False
     if dss2_refusal(conv, simd, target) is None:
         yield conv.group // DSS2_BLOCK, plain, False, True
-    single = conv if target.toolchain.at_least(WHOLE_SUMS_FROM) else of_one_tap(conv, held)
+    single = conv if target.toolchain.whole_sub_mask_sums else of_one_tap(conv, held)
     if deep1x1_refusal(single, simd, None, target) is None:
         yield conv.group, bounds.depth_deep1x1, True, False
 

@@ -99,14 +99,6 @@ def convolution_flows(moved: Streams, tiling: Tiling, conv: Convolution) -> tupl
     )
 
 
-AHEAD_FROM = "4.0"
-"""Version from which the vector that scales a map of four dimensions is taken not to be waited for.
-
-inferred, from one time whose version nobody states: an EfficientNetV2-B1, whose 19 gates cost 18 of 74 ms with 2.0, is said to take
-44 ms in ST's newer example, which is what all else takes with 4.0. That of a Conv1d was waited for in 4.0.1 (LarocheC/stm32n6-stt).
-"""
-
-
 def lone_accesses(layer: Layer, size: int, batch: int, target: Target) -> int:
     """How often the values of the channels, `size` bytes that the network computes, are fetched to scale a map.
 
@@ -116,7 +108,7 @@ def lone_accesses(layer: Layer, size: int, batch: int, target: Target) -> int:
     made = layer.output.dims if layer.output is not None else None
     if layer.kind != "Mul" or made is None or len(made) < 3:
         return 0
-    if len(made) > 3 and target.toolchain.at_least(AHEAD_FROM):
+    if len(made) > 3 and target.toolchain.fetches_scales_ahead:
         return 0
     vector = (made[1], *[1] * (len(made) - 2))
     if made[1:] == vector or not any(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from npuscope.machine.toolchain import first_with
 from npuscope.model.layers import Layer
-from npuscope.neural_art.kernels.datatypes import NARROW_WEIGHTS_SINCE as FIRST
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
+
+FIRST = first_with("weights_4bit")
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:

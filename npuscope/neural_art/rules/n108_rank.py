@@ -11,7 +11,6 @@ from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
-CRASHES_SINCE = "4.0"
 RANK = 5
 
 
@@ -20,7 +19,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     ranks = [len(o.type.shape) for o in (*layer.inputs, *layer.outputs) if o.type.shape is not None]
     if RANK not in ranks or max(ranks) != RANK or folded_away(layer):
         return
-    if not context.target.toolchain.at_least(CRASHES_SINCE):
+    if not context.target.toolchain.crashes_at_rank_5:
         return
     yield Finding(
         "N108",

@@ -41,20 +41,22 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         "use a larger kernel without dilation, or strided and plain convolutions in its place",
         cause.placement,
         # Of several channels a group, kernels of two dimensions were seen before 4.0, of one from 4.0 on.
-        Confidence.UNKNOWN if cause["shared"] and not _shared_seen(context) else Confidence.INFERRED,
+        Confidence.UNKNOWN
+        if cause["shared"] and not context.target.toolchain.takes_shared_groups
+        else Confidence.INFERRED,
     )
 
 
+READ_OF = ("2.0", "2.1", "2.2")
+"""Versions of which a kernel of two dimensions was read, in a graph of 2.2, and those before."""
+
+
 def _of_software(layer: Layer, context: Context) -> Confidence:
-    """Two dimensions were read in a graph of 2.2 and nowhere later; of one there are two projects' notes on 4.0 alone."""
+    """Of one dimension there are two projects' notes on 4.0 alone."""
     conv = geometry(layer)
     if conv is not None and min(conv.kernel) == 1:
         return Confidence.THIRD_PARTY
-    return Confidence.UNKNOWN if context.target.toolchain.at_least("3.0") else Confidence.INFERRED
-
-
-def _shared_seen(context: Context) -> bool:
-    return context.target.toolchain.at_least("4.0")
+    return Confidence.INFERRED if context.target.toolchain.version in READ_OF else Confidence.UNKNOWN
 
 
 RULE = Rule(

@@ -9,6 +9,7 @@ from pathlib import Path
 from npuscope.machine.build import ALT, AUTO, COMPILERS_OWN, DATA_TYPES, FLOAT32, Build
 from npuscope.machine.machine import Target, target_of
 from npuscope.machine.pools import PoolSpec
+from npuscope.machine.toolchain import first_with
 from npuscope.machine.variants import without_external_memory
 from npuscope.model.graph import Graph, Node
 from npuscope.npu.times import in_ms
@@ -241,12 +242,12 @@ def _always(target: Target) -> tuple[Option, ...]:
     ]
     if target.build.swish:
         every.append(Option("--SWISH-recognition", "every x * Sigmoid(x) is one Swish", "asked"))
-    if not target.toolchain.at_least("3.0"):
+    if not target.toolchain.vectorizes:
         every.insert(
             1,
             Option(
                 "--mvei",
-                "kernels on the CPU use its vector unit; the default from 3.0 on",
+                f"kernels on the CPU use its vector unit; the default from {first_with('vectorizes')} on",
                 "ST compiler",
             ),
         )
@@ -323,6 +324,10 @@ def _words(options: Sequence[Option], values: tuple[str, ...]) -> tuple[str, ...
     return tuple(options[0].option.partition(" ")[2].split(",")) if options else values
 
 
+FEWER_OPTIONS = ("2.0",)
+"""Versions that were seen with fewer options than those after them."""
+
+
 def _notes(session: Session) -> tuple[str, ...]:
     notes = []
     if session.graph.imported:
@@ -330,6 +335,6 @@ def _notes(session: Session) -> tuple[str, ...]:
             f"{session.source.path.name} is the intermediate form that ST's front end wrote: stedgeai takes the model "
             "it was made from"
         )
-    if not session.target.toolchain.at_least("2.1"):
+    if session.target.toolchain.version in FEWER_OPTIONS:
         notes.append("these are options of 2.1 and later; 2.0 was seen with fewer")
     return tuple(notes)

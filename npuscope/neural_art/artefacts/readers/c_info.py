@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import field
 from typing import Any
 
+from npuscope.machine.toolchain import toolchain as toolchain_of
 from npuscope.neural_art.artefacts.readers.c_info_graph import (
     Names,
     buffers,
@@ -57,8 +58,6 @@ PLACEMENTS = {"NODE_HW": HW, "NODE_EC": HW, "NODE_SW": SW, "NODE_SW_HW": HYBRID,
 NODE_PLACEMENTS = PLACEMENTS | {"NODE_SW_INTEGER": SW_INT, "NODE_SW_FLOAT": SW_FLOAT, "NODE_SW_LL_HW": HYBRID}
 """The same for a lowered node, which may tell the two apart."""
 
-OLD = ("2.0", "2.1", "2.2")
-"""Versions that keep one node for each epoch; later ones make one of a whole epoch controller blob (FORMATS 3)."""
 
 NOT_A_STEP = frozenset({"Return", "Param", ""})
 """Kinds of lowered nodes that stand for no work."""
@@ -110,7 +109,10 @@ def read_c_info(text: str, where: str = "c_info.json") -> Content:
                 break
     toolchain, compiler = _tools(document)
     borders = graphs[0] if graphs else {}
-    collapsed = known(toolchain) not in OLD and any(epoch.printed == "EC" for epoch in parsed.epochs)
+    version = known(toolchain)
+    collapsed = (not version or toolchain_of(version).one_node_a_blob) and any(
+        epoch.printed == "EC" for epoch in parsed.epochs
+    )
     if collapsed:
         parsed.epochs = spanning(parsed.epochs, parsed.numbers)
         parsed.not_understood.setdefault(inside(parsed.epochs))

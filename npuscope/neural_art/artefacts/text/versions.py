@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import re
 
-from npuscope.machine.catalogue import TOOLCHAINS
+from npuscope.machine.catalogue import TOOLCHAINS, VERSIONS
 
 _BANNER = re.compile(r"ST Edge AI Core v?(\d{1,3}(?:\.\d{1,4}){1,3}(?:-\d{1,8})?)")
 _BUILD = re.compile(r"(\d{1,2}\.\d{1,3}\.\d{1,3})(?:-(\d{1,6}))?")
 _INTERMEDIATE = re.compile(r"_OE_(\d_\d_\d)(?:_Q)?\.")
 
-OF_COMPILER = {
-    "1.0.0": "2.0",
-    "1.1.0": "2.1",
-    "1.1.1": "2.2",
-    "1.1.3-8": "3.0",
-    "1.1.3-262": "4.0",
-    "1.1.3-275": "4.0",
+OF_COMPILER = {build: version for version, own in VERSIONS["versions"].items() for build in own["compilers"]}
+"""atonn version or build -> ST Edge AI Core."""
+OF_INTERMEDIATE = {
+    own["intermediate"]: version for version, own in VERSIONS["versions"].items() if "intermediate" in own
 }
-"""atonn version or build -> ST Edge AI Core (FACTS 5)."""
-OF_INTERMEDIATE = {"3_1_0": "2.0", "3_2_0": "2.1", "3_3_0": "2.2"}
-"""Version in the name of the intermediate file; 3_3_1 is written by 3.0 and by 4.0 (FORMATS 5)."""
+"""Version in the name of the intermediate file -> ST Edge AI Core."""
 
 
 def in_banner(line: str) -> str:
