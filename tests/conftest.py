@@ -4,7 +4,6 @@ import gc
 import re
 import shutil
 from collections.abc import Iterator
-from functools import cache
 from itertools import count
 from pathlib import Path
 from time import thread_time
@@ -12,17 +11,14 @@ from time import thread_time
 import pytest
 from _pytest.tmpdir import tmppath_result_key
 from builders import computed_once, forked, rewritten_once
+from builders.schemas import complaints
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
-from jsonschema.exceptions import best_match
-from jsonschema.protocols import Validator
-from jsonschema.validators import validator_for
 
 from npuscope import garbage
 from npuscope.cli import console
 from npuscope.model import budget
 from npuscope.planning import planner
-from npuscope.reports.schemas.catalogue import name_for, schema
 
 TESTS = Path(__file__).parent
 
@@ -109,26 +105,12 @@ def _onnx_is_loaded_once() -> Iterator[None]:
 _against_schema: list[str] = []
 
 
-@cache
-def _validator(name: str) -> Validator:
-    known = schema(name)
-    return validator_for(known)(known)
-
-
-def _complaints(value: object) -> list[str]:
-    name = name_for(value)
-    if name is None:
-        return [] if isinstance(value, dict) and "$schema" in value else ["an output that names no schema"]
-    error = best_match(_validator(name).iter_errors(value))
-    return [] if error is None else [f"{name}: {error.json_path}: {error.message[:300]}"]
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _watched_json() -> Iterator[None]:
     plain = console.json_text
 
     def watched(value: object) -> str:
-        _against_schema.extend(_complaints(value))
+        _against_schema.extend(complaints(value))
         return plain(value)
 
     with pytest.MonkeyPatch.context() as patch:

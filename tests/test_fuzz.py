@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from builders.fuzzing import TARGETS
 
-CASES = {"loading": 60, "analysis": 40, "plan": 12, "recipes": 40, "readers": 60}
+CASES = {"loading": 60, "analysis": 40, "plan": 12, "recipes": 40, "readers": 60, "commands": 60}
 
 
 def test_each_fuzzer_has_its_part() -> None:

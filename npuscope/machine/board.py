@@ -100,9 +100,13 @@ def _board(data: Mapping[str, Any], where: str) -> Board:
 
 def _number(data: Mapping[str, Any], key: str, default: float) -> float:
     value = data.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    try:
+        number = math.nan if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise ModelError(f"--board: {key} must be a number")
-    return float(value)
+    return number
 
 
 def board_text(described: Board, source: str) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from npuscope.model.errors import ModelError
+from npuscope.model.names import quoted
 from npuscope.record import dataclass
+
+Wanted = TypeVar("Wanted")
 
 MAGNITUDES = {"BYTES": 1, "KBYTES": 1 << 10, "MBYTES": 1 << 20, "GBYTES": 1 << 30}
 
@@ -17,6 +21,16 @@ MOST_BYTES = 1 << 24
 
 LARGEST = 1 << 40
 """Bytes; a pool said to be larger has no memory behind it (the compiler's own 'ec params pool')."""
+
+
+MOST_POOLS = 1000
+BYTE_WIDTHS = (1, 1024)
+"""Bytes of an access; ST's pools have 1 to 8."""
+FREQ_RATIOS = (0.001, 1e6)
+"""ST's pools have 1.25 to 6."""
+MOST_ADDRESS = (1 << 48) - 1
+MOST_POWER = 1e6
+"""Milliwatts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,41 +106,82 @@ def read_mpool(path: Path | str) -> tuple[PoolSpec, ...]:
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: is not a .mpool file, it does not hold JSON ({error})") from error
     try:
-        listed = data["memory"]["mempools"]
-        pools = tuple(pool for entry in listed for pool in _pool(entry))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path}: is not a .mpool file the compiler would read ({error!r})") from error
+        listed = _of(_of(data, "memory", dict, "the file"), "mempools", list, "'memory'")
+        if len(listed) > MOST_POOLS:
+            raise ValueError(f"it has {len(listed):,} pools, and {MOST_POOLS:,} are the most")
+        pools = tuple(
+            pool for number, entry in enumerate(listed, 1) for pool in _pool(entry, f"pool {number}")
+        )
+    except ValueError as error:
+        raise ModelError(f"{path}: is not a .mpool file the compiler would read: {error}") from error
     if not any(pool.writable and pool.size for pool in pools):
         raise ModelError(f"{path}: has no pool that activations could be written to")
     return pools
 
 
-def _pool(entry: dict[str, Any]) -> Iterable[PoolSpec]:
-    size = _amount(entry["size"])
-    properties = entry["prop"]
+def _of(mapping: object, key: str, kind: type[Wanted], where: str) -> Wanted:
+    """The value of a key. Raises ValueError where it is missing or of another type."""
+    value = mapping.get(key) if isinstance(mapping, dict) else None
+    if isinstance(value, kind):
+        return value
+    raise ValueError(f"{where} has no {key!r} that is {_KINDS[kind]}")
+
+
+_KINDS: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
+
+
+def _pool(entry: object, where: str) -> Iterable[PoolSpec]:
+    name = _of(entry, "name", str, where)
+    assert isinstance(entry, dict)
+    where = f"{where}, {quoted(name)!r},"
+    size = _amount(_of(entry, "size", dict, where), where)
+    properties = _of(entry, "prop", dict, where)
     if size > LARGEST or entry.get("fformat") == "FORMAT_C":
         return
-    byte_width, freq_ratio = int(properties["byteWidth"]), float(properties["freqRatio"])
-    if byte_width < 1 or freq_ratio <= 0 or size < 0:
-        raise ValueError(f"pool {entry['name']!r}")
+    address = _amount(_of(entry, "offset", dict, where), where) if "offset" in entry else 0
+    if size < 0 or not 0 <= address <= MOST_ADDRESS:
+        raise ValueError(f"{where} has a size or an offset that is none")
+    width = _number(properties.get("byteWidth"), BYTE_WIDTHS, f"{where} byteWidth")
     yield PoolSpec(
-        name=str(entry["name"]),
+        name=name,
         size=size,
-        byte_width=byte_width,
-        freq_ratio=freq_ratio,
+        byte_width=int(width),
+        freq_ratio=_number(properties.get("freqRatio"), FREQ_RATIOS, f"{where} freqRatio"),
         writable=properties.get("rights", "ACC_WRITE") != "ACC_READ",
         constants_preferred=_on(properties.get("constantsPreferred", properties.get("constants_preferred"))),
         external=_on(properties.get("cacheable")),
-        address=_amount(entry.get("offset", {"value": 0})),
-        read_power=float(properties.get("readPower", properties.get("read_power", 0.0))),
-        write_power=float(properties.get("writePower", properties.get("write_power", 0.0))),
+        address=address,
+        read_power=_power(properties, "read", where),
+        write_power=_power(properties, "write", where),
     )
 
 
-def _amount(entry: dict[str, Any]) -> int:
-    value = entry["value"]
-    number = value if isinstance(value, int) else int(str(value), 0)
-    return number * MAGNITUDES[entry.get("magnitude", "BYTES")]
+def _power(properties: dict[str, Any], what: str, where: str) -> float:
+    value = properties.get(f"{what}Power", properties.get(f"{what}_power", 0.0))
+    return _number(value, (0.0, MOST_POWER), f"{where} {what}_power")
+
+
+def _number(value: object, bounds: tuple[float, float], what: str) -> float:
+    """A number, or a text of one. Raises ValueError where it is none between the bounds."""
+    try:
+        number = float(value) if isinstance(value, int | float | str) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    low, high = bounds
+    if not low <= number <= high:
+        raise ValueError(f"{what} is not a number from {low:g} to {high:g}")
+    return number
+
+
+def _amount(entry: dict[str, Any], where: str) -> int:
+    """{"value": "0x70000", "magnitude": "BYTES"} in bytes. Raises ValueError."""
+    value, magnitude = entry.get("value"), entry.get("magnitude", "BYTES")
+    if not isinstance(magnitude, str) or magnitude not in MAGNITUDES:
+        raise ValueError(f"{where} has an amount in none of {', '.join(MAGNITUDES)}")
+    try:
+        return (value if isinstance(value, int) else int(str(value), 0)) * MAGNITUDES[magnitude]
+    except ValueError:
+        raise ValueError(f"{where} has an amount that is not a whole number") from None
 
 
 def _on(value: object) -> bool:

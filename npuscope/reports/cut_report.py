@@ -108,7 +108,9 @@ def saved_text(times: CutTimes) -> str:
 def cut_text(made: Cut, times: CutTimes, checked: Verification | None) -> str:
     """What the two models are, what they take, and what the code of the CPU has to do."""
     head, tail = made.head, made.tail
-    named = short_names((layer.name for layer in made.session.layers.layers), NAME_WIDTH)
+    # A tail may have layers of its own: a QuantizeLinear whose layer the cut took apart.
+    layers = (*made.session.layers.layers, *tail.layers.layers)
+    named = short_names(dict.fromkeys(layer.name for layer in layers), NAME_WIDTH)
     lines = [
         f"head  {plural(len(head.layers.layers), 'layer')}, ends at {_names(head.graph.outputs)}",
         f"tail  {plural(len(tail.layers.layers), 'layer')}, begins at {_names(tail.graph.inputs)}",

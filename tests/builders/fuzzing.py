@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -13,9 +14,11 @@ from random import Random
 
 import onnx
 
+from builders import command_lines
 from builders.artefacts import as_json, texts
 from builders.models import SAMPLES, from_text
 from builders.mutations import mutated
+from builders.schemas import complaints
 from npuscope.cli.main import main
 from npuscope.edits.registry import KINDS
 from npuscope.files.recipe import recipe_of, text_of
@@ -48,17 +51,18 @@ def artefacts() -> tuple[bytes, ...]:
 
 
 @cache
-def recipes() -> tuple[bytes, ...]:
-    """A recipe of each kind of edit that its own example takes."""
+def recipes() -> tuple[tuple[bytes, bytes], ...]:
+    """The example of each kind of edit that its own example takes, and a recipe of it."""
     listed = []
     for kind in KINDS.values():
         with tempfile.TemporaryDirectory() as folder:
-            session = Session.open(from_text(kind.declaration.example, Path(folder)), target("2.1"))
+            source = from_text(kind.declaration.example, Path(folder))
+            session = Session.open(source, target("2.1"))
             for layer in session.layers.layers:
                 with contextlib.suppress(TypeError, StopIteration):  # for a layer alone it proposes none
                     made = session.edit(next(kind.for_layer(layer)))
                     if isinstance(made, Session):
-                        listed.append(text_of(recipe_of(made)).encode())
+                        listed.append((source.path.read_bytes(), text_of(recipe_of(made)).encode()))
     assert len(listed) > len(KINDS) // 3
     return tuple(listed)
 
@@ -90,7 +94,7 @@ def damaged(data: bytes, random: Random, others: Sequence[bytes]) -> bytes:
 
 
 def run(*arguments: str) -> int:
-    """A command; asserts what holds for every ending: a status, one line of error, no escape, no error of ours."""
+    """A command; asserts what holds for every ending: a status, an error, no control character, no error of ours, JSON as stated."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -101,11 +105,20 @@ def run(*arguments: str) -> int:
     assert status in (0, 1, 2), status
     assert "internal error" not in errors, errors
     assert "Traceback" not in errors
-    assert "\x1b" not in errors
-    assert "\x1b" not in out.getvalue()
-    if status == 2:
-        assert errors.count("\n") >= 1
+    for text in (errors, out.getvalue()):
+        if "always" not in arguments:  # colours that were asked for
+            odd = {character for character in text if not character.isprintable()} - {"\n"}
+            assert not odd, odd
+    if status == 2:  # of several models one that cannot be used is a row
+        assert errors.count("\n") >= 1 or (arguments[0] == "check" and out.getvalue())
+    elif "--json" in arguments:
+        found = complaints(json.loads(out.getvalue(), parse_constant=_refuse))
+        assert not found, found
     return status
+
+
+def _refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} in JSON")
 
 
 def _model(random: Random, folder: Path) -> Path:
@@ -147,8 +160,14 @@ def plans(random: Random, folder: Path) -> None:
 def recipe(random: Random, folder: Path) -> None:
     """A damaged recipe for a sound model."""
     path, file, out = folder / "m.onnx", folder / "r.toml", folder / "out.onnx"
-    path.write_bytes(random.choice(sound_models()))
-    file.write_bytes(damaged(random.choice(recipes()), random, recipes()))
+    model, text = random.choice(recipes())
+    path.write_bytes(model if random.random() < 0.8 else random.choice(sound_models()))
+    texts_of_all = [other for _, other in recipes()]
+    if random.random() < 0.5:
+        text = command_lines.changed_text(text.decode(), random).encode()
+    else:
+        text = damaged(text, random, texts_of_all)
+    file.write_bytes(text)
     out.unlink(missing_ok=True)
     run("apply", str(path), str(file), "--other-model", "-o", str(out))
 
@@ -160,10 +179,32 @@ def readers(random: Random, folder: Path) -> None:
     run("compare", str(path), random.choice(("--json", "--markdown")))
 
 
+def commands(random: Random, folder: Path) -> None:
+    """Options in any company, and the files they name damaged; what is read stays as it was."""
+    work = folder / "work"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    models = sound_models()
+    if random.random() < 0.3:
+        models = tuple(
+            mutated(onnx.ModelProto.FromString(random.choice(models)), random).SerializeToString()
+            for _ in range(2)
+        )
+    with contextlib.chdir(work):
+        words = command_lines.words_of(random, models, recipes())
+        (folder / "words.txt").write_text(repr(words))
+        before = Path("m.onnx").read_bytes()
+        run(*words)
+        assert Path("m.onnx").read_bytes() == before
+    left = {path.name for path in folder.iterdir()} - {"work", "words.txt"}
+    assert not left, left
+
+
 TARGETS: dict[str, Target] = {
     "loading": loading,
     "analysis": analysis,
     "plan": plans,
     "recipes": recipe,
     "readers": readers,
+    "commands": commands,
 }

@@ -62,7 +62,8 @@ def test_a_board_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "flash_bytes_per_second = 1", "flash_bytes_per_second = nan", "flash_bytes_per_second = 'fast'", "setup = 0",
+        "flash_bytes_per_second = 1", "flash_bytes_per_second = nan", "flash_bytes_per_second = 'fast'",
+        f"flash_bytes_per_second = {'9' * 400}", "setup = 0",
         "setup = inf", "hybrid_start_cycles = -1", "hybrid_start_cycles = 1e9", "profile = 'turbo'", "memories = 3", "[memories]\na = -1", "[memories]\na = true", "[", "\x00",
         "a = " + "[" * 5000, "#" * 200_000,
     ],

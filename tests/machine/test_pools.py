@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from npuscope.machine.variants import with_mpool, with_profile, with_toolchain, 
 from npuscope.model.errors import ModelError
 
 
-def pool(name: str, size: str, magnitude: str, offset: str, **properties: Any) -> dict[str, Any]:
+def pool(name: str, size: str, magnitude: Any, offset: str, **properties: Any) -> dict[str, Any]:
     prop = {"rights": "ACC_WRITE", "byteWidth": 8, "freqRatio": 1.25, **properties}
     return {
         "fname": name,
@@ -81,6 +82,16 @@ def test_pools_without_size_and_the_compilers_own_are_left_out(tmp_path: Path) -
         '{"memory": {"mempools": [{"name": "a"}]}}',
         json.dumps({"memory": {"mempools": [pool("a", "1", "KBYTES", "0", byteWidth=0)]}}),
         json.dumps({"memory": {"mempools": [pool("a", "many", "KBYTES", "0")]}}),
+        *(
+            json.dumps({"memory": {"mempools": [pool("a", "1", "KBYTES", "0", **{key: value})]}})
+            for key in ("byteWidth", "freqRatio", "read_power")
+            for value in (math.inf, math.nan, 10**400, -1, "fast", [])
+        ),
+        json.dumps(
+            {"memory": {"mempools": [pool("a", "1", "KBYTES", offset) for offset in ("0", "0x" + "f" * 99)]}}
+        ),
+        json.dumps({"memory": {"mempools": [pool("a", "1", [], "0")]}}),
+        json.dumps({"memory": {"mempools": [pool("a", "1", "KBYTES", "0")] * 2_000}}),
         "[" * 100_000,
     ],
 )
@@ -89,7 +100,7 @@ def test_unusable_files_are_refused_in_one_line(tmp_path: Path, text: str) -> No
     path.write_text(text)
     with pytest.raises(ModelError) as error:
         read_mpool(path)
-    assert "\n" not in str(error.value)
+    assert "\n" not in str(error.value) and "Error(" not in str(error.value)
     with pytest.raises(ModelError):
         read_mpool(tmp_path / "absent.mpool")
 

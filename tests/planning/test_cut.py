@@ -122,6 +122,24 @@ def test_the_two_models_are_written_and_run(tmp_path: Path, capsys: pytest.Captu
     assert main(["cut", str(model)]) == 2 and "no cut" in capsys.readouterr().err
 
 
+_CHAIN = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,4] x) => (int8[1,4] y) <float s = {0.1}, int8 z = {0}>
+{ a = DequantizeLinear(x, s, z)
+  f = Relu(a)
+  b = QuantizeLinear(f, s, z)
+  c = DequantizeLinear(b, s, z)
+  d = Add(c, c)
+  y = QuantizeLinear(d, s, z) }"""
+
+
+def test_a_cut_within_a_layer_gives_the_tail_layers_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = models.save_text(_CHAIN, tmp_path / "m.onnx")
+    assert main(["cut", str(model), "--at", "f"]) == 0
+    assert "  QuantizeLinear_2 " in capsys.readouterr().out
+
+
 def test_a_model_that_onnxruntime_refuses_is_cut_and_it_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

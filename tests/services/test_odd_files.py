@@ -94,6 +94,9 @@ DAMAGED = {
     "another version": b"\x93NUMPY\x07\x00" + header("(1,)")[8:] + b"\0",
     "no header": b"\x93NUMPY\x01\x00\xff\xff{",
     "a header that computes": b"\x93NUMPY\x01\x00\x10\x00__import__('os')\n",
+    "a bracket that is not closed": b"\x93NUMPY\x01\x00" + b"\x10\x00{'descr': (\n    9\n",
+    "lines that are indented": b"\x93NUMPY\x01\x00" + b"\x10\x00{}\n    9\n  9     (",
+    "sizes without bound": header(f"(0, {'9' * 300})"),
     "a field of text": header("(1,)", "|S1099511627776") + b"\0",
     "nothing": b"",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from npuscope.machine.build import (
     ALT,
@@ -16,12 +17,13 @@ from npuscope.machine.build import (
     Build,
 )
 from npuscope.machine.machine import target
-from npuscope.machine.pools import LARGEST, PoolSpec, read_mpool
+from npuscope.machine.pools import BYTE_WIDTHS, FREQ_RATIOS, LARGEST, PoolSpec, read_mpool
 from npuscope.neural_art.artefacts.artefact import Artefact
 from npuscope.neural_art.artefacts.readers.options import of_command
 from npuscope.neural_art.artefacts.values import Pool
 
 Options = Sequence[tuple[str, str]]
+Number = TypeVar("Number", int, float)
 
 _OFF = ("false", "0", "off")
 _COMPILERS = (
@@ -180,8 +182,8 @@ def _spec(pool: Pool, memory: PoolSpec) -> PoolSpec:
     return PoolSpec(
         name=pool.name,
         size=pool.size or 0,
-        byte_width=pool.byte_width or memory.byte_width,
-        freq_ratio=pool.freq_ratio or memory.freq_ratio,
+        byte_width=_within(pool.byte_width, BYTE_WIDTHS) or memory.byte_width,
+        freq_ratio=_within(pool.freq_ratio, FREQ_RATIOS) or memory.freq_ratio,
         writable=memory.writable and attributes.get("rights") != "ACC_READ",
         constants_preferred=preferred.lower() in ("yes", "true", "1")
         if preferred
@@ -191,6 +193,11 @@ def _spec(pool: Pool, memory: PoolSpec) -> PoolSpec:
         read_power=memory.read_power if read is None else read,
         write_power=memory.write_power if write is None else write,
     )
+
+
+def _within(value: Number | None, bounds: tuple[float, float]) -> Number | None:
+    """A figure that a pool can have; None for one that it cannot."""
+    return value if value is not None and bounds[0] <= value <= bounds[1] else None
 
 
 def _figure(text: str | None) -> float | None:

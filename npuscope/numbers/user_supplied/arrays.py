@@ -7,6 +7,7 @@ import math
 import os
 import stat
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -63,8 +64,8 @@ def _reading(path: Path) -> Iterator[IO[bytes]]:
     except ModelError:
         raise
     except (
-        OSError, ValueError, EOFError, KeyError, MemoryError, NotImplementedError, RuntimeError, struct.error,
-        zipfile.BadZipFile, zlib.error,
+        OSError, ValueError, EOFError, KeyError, MemoryError, NotImplementedError, OverflowError, RuntimeError, SyntaxError,
+        struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
         raise ModelError(
             f"{path}: cannot be read as .npz or .npy with plain numbers ({one_line(str(error), 80)})"
