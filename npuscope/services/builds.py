@@ -52,8 +52,10 @@ class BuildOptions:
             build = replace(build, profile=known_profile(self.profile))
         build = self._with_borders(build)
         if self.optimization is not None:
-            (level,) = choices("--optimization", self.optimization, OPTIMIZATIONS) or ("",)
-            build = replace(build, optimization=level)
+            levels = choices("--optimization", self.optimization, OPTIMIZATIONS) or ("",)
+            if len(levels) > 1:
+                raise ModelError(f"--optimization {self.optimization[:80]}: give one level")
+            build = replace(build, optimization=levels[0])
         if self.scheduler is not None:
             build = replace(build, scheduler=self.scheduler)
         if self.epoch_controller is not None:

@@ -14,7 +14,7 @@ from random import Random
 
 import onnx
 
-from builders import command_lines
+from builders import command_lines, drawn_files
 from builders.artefacts import as_json, texts
 from builders.models import SAMPLES, from_text
 from builders.mutations import mutated
@@ -164,7 +164,7 @@ def recipe(random: Random, folder: Path) -> None:
     path.write_bytes(model if random.random() < 0.8 else random.choice(sound_models()))
     texts_of_all = [other for _, other in recipes()]
     if random.random() < 0.5:
-        text = command_lines.changed_text(text.decode(), random).encode()
+        text = drawn_files.changed_text(text.decode(), random).encode()
     else:
         text = damaged(text, random, texts_of_all)
     file.write_bytes(text)

@@ -95,6 +95,12 @@ def test_a_version_with_fewer_options_is_noted() -> None:
     assert any("2.0 was seen with fewer" in note for note in chosen(toolchain="2.0").notes)
 
 
+def test_there_is_one_level_of_optimization() -> None:
+    for text in ("1,2", "3,3,3"):
+        with pytest.raises(ModelError, match="one level"):
+            BuildOptions(optimization=text).build()
+
+
 def test_what_a_compiler_left_is_kept_once_and_within_bounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
