@@ -16,6 +16,10 @@ BODIES = {
         "{ d = Div(x, s)  r = Round(d)  k = Clip(r, lo, hi)  f = Mul(k, s)  y = MatMul(f, w) }", "by arithmetic"),
     "arithmetic, clipped first": (
         "{ d = Mul(x, c)  k = Clip(d, lo, hi)  r = Round(k)  f = Div(r, c)  y = MatMul(f, w) }", "by arithmetic"),
+    "arithmetic with a zero point": (
+        "{ d = Mul(x, c)  r = Round(d)  a = Add(r, s)  k = Clip(a, lo, hi)  m = Sub(k, s)  f = Mul(m, s)  y = MatMul(f, w) }",
+        "by arithmetic"),
+    "a sum that is rounded": ("{ a = Add(x, s)  r = Round(a)  k = Clip(r, lo, hi)  y = MatMul(k, w) }", ""),
     "arithmetic to bytes": (
         ("{ d = Div(x, s)  r = Round(d)  k = Clip(r, lo, hi)  b = Cast <to = 3> (k)  e = Cast <to = 1> (b)  f = Add(e, s)"
         "  y = MatMul(f, w) }"), "by arithmetic"),

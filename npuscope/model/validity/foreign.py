@@ -180,16 +180,34 @@ def _chain(graph: Graph, node: Node) -> tuple[str, ...]:
     if node.op != "Round" or not node.standard or graph.is_fixed(node):
         return ()
     before, after = [graph.producer(node.input(0))], [_reader(graph, node)]
-    if before[0] is not None and before[0].op == "Clip":
-        before.append(graph.producer(before[0].input(0)))
-    if after[0] is not None and after[0].op == "Clip":
-        after.append(_reader(graph, after[0]))
+    while len(before) < MOST_BETWEEN and _shifts(graph, before[-1]):
+        before.append(graph.producer(_data(graph, before[-1])))
+    while len(after) < MOST_BETWEEN and _shifts(graph, after[-1]):
+        after.append(_reader(graph, after[-1]))
     if not _scales(graph, before[-1]) or not (_scales(graph, after[-1]) or _to_bytes(after[-1])):
         return ()
     return tuple(one.name for one in (node, *before, *after) if one is not None)
 
 
-def _reader(graph: Graph, node: Node) -> Node | None:
+MOST_BETWEEN = 4
+"""Nodes from a Round to the node that scales: the zero point may be added and taken off, and a Clip stand between."""
+
+
+def _shifts(graph: Graph, node: Node | None) -> bool:
+    """A Clip, or a zero point that is added or taken off."""
+    if node is None or not node.standard:
+        return False
+    return node.op == "Clip" or (node.op in ("Add", "Sub") and any(_is_known(graph, n) for n in node.inputs))
+
+
+def _data(graph: Graph, node: Node | None) -> str:
+    """What a node reads that is not known beforehand."""
+    return next((name for name in node.inputs if not _is_known(graph, name)), "") if node is not None else ""
+
+
+def _reader(graph: Graph, node: Node | None) -> Node | None:
+    if node is None:
+        return None
     readers = graph.consumers.get(node.output(0), ())
     return graph.nodes[readers[0]] if len(readers) == 1 else None
 

@@ -161,6 +161,7 @@ def parts(layer: Layer, context: Context) -> Iterator[Cause]:
         return
     if layer.kind == "Slice" and (step := _step(layer, context)) is not None:
         yield Cause(Why.SLICE_STEPS, on_cpu(layer, context), (("step", step),))
+        return  # the routine copies parts without steps; where they lie decides nothing more
     if dims is None:
         return
     if layer.kind == "Split":

@@ -10,6 +10,7 @@ from npuscope.neural_art.frontend.formats import is_quantized
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.neural_art.mapping.operators import ON_NPU
+from npuscope.neural_art.rules.n301_no_unit import OF_THE_APPLICATION, way_without_unit
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -35,6 +36,8 @@ _WORDS = {
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if layer.kind in OF_THE_APPLICATION:  # N301 says what to do: quantized they are no closer to the NPU
+        return None
     if cause.why is Why.FLOAT_BETWEEN_BORDERS:
         what, fix = (
             "computes in float between a DequantizeLinear and a QuantizeLinear, which a QOperator model has as operators",
@@ -64,7 +67,11 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
                 _NORMALIZE if _prepares(layer, context) else _ISLAND if cause.why is Why.FLOAT_INPUT else fix
             )
         why = "The NPU computes in integers only; a layer counts as int8 only if each of its tensors has a Q/DQ of its own."
-    if fix and layer.kind not in ON_NPU and cause.why is not Why.FLOAT_BETWEEN_BORDERS:
+    if layer.domain == "com.microsoft" and way_without_unit(layer.kind):
+        fix = way_without_unit(layer.kind)
+    elif (
+        fix and why != _MAIN_GRAPH and layer.kind not in ON_NPU and cause.why is not Why.FLOAT_BETWEEN_BORDERS
+    ):
         fix += "; as the NPU has no unit for it, it then runs in int8 on the CPU at best"
     return Finding(
         "N101",

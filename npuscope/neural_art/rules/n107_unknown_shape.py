@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from npuscope.model.graph import Node
 from npuscope.model.inference.free_sizes import followers, freed_by
 from npuscope.model.layers import Layer
 from npuscope.model.names import printable, quoted, shortened
@@ -25,6 +26,13 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     if fixable and operand.seen in followers(context.graph):
         # Said in the same words of every layer: one size that is fixed answers all of them.
         message = f"{printable_kind(layer)} has no size until {_words(open_sizes)} is fixed"
+    elif (counted := _counts(operand.seen, context)) is not None:
+        sizes = f": {_sizes(shape)}" if shape is not None else ""
+        message = (
+            f"{name!r} has a size that is not fixed{sizes}; it is known once {printable(counted.op)} has run"
+        )
+        why = "The compiler needs every size when it compiles; how much such an operator finds depends on the data."
+        fix = "end the model before it and leave it to the application: 'npuscope cut' writes both parts"
     elif shape is None:
         message = f"the shape of {name!r} is not known"
     elif operand.type.empty:
@@ -37,6 +45,22 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     else:
         message = f"{name!r} has a size that is not fixed: {_sizes(shape)}"
     return Finding("N107", Severity.ERROR, message, why, fix, cause.placement, Confidence.DOCUMENTED)
+
+
+COUNTING = frozenset({"NonMaxSuppression", "NonZero", "Unique", "Compress"})
+"""Operators that write as many values as they find."""
+
+MOST_STEPS = 16
+
+
+def _counts(tensor: str, context: Context) -> Node | None:
+    """The operator whose finds a tensor's size follows."""
+    for _ in range(MOST_STEPS):
+        node = context.graph.producer(tensor)
+        if node is None or (node.op in COUNTING and node.standard):
+            return node
+        tensor = node.input(0)
+    return None
 
 
 def _sizes(shape: tuple[Dim, ...]) -> str:

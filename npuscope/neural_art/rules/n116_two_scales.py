@@ -69,7 +69,7 @@ def _reads(layer: Layer, context: Context) -> Iterator[Finding]:
         alike = reader is not None and reader.inputs[1:] == writer.inputs[1:]
         if alike and reader is not None and not (reader.proto.attribute or writer.proto.attribute):
             continue  # both name the same constants, as quantizers write them
-        written, read = of_node(graph, writer), operand.quant
+        written, read = of_node(graph, writer), _as_read(operand, context)
         if written is None or read is None or _agree(written, read):
             continue
         name = quoted(operand.tensor)
@@ -84,6 +84,14 @@ def _reads(layer: Layer, context: Context) -> Iterator[Finding]:
             Confidence.UNKNOWN,
         )
         return
+
+
+def _as_read(operand: Operand, context: Context) -> Quant | None:
+    """The quantization in the DequantizeLinear itself: what moves values behind it turns the axis of the scales."""
+    graph = context.graph
+    readers = [graph.nodes[i] for i in graph.consumers.get(operand.tensor, ())]
+    moved = len(readers) == 1 and is_qdq(readers[0]) and readers[0].output(0) != operand.seen
+    return of_node(graph, readers[0]) if moved else operand.quant
 
 
 def _agree(written: Quant, read: Quant) -> bool:

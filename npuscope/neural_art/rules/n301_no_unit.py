@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from npuscope.model.layers import Layer
+from npuscope.model.validity.foreign import STANDARD, rounding
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.neural_art.mapping.operators import DYNAMIC, PACKED
@@ -27,11 +28,39 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         Severity.ERROR,
         f"{printable_kind(layer)} has no NPU unit",
         why,
-        _FIXES.get(layer.kind, "express it in operators the NPU has, or leave it to the application"),
+        STANDARD
+        if layer.core.name in rounding(context.graph)
+        else way_without_unit(layer.kind)
+        or "express it in operators the NPU has, or leave it to the application",
         cause.placement,
         Confidence.DOCUMENTED if cause.why is Why.NO_UNIT else Confidence.UNKNOWN,
     )
 
+
+def way_without_unit(kind: str) -> str:
+    """What to do about an operator that the NPU has no unit for, where more can be said than for any; '' else."""
+    return _FIXES.get(kind, "")
+
+
+OF_THE_APPLICATION = frozenset(
+    {
+        "NonMaxSuppression",
+        "TopK",
+        "GatherElements",
+        "GatherND",
+        "NonZero",
+        "Unique",
+        "Compress",
+        "ScatterElements",
+        "ScatterND",
+        "RoiAlign",
+        "MaxRoiAlign",
+        "MaxUnpool",
+    }
+)
+"""Operators that choose by indices they compute or are given: no quantization brings them closer to the NPU."""
+
+_CUT = "end the model before it and leave it to the application: 'npuscope cut' writes both parts"
 
 _OPTIMIZED = "onnxruntime's optimizer wrote it: open the model it was made from, or optimize with ORT_ENABLE_BASIC at most"
 
@@ -40,7 +69,8 @@ _FIXES = {
     "Min": "Min with a constant is a Clip",
     "Pow": "a power of 2 is Mul with itself, of 0.5 a Sqrt",
     "Reciprocal": "a Div by a constant is a Mul; a quotient of two activations has no unit",
-    "ReduceSum": "ReduceMean and a Mul by the number of elements",
+    "ReduceSum": "over the last one or two axes ReduceMean and a Mul by the number of elements, over channels a 1x1 Conv "
+    "whose weights are all 1",
     "ArgMax": "leave it to the application: it needs the logits only",
     "ArgMin": "leave it to the application",
     "DequantizeLinear": "let an operator read it, or read int8 data",
@@ -64,6 +94,11 @@ _FIXES = {
             "SkipLayerNormalization",
         ),
         _OPTIMIZED,
+    ),
+    **dict.fromkeys(OF_THE_APPLICATION, _CUT),
+    **dict.fromkeys(
+        ("Softplus", "Mish"),
+        "train with HardSwish, Swish (x * Sigmoid(x)) or Relu in its place: their activation units compute those",
     ),
     "Gelu": "write it with Erf, Mul and Add, or as x * Sigmoid(1.702 x)",
 }

@@ -19,14 +19,19 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     one, two = float(first.scale.flat[0]), float(second.scale.flat[0])
     if one == two or not min(one, two) > 0:
         return
-    known = first.scale_known and second.scale_known
+    written = layer.output.quant if layer.output is not None else None
+    if written is None or not written.divides:
+        return
+    into = float(written.scale.flat[0])
+    known = first.scale_known and second.scale_known and written.scale_known
+    if not known or max(one, two) <= into:
+        return
     yield Finding(
         "N704",
         Severity.ADVICE,
-        f"residual Add of scales {one:.3g} and {two:.3g} (ratio {max(one, two) / min(one, two):.2f})"
-        if known
-        else "residual Add of two tensors that have a scale each",
-        "One user found such an Add wrong on the board with 4.0.1; the question is unanswered.",
+        f"residual Add of scales {one:.3g} and {two:.3g} into {into:.3g}: an operand is {max(one, two) / into:.2f} times as "
+        "coarse as the result",
+        "One user found such an Add (2.02 times) wrong on the board with 4.0.1; the question is unanswered.",
         "compare the layer's output on the board with onnxruntime once",
         None,
         Confidence.THIRD_PARTY,
@@ -36,10 +41,11 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 RULE = Rule(
     code="N704",
     title="Residual Add of two scales (4.0.1)",
-    what="Looks for an Add of two activations with different scales.",
-    why="A forum question of July 2026 shows an int8 residual Add whose result on the board differs from the "
-    "reference when the operands' scales differ. ST had not answered when this was written.",
-    fix="Check the layer on the board; equal scales avoid it.",
+    what="Looks for an Add of two activations with different scales, one of them larger than that of the result.",
+    why="A forum question of July 2026 shows an int8 residual Add whose result on the board is too low: scales of 0.052 and 0.099 "
+    "into 0.049. ST had not answered when this was written. That an operand coarser than the result is what matters is a guess: "
+    "Adds whose operands are finer than the result are in every residual network.",
+    fix="Check the layer on the board; equal scales, or a wider range of the result, avoid it.",
     source="FACTS 5, FORUM-3 (Core 4.0.1, unanswered)",
     confidence=Confidence.THIRD_PARTY,
     check=check,

@@ -9,7 +9,7 @@ import pytest
 from builders.models import analysed, from_text
 from builders.one_operator import Act, Const, model, report, snapshot, weights
 
-from npuscope.npu.verdict import Confidence, Placement
+from npuscope.npu.verdict import Confidence, Placement, Severity
 
 MAP = Act((1, 16, 8, 8))
 LISTED = "Elu Floor Log Reciprocal Round Selu Softplus Softsign Hardmax"
@@ -91,7 +91,8 @@ def test_two_scales_differ_in_a_number(written: str, read: str, reported: bool, 
 
 def test_a_size_onnx_made_up_has_no_name(tmp_path: Path) -> None:
     judged = report(model("NonZero", Act((4, 4), dtype="float32"), out="float32"), tmp_path)
-    assert "not fixed: 2x?" in next(f.message for f in judged.findings if f.code == "N107")
+    found = next(f for f in judged.findings if f.code == "N107")
+    assert "not fixed: 2x?; it is known once NonZero has run" in found.message and "npuscope cut" in found.fix
 
 
 def test_floats_of_five_dimensions_are_moved_in_float(tmp_path: Path) -> None:
@@ -206,3 +207,36 @@ def test_scales_per_channel_need_opset_13(opset: int, noted: bool, tmp_path: Pat
     (layer,) = analysed(from_text(text, tmp_path)).layers
     assert any(f.code == "N114" and "opset 12" in f.message for f in layer.findings) == noted
     assert layer.placement is (Placement.SW_FLOAT if noted else Placement.HW)
+
+
+def test_what_quantizing_does_not_bring_closer_is_left_to_the_application(tmp_path: Path) -> None:
+    """TopK of floats beside quantized layers: a Q/DQ pair on it would change nothing of where it runs."""
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,8] x) => (float[1,2] v, int64[1,2] i) <float s = {0.1}, int8 z = {0}, int64[1] k = {2}>
+    { f = DequantizeLinear(x, s, z) t = Tanh(f) q = QuantizeLinear(t, s, z) d = DequantizeLinear(q, s, z) v, i = TopK(d, k) }"""
+    found = [
+        f
+        for layer in analysed(from_text(text, tmp_path)).layers
+        for f in layer.findings
+        if layer.layer.op == "TopK"
+    ]
+    assert [f.code for f in found if f.severity is Severity.ERROR] == ["N301"]
+    assert "npuscope cut" in found[0].fix
+
+
+def test_what_an_optimizer_wrote_has_one_remedy(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 13, "com.microsoft" : 1]>
+    g (float[1,8] x) => (float[1,2] y) <float[8,2] w = {1,2,3,4,5,6,7,8,1,2,3,4,5,6,7,8}>
+    { y = com.microsoft.FusedGemm <activation = "Relu"> (x, w) }"""
+    found = [f for layer in analysed(from_text(text, tmp_path)).layers for f in layer.findings]
+    assert {f.code for f in found} == {"N101", "N301"}
+    assert len({f.fix for f in found}) == 1 and "optimizer wrote it" in found[0].fix
+
+
+def test_a_slice_with_steps_is_not_told_where_to_slice(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,3,8,8] x) => (int8[1,3,4,8] y)
+    <float s = {0.1}, int8 z = {0}, int64[1] b = {0}, int64[1] e = {8}, int64[1] a = {2}, int64[1] k = {2}>
+    { f = DequantizeLinear(x, s, z) r = Slice(f, b, e, a, k) y = QuantizeLinear(r, s, z) }"""
+    codes = [f.code for layer in analysed(from_text(text, tmp_path)).layers for f in layer.findings]
+    assert "N508" in codes and "N502" not in codes
