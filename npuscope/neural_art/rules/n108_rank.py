@@ -48,11 +48,11 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 RULE = Rule(
     code="N108",
     title="More than four dimensions",
-    what="Looks for an input or output of more than four dimensions beside a batch of 1, for convolutions, pooling and "
-    "products of more than four in all, and for five dimensions with 4.0.",
-    why="The compiler's internal form has four dimensions beside the batch. In 2.2 elementwise layers of rank 5 run on the "
-    "NPU (48 of 48, a plate detector of dahuangelululu/dahuange111), Transpose, Slice and Concat of them are routines. In "
-    "4.0.1 tensors of rank 5 were seen to end in a crash (signal 11).",
+    what="Looks for an input or output of more than four dimensions beside a batch of 1; for convolutions, pooling and"
+    " products also of more than four in all, and in 4.0 for any of five.",
+    why="The compiler's internal form has four dimensions beside the batch. In 2.2, elementwise layers of rank 5 run "
+    "on the NPU (48 of 48, a plate detector of dahuangelululu/dahuange111); Transpose, Slice and Concat of rank 5"
+    " are runtime routines. In 4.0.1, tensors of rank 5 made the compiler crash (signal 11).",
     fix="Reshape to four dimensions; a shuffle over five can be written as two transposes over four.",
     source="FACTS 4 (documentation: a Mul of more than four dimensions; the crash: LarocheC/stm32n6-deployment-zoo), LESSONS D2",
     confidence=Confidence.DOCUMENTED,

@@ -54,7 +54,8 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 RULE = Rule(
     code="N117",
     title="One scale for very different ranges",
-    what="Looks for a Concat whose output has a scale more than 16 times that of one of its parts, and for sums whose output has one of more than 256 times that of an operand.",
+    what="Looks for a Concat whose output has a scale more than 16 times that of one of its parts, and for a sum whose"
+    " output has a scale more than 256 times that of an operand.",
     why="An int8 tensor has 256 levels over its range. A part whose own range is a small share of it gets an equally small share of the levels: scores from 0 to 1 beside boxes from 0 to 640 get one or none. In a sum, an operand below the step of the result does not count at all.",
     fix="End the model at the parts, or bring them to similar ranges before the Concat; give a mask values that are no wider than what it is added to.",
     source="the ONNX definition of QuantizeLinear: arithmetic, whatever the compiler does",

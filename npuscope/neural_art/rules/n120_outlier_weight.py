@@ -46,7 +46,7 @@ RULE = Rule(
     code="N120",
     title="One weight sets the scale",
     what=f"Looks for a weight that is at least {RUINOUS} times the next largest on its scale, or at least {OUTLIER} times "
-    "where the squares of all others add up to its own. Scales of fewer than "
+    "if the squares of all others together are no more than its own square. Scales of fewer than "
     f"{LEAST_WEIGHTS} weights are left out: the middle of a depthwise kernel is larger by nature. Layers of more than 4 million weights are left to 'verify --layers'.",
     why="Weights of int8 have 127 steps up to the largest of their channel. One that is 16 times all others leaves these "
     "fewer than 8 steps on each side, which is less than four bits.",

@@ -26,9 +26,10 @@ RULE = Rule(
     code="N204",
     title="Grouped two-dimensional kernel",
     what="Looks for a Conv with more than one group, more than one channel in each, and a kernel of two dimensions.",
-    why="A user of many networks reported: grouped 1x1 convolutions run on the NPU, grouped ones with a larger kernel "
-    "in software. From 3.0 RegNetX-002 takes the time of the NPU in ST's table. So are the groups that dilation makes of a 5x5 kernel in gg-cnn: dequantized, multiplied in float and "
-    "cast back. Depthwise convolutions (one channel a group) are on the NPU in every network seen.",
+    why="A user who compiled many networks reported that grouped 1x1 convolutions run on the NPU, and grouped ones "
+    "with a larger kernel in software. So do the groups that the compiler makes of a dilated 5x5 kernel in gg-cnn"
+    " (2.2): they are dequantized, multiplied in float and cast back. From 3.0 on, RegNetX-002 takes the time of "
+    "the NPU in ST's table. Depthwise convolutions (one channel per group) are on the NPU in every network seen.",
     fix="One convolution per group with Split and Concat around it, or a depthwise convolution followed by a 1x1.",
     source="LESSONS A6 (LarocheC/stm32n6-deployment-zoo); the float kernel: gg-cnn of "
     "TitoNicolaDrugman/Advanced-Computer-Architectures-Project (2.2)",

@@ -63,12 +63,13 @@ RULE = Rule(
     code="N205",
     title="Dilated convolution",
     what="Looks for a Conv with a dilation above 1 along a dimension in which its kernel has more than one tap.",
-    why="The compiler writes it as SpaceToDepth, a Conv of groups that share their weights, and DepthToSpace. A depthwise "
-    "Conv is on the NPU, and from 4.0 one of several channels a group along one dimension, of up to three taps, between two copies. "
-    "One of more than three taps is then an integer kernel of the CPU as a whole. A kernel of two dimensions is dequantized and "
-    "runs in float on the CPU (2.2); of one along one dimension, older versions are not known. The two rearrangements are "
-    "runtime routines in which the CPU drives the NPU's DMAs. A map that is not a multiple of the dilation is padded before and "
-    "cropped after (from 4.0 by a routine).",
+    why="The compiler writes it as SpaceToDepth, a Conv of groups that share their weights, and DepthToSpace. The two"
+    " rearrangements are runtime routines in which the CPU drives the NPU's DMAs. Where the Conv between them "
+    "runs depends on its form. A depthwise one runs on the NPU. One of several channels per group with a kernel "
+    "of two dimensions is dequantized and runs in float on the CPU (2.2). With a kernel of one dimension, from "
+    "4.0 on, up to three taps run on the NPU between two copies, and more taps make the whole layer an integer "
+    "kernel of the CPU; older versions are not known. A map that is not a multiple of the dilation is padded "
+    "before and cropped after (from 4.0 on by a routine).",
     fix="Avoid dilation, as ST's documentation recommends.",
     source="speech_tcnn_257 (2.0 to 2.2): four dilated depthwise convolutions, eight hybrid epochs; LiSenNet "
     "of LarocheC/eco8-neaixt (4.0.1): six, eighteen hybrid epochs, and its notes on kernels of one dimension; two streaming TCN "

@@ -18,7 +18,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     if cause.why is Why.WEIGHTS_UNFOLDED:
         return _unfolded(cause, layer, context)
     heads = cause.count("heads")
-    parts = f" as {heads} software Conv, one per matrix" if heads > 1 else " as a software Conv"
+    parts = f" as {heads} software Convs, one per matrix" if heads > 1 else " as a software Conv"
     return Finding(
         "N206",
         Severity.ERROR,
@@ -54,7 +54,8 @@ def _unfolded(cause: Cause, layer: Layer, context: Context) -> Finding:
 RULE = Rule(
     code="N206",
     title="Product of two activations",
-    what="Looks for a Conv, Gemm or MatMul whose second operand is computed at run time, or of constants by a node that is not folded.",
+    what="Looks for a Conv, Gemm or MatMul whose second operand is computed at run time, be it from activations or "
+    "from constants by a node that is not folded.",
     why="The documentation asks for a constant second operand; a product of two activations becomes one int8 software "
     "Conv per matrix (head), with Split, Reshape and Concat around it.",
     fix="None on the NPU. A product with few channels may be cheaper as Mul and ReduceSum.",

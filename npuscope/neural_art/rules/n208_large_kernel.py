@@ -54,10 +54,11 @@ RULE = Rule(
     code="N208",
     title="Kernel in sub-masks",
     what="Looks for a convolution whose kernel has more than 3 rows, or more than 6 columns (12 with stride 2).",
-    why="Larger kernels are decomposed: 5x5 into 3x5 and 2x5, 7x7 into six parts. Each part reads the features again, "
-    "and the sums take ARITH units and, beyond two parts, epochs of their own. A kernel of one row and more columns is not "
-    "decomposed on a map of one row: 1x7 of 24 channels runs in float (2.2, two of two; from 4.0 on it is not known, and taken to be "
-    "on the NPU). On a map of 8x8 1x7 is 1x6 and 1x1, and 7x1 of 128 channels seven 1x1 (2.2, ten of ten each).",
+    why="Larger kernels are cut into parts: 5x5 into 3x5 and 2x5, 7x7 into six. Each part reads the features again. "
+    "The sums take ARITH units and, beyond two parts, epochs of their own. On a map of one row, a kernel of one "
+    "row is not cut, however wide: 1x7 of 24 channels runs in float (2.2, two of two; from 4.0 on it is not "
+    "known, and taken to be on the NPU). On a map of 8x8, 1x7 becomes 1x6 and 1x1, and 7x1 of 128 channels "
+    "becomes seven 1x1 (2.2, ten of ten each).",
     fix="Kernels of 3 rows; best widths are 3, 6 and 12.",
     source="FACTS 2.3 (ST documentation), LESSONS A4 (sub-mask names of six networks); "
     "FRIENDA256/stm32N6_AI (2.2, one row); muazzamaqeel/BA-EmbeddedAI (2.2, FaceNet)",

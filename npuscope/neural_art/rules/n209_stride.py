@@ -64,11 +64,11 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 RULE = Rule(
     code="N209",
     title="Stride",
-    what="Looks for a convolution with a stride above 7, with kernel and stride of 3, 5, 6 or 7, or with a stride larger "
-    "than its kernel, or, from 4.0, with strides that differ, one of them neither 1, 2 nor 4.",
-    why="Strides are 3-bit registers. Best are 1, 2 and 4. Where kernel and stride are another size, blocks of it become "
-    "channels (LL_ATON_LIB_DMA_SpaceToDepth, driven by the CPU) and a 1x1 convolution follows. Vertical strides are "
-    "inefficient, and a stride larger than the kernel reads features it never uses.",
+    what="Looks for a convolution with a stride above 7, with a stride larger than its kernel, with kernel and stride "
+    "both 3, 5, 6 or 7, or, from 4.0 on, with two different strides of which one is not 1, 2 or 4.",
+    why="Strides are 3-bit registers. Best are 1, 2 and 4. Where kernel and stride are both another size, blocks of "
+    "that size become channels (LL_ATON_LIB_DMA_SpaceToDepth, driven by the CPU) and a 1x1 convolution follows. "
+    "Vertical strides are inefficient, and a stride larger than the kernel reads features it never uses.",
     fix="Strides of 1, 2 or 4, not larger than the kernel.",
     source="FACTS 1.1 (ATON register widths) and 2.3 (ST documentation); face_landmark_192 (2.2): 2 of 2 of stride 3; "
     "LiSenNet of LarocheC/eco8-neaixt (4.0.1): 3 of 3 of stride 1x3",

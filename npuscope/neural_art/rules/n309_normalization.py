@@ -37,8 +37,8 @@ RULE = Rule(
     code="N309",
     title="Normalisation as one operator",
     what="Looks for LayerNormalization, InstanceNormalization, GroupNormalization, LRN and the like.",
-    why="No accelerator computes statistics of its input. Written out, a layer norm runs on the NPU but for its "
-    "reciprocal, which is a float island, and `constant - x`.",
+    why="No accelerator computes statistics of its input. Written out as single operators, a layer norm runs on the "
+    "NPU, except for its reciprocal, which is a float island, and `constant - x` (N307).",
     fix="Decompose it when exporting, or train with batch norms.",
     source="FACTS 4 (ST documentation), LESSONS E3 (transformer_128, decomposed); 4.0.1 names ten operators that are not "
     "quantized for each LayerNormalization (Magnus3327/stm32n6-edge-ai-benchmarks, mobileclip_s0_text_int8)",

@@ -43,12 +43,13 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 RULE = Rule(
     code="N401",
     title="Pooling window",
-    what="Looks for an average (or a global maximum) over a window with a prime factor above 7, and for an AveragePool whose "
-    "window, one row or column, moves over the map.",
-    why="The window of a POOL accelerator is a 3-bit field. Windows of 5, 7, 10, 20, 32, 40, 64 and 128 were seen on "
-    "the NPU; 1x52 and 52x1 (13) in int8 on the Cortex-M55, 50x11 (11) in float. One rule fits them all: the window must "
-    "be a product of factors up to 7, but for a mean of a whole square map from 4.0 on (19x19, five of five). Of those that are, "
-    "1x4 with a stride of 1x4 over 1x1024 is a float kernel (2.2, one).",
+    what="Looks for an average (or a global maximum) over a window with a prime factor above 7, and for an AveragePool"
+    " whose window is one row or column and moves over the map.",
+    why="The window of a POOL accelerator is a 3-bit field. One rule fits what was seen: the window must be a product"
+    " of factors up to 7. Windows of 5, 7, 10, 20, 32, 40, 64 and 128 were on the NPU; 1x52 and 52x1 (factor 13) "
+    "ran on the Cortex-M55 in int8, 50x11 (factor 11) in float. There are two exceptions: from 4.0 on, the mean "
+    "of a whole square map is on the NPU at any size (19x19, five of five), and 1x4 with a stride of 1x4 over "
+    "1x1024 is a float kernel (2.2, one).",
     fix="Choose the input size so that the last map has small factors.",
     source="ocr_det_160, transformer_128, single_layers (on the NPU); LESSONS D7, FACTS 4 (in software); FRIENDA256/stm32N6_AI "
     "(2.2, strips), Estadio-do-Dragao-app/STM32N6-GettingStarted-ObjectDetection (4.0.0, 19x19)",

@@ -52,8 +52,9 @@ RULE = Rule(
     code="N403",
     title="Reduced axes",
     what="Looks for a quantized ReduceMean or ReduceMax over axes that are not the last one or two.",
-    why="The operator is mapped by turning it into GlobalAveragePool or GlobalMaxPool. Without overhead only if the "
-    "reduced axes are right-most; otherwise transposes and reshapes are added, or it falls back to software.",
+    why="The operator is mapped by turning it into GlobalAveragePool or GlobalMaxPool. That costs nothing only if the"
+    " reduced axes are the last ones; otherwise transposes and reshapes are added, or the layer falls back to "
+    "software.",
     fix="Reduce the right-most axes.",
     source="FACTS 4 (ST documentation), LESSONS D7",
     confidence=Confidence.DOCUMENTED,

@@ -38,12 +38,14 @@ RULE = Rule(
     code="N502",
     title="Split that interleaves",
     what="Looks for a Split or Slice along an axis that has a dimension above 1 left of it.",
-    why="Where all dimensions left of the axis are 1, the parts are blocks and readers take them at an offset, at no "
-    "cost; so are rows of a map that a unit wrote, its channels innermost (3 of 3 Splits, 2.2). Otherwise a runtime routine "
-    "(LL_ATON_LIB_Split, _Slice) copies them. From 3.0 on a Gather of one constant index is such a part (10 of 10, 4.0.1), but of a map "
-    "it stays a Gather of the CPU (3 of 3, 4.0.1). From 4.0 rows that leave the network are copied by a routine (14 of 17), columns of "
-    "a map of one row that a unit wrote are blocks (6 of 6), and Slices of one tensor share an epoch (3 of 3 pairs). Up to 2.2 a Split "
-    "of float rows, each a block of whole cache lines, is a copy; where a part ends within one, a routine (2 of 2, 2.2).",
+    why="Where all dimensions left of the axis are 1, the parts are blocks, and readers take them at an offset, at no"
+    " cost. So are rows of a map that a unit wrote, its channels innermost (3 of 3 Splits, 2.2). Otherwise a "
+    "runtime routine (LL_ATON_LIB_Split, LL_ATON_LIB_Slice) copies them. From 3.0 on, a Gather with one constant "
+    "index counts as such a part (10 of 10, 4.0.1), but a Gather from a map stays on the CPU (3 of 3, 4.0.1). "
+    "From 4.0 on, rows that leave the network are copied by a routine (14 of 17), columns of a one-row map that a"
+    " unit wrote are blocks (6 of 6), and Slices of one tensor share an epoch (3 of 3 pairs). Up to 2.2, a Split "
+    "of float rows is a copy where each part is a block of whole cache lines, and a routine where one is not (2 "
+    "of 2, 2.2).",
     fix="Split along the channels.",
     source="yolov11n_micro_224 (4.0.1): attention Split along height hybrid, channel Splits and Slices not; LESSONS D2; "
     "rows: a plate detector of dahuangelululu/dahuange111 (2.2); Gather: sh_240_quant of Compal; from 4.0: LiSenNet of LarocheC/eco8-neaixt; "

@@ -28,11 +28,13 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 RULE = Rule(
     code="N503",
     title="Transpose that moves values",
-    what="Looks for a Transpose that is neither channels first to last nor back, dimensions of size 1 left aside.",
-    why="(0, 2, 3, 1) and (0, 3, 1, 2) are the order in which a tensor is written anyway. Exchanging height with width "
-    "or channels is done by LL_ATON_LIB_DMA_Transpose, driven by the CPU, but where a pooling or elementwise layer that "
-    "nothing else reads hands the rows over plane by plane. What a unit wrote has its "
-    "channels innermost, so that two sizes beside ones need no routine where the result has them in that order (two of two, 4.0.1).",
+    what="Looks for a Transpose that neither moves the channels from first to last nor back; dimensions of size 1 do "
+    "not count.",
+    why="(0, 2, 3, 1) and (0, 3, 1, 2) are the order in which a tensor is written anyway. Exchanging height with "
+    "width or channels is done by a routine (LL_ATON_LIB_DMA_Transpose) that the CPU drives, unless a pooling or "
+    "elementwise layer that nothing else reads hands the rows over plane by plane. What a unit wrote has its "
+    "channels innermost: a tensor with only two dimensions above 1 needs no routine if the result has them in "
+    "that order (two of two, 4.0.1).",
     fix="Avoid axis exchanges inside the network.",
     source="yolov11n_micro_224 (4.0.1), blazeface_128, transformer_128 (2.2), yamnet_1024: each kind of exchange in "
     "these is hybrid, each channels-last or -first one is not; blazeface_front_128 (2.1), face_landmark_192 (2.2): "

@@ -47,11 +47,12 @@ RULE = Rule(
     code="N505",
     title="Pad",
     what="Looks for a Pad with a mode other than constant, and for one along channels or batch.",
-    why="Padding of height and width is absorbed by the convolution after it, or is a 1x1 depthwise convolution. "
-    "Padded channels are exchanged with a dimension of the map first: from ONNX by a Transpose to channels last, which is "
-    "hybrid unless a Conv or a stream that comes plane by plane hands it over, and back as the Pad's own convolution writes; "
-    "from TFLite rows are exchanged, by a routine before the Pad, unless such a stream hands them over, and one behind it; "
-    "an intermediate model has these Transposes as nodes of its own (N503).",
+    why="Padding of height and width is absorbed by the convolution after it, or is a 1x1 depthwise convolution. To "
+    "pad channels, the compiler first exchanges them with a dimension of the map. From ONNX that is a Transpose "
+    "to channels last, a hybrid epoch unless a Conv, or a stream that comes plane by plane, hands the data over "
+    "in that order; the Pad's own convolution writes them back. From TFLite it exchanges rows, with one routine "
+    "before the Pad (none if such a stream hands them over) and one behind it. An intermediate model has these "
+    "Transposes as nodes of its own (N503).",
     fix="Pad height and width with a constant.",
     source="blazeface_128 (2.2) and a build of the same network by roadtothewest/ProyectoIPD439 (2.2): 11 channel Pads, "
     "22 hybrid Transposes; FACTS 4 (ST documentation)",

@@ -30,7 +30,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 RULE = Rule(
     code="N509",
     title="Cast of data",
-    what="Looks for a Cast from integers to floats or back, but for those of shapes.",
+    what="Looks for a Cast from integers to floats or back, except Casts of shapes.",
     why="It is a hybrid epoch (LL_ATON_LIB_Cast); what reads or writes quantized data next to it needs its own Q or DQ.",
     fix="Feed quantized data, without a Cast.",
     source="FACTS 4 (ST documentation: Cast by the DMA library or in software); public report of rps_int8 (Core 4.0.1): a uint8 "

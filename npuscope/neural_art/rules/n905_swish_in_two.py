@@ -41,10 +41,11 @@ RULE = Rule(
     code="N905",
     title="Swish in two steps",
     what="Looks for a Mul of x and Sigmoid(x) whose Sigmoid is not stored with the scale 1/256.",
-    why="From 2.1 on the compiler evaluates x * Sigmoid(x) as one function of an ACTIV unit, documented without a condition. "
-    "All 57 of two TFLite networks are one (2.1 and 2.2), whose Sigmoids have the scale 1/256; none of the calibrated ones of "
-    "QDQ networks is (2.2 and 4.0; evidence.toml counts them). Up to 3.0 the Mul is then an epoch of its own. That the scale decides, not the "
-    "format, is inferred; no calibrated build of 2.1 or 3.0 was seen.",
+    why="From 2.1 on the compiler evaluates x * Sigmoid(x) as one function of an ACTIV unit; the documentation names "
+    "no condition. In two TFLite networks all 57 are one function (2.1 and 2.2), and their Sigmoids have the "
+    "scale 1/256. In QDQ networks none of those with calibrated scales is (2.2 and 4.0): up to 3.0 the Mul is "
+    "then an epoch of its own. That the scale decides, and not the format, is inferred; no calibrated build of "
+    "2.1 or 3.0 was seen.",
     fix="Quantize the Sigmoid's output with scale 1/256 and zero point -128, which holds all of its values. "
     "`--SWISH-recognition` may do without; no build with it and calibrated scales was seen.",
     source="LESSONS B; docs/accuracy-placement.md (public builds): dahuangelululu/dahuange111 (2.2), yolov8n_micro_224 and "

@@ -180,7 +180,7 @@ SAID = [
     ("N201", "2.2", conv(Act((1, 514, 8, 8)), 3), "514 input", "few factors: 2 channels at a time take 257", GUESSED),
     ("N201", "2.2", conv(Act((1, 257 * 32, 3, 3)), 3), "8224 input", "8 channels at a time on 4 accelerators in series take 257", GUESSED),
     ("N206", "2.2", model("MatMul", Act((1, 1, 4, 8)), Act((1, 1, 8, 4))), "it runs as a software Conv", "", KNOWN),
-    ("N206", "2.2", model("MatMul", Act((1, 2, 4, 8)), Act((1, 2, 8, 4))), "it runs as 2 software Conv, one per", "", KNOWN),
+    ("N206", "2.2", model("MatMul", Act((1, 2, 4, 8)), Act((1, 2, 8, 4))), "it runs as 2 software Convs, one per", "", KNOWN),
     ("N206", "2.2", unfolded("FakeQuantize"), "weights that FakeQuantize (FakeQuantize_1) computes", "nncf.quantize", KNOWN),
     ("N206", "2.2", unfolded("Odd"), "weights that Odd (Odd_1) computes", "fold constants when exporting", KNOWN),
     ("N207", "2.2", model("Gemm", Act((1, 8)), weights(8, 4), Act((1, 4))), "an activation as its bias", "with an Add", HEARD),
