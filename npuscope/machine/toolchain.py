@@ -80,7 +80,9 @@ class Toolchain:
     copies_softmax_rows: bool
     """Rows for a Softmax are copied whatever the options."""
     crops_by_routine: bool
-    """What a dilated convolution's blocks have too much is cropped by a routine."""
+    """What a dilated convolution's blocks have too much along one dimension is cropped by a routine."""
+    casts_by_routine: bool
+    """A routine makes sums of what the float kernel of a quantized convolution wrote."""
     fetches_coefficients: bool
     """Scales and biases of more channels than ARITH holds take a stream engine each."""
     averages_rescale: bool

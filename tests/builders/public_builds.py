@@ -14,10 +14,11 @@ from builders.networks.float_networks import calculator, falls, sounds_in_float
 from builders.networks.landmarks import landmarks
 from builders.networks.mobilenets import pruned
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
-from builders.networks.small_cnns import digits, faces, handwriting, spoken_words
+from builders.networks.small_cnns import digits, faces, handwriting, intrusions, spoken_words
 from builders.networks.stream_nets import DILATIONS, loops, speech, tape
+from builders.networks.zoo_cnns import deeplab
 from builders.tflite.birds import spectrograms, waves
-from builders.tflite.examples import beats, centerface, persons, pulse, siren, spectra, tiny_yolo
+from builders.tflite.examples import beats, centerface, gauges, persons, pulse, siren, spectra, tiny_yolo
 from builders.tflite.faces import batteries, facenet
 from builders.tflite.mobile import blazeface, movenet, palms, thermal
 from builders.tflite.pyramid import fpnlite
@@ -227,6 +228,20 @@ BUILDS: dict[str, PublicBuild] = {
     # AlexGraefe/STM32N6Example, mobilenet_v2_128_0.5_QDQ_quant with n6-allmems-O3 and with none
     "pruned 2.1": PublicBuild(pruned, "2.1", 56, 0.02, {"Softmax": 1}, "3", "auto"),
     "pruned 3.0": PublicBuild(pruned, "3.0", 56, 0.0, {"Softmax": 1}, "default", "auto"),
+    # kons-9/uai-studio, userspace/sample-ai/models/segmentation/network.c, 4.0.0: numbers 63 and 64 run nothing
+    "segments": PublicBuild(
+        lambda: deeplab(320), "4.0", 62, 0.04, {"SpaceToDepth": 3, "DepthToSpace": 3, "Resize": 2}, "3", "auto", PLAIN
+    ),
+    # a gauge reader's page of tip_focus_v4_112_int8 on a STM32N6570-DK, 4.0.0: the numbers of its twelve blocks
+    "gauges": PublicBuild(
+        gauges, "4.0", 70, 0.015, {"Resize": 4, "Concat": 1}, "default", "auto", {"epoch_controller": True}
+    ),
+    # thc1006/SpikeIDS-MCU, nsl_qcfs_seed0
+    "intrusions": PublicBuild(
+        intrusions, "3.0", 40, 0.0,
+        {"QuantizeLinear": 4, "DequantizeLinear": 5, "Conv": 1, "Cast": 1, "Div": 6, "Clip": 3, "Mul": 6, "Add": 3, "Floor": 3},
+        "default", "auto", {"input_data_types": ("float32",), "output_data_types": ("float32",)},
+    ),
 }  # fmt: skip
 """Builds whose epochs of the CPU are predicted one and all."""
 

@@ -23,6 +23,7 @@ from npuscope.neural_art.mapping.facts import (
 from npuscope.neural_art.mapping.gathering import block, dilated, steps_unevenly
 from npuscope.neural_art.mapping.tiling import choose, simd_mode
 from npuscope.npu.cause import Cause
+from npuscope.npu.cost import Tiling
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
 
@@ -121,16 +122,31 @@ def _by_sizes(sized: Sized) -> Iterator[Cause]:
         yield from _rearranged(sized)
 
 
+def _single_values(sized: Sized, tiling: Tiling | None) -> Iterator[Cause]:
+    """Accelerators are given no single value at a time: neither as the whole map nor, where channels divide no other way, one after another.
+
+    A row of 41 features with a zero point takes 41 rounds of one channel: a float Conv between accelerators (an MLP for network
+    intrusions, 3.0). Rows of 13 and of 40 are read as a whole (3.0; 2.2), 257 take no tiling at all.
+    """
+    conv = sized.conv
+    numbers = (("outputs", conv.out_channels), ("channels", conv.in_channels))
+    if conv.in_channels == 1:
+        yield Cause(Why.CONV_SINGLE_VALUE, sized.cpu, numbers)
+    elif tiling is not None and tiling.batch_depth * tiling.accelerators == 1 and tiling.iterations > 1:
+        yield Cause(Why.CONV_SINGLE_VALUE, Placement.SW_FLOAT, numbers)
+
+
 def _tiling(sized: Sized) -> Iterator[Cause]:
     """Channels must be cut in parts that the accelerators count, and kernels in parts that they hold."""
     conv, target = sized.conv, sized.target
-    if sized.quantized and choose(conv, simd_mode(sized.zero_point), target) is None:
+    tiling = choose(conv, simd_mode(sized.zero_point), target) if sized.quantized else None
+    if sized.quantized and tiling is None:
         yield Cause(
             Why.CONV_UNTILED, Placement.SW_INT, (("channels", conv.in_channels // max(conv.group, 1)),)
         )
     alone = conv.kernel == (1, 1) and conv.input_size == (1, 1) and conv.group == 1
-    if alone and conv.in_channels == 1 and sized.kind != "ConvTranspose":
-        yield Cause(Why.CONV_SINGLE_VALUE, sized.cpu, (("outputs", conv.out_channels),))
+    if alone and sized.kind != "ConvTranspose":
+        yield from _single_values(sized, tiling)
     if sized.kind != "Conv":
         return
     narrow = narrow_submasks(conv, target)

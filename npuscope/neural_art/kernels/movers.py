@@ -74,7 +74,8 @@ def _channels(layer: Layer, context: Context) -> Cause:
     1. Up to 2.2 parts of the Concat's scale that nobody else reads are joined in place where eight channels at a time fit all
        of them: both of FaceNet (2.2: 384, 256, 256; 384, 256, 256, 896), none of 64 and 3, 64 and 4, 12, 3 and 3 (15 of 15).
        inferred: the eight; the divisors seen are 4 and 128.
-    2. A part that has the Concat's scale is not requantized, so it stays as its writer laid it out for its other readers.
+    2. A part that has the Concat's scale is not requantized, so it stays as its writer laid it out for its other readers; or as
+       the CPU wrote it, which knows one layout (32 and 16 channels, the first by a bilinear Resize: a gauge reader, 4.0.0).
     3. Vectors lie the same in every batch: unequal ones of three dimensions are joined in place (blazeface_front_128, 2.1).
        inferred: so are the channels of maps of one position.
     """
@@ -95,10 +96,20 @@ def _channels(layer: Layer, context: Context) -> Cause:
             return Cause(Why.CONCAT_IN_PLACE, HW, numbers)
         return Cause(Why.CONCAT_UNEQUAL, HYBRID, numbers)
     for index, part in enumerate(layer.inputs):
+        if part.constant is not None or not stored_alike(part.quant, written):
+            continue
         readers = len(context.layers.readers.get(part.tensor, ()))
-        if part.constant is None and readers > 1 and stored_alike(part.quant, written):
+        if readers > 1:
             return Cause(Why.CONCAT_SHARED, HYBRID, (*numbers, ("part", index), ("readers", readers)))
+        writer = context.layers.writers.get(part.tensor)
+        if writer is not None and writer.kind == "Resize" and _by_cpu(writer, context):
+            return Cause(Why.CONCAT_CPU_PART, HYBRID, (*numbers, ("part", index)))
     return Cause(Why.CONCAT_IN_PLACE, HW, numbers)
+
+
+def _by_cpu(resize: Layer, context: Context) -> bool:
+    """It interpolates, which no unit and no routine does."""
+    return any(cause.placement.on_cpu for cause in resize_causes(resize, context))
 
 
 def transpose_causes(layer: Layer, context: Context) -> Iterator[Cause]:

@@ -82,6 +82,7 @@ class Why(Enum):
     CONCAT_INTERLEAVES = "concat_interleaves"
     CONCAT_UNEQUAL = "concat_of_unequal_parts"
     CONCAT_SHARED = "concat_of_a_shared_part"
+    CONCAT_CPU_PART = "concat_of_a_part_the_cpu_wrote"
     CONCAT_CONSTANT = "concat_with_a_constant"
     CONCAT_IN_PLACE = "concat_in_place"
     CONCAT_PLANES = "concat_of_planes"

@@ -31,7 +31,7 @@ from npuscope.neural_art.lowering.splits import side_by_side
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.sums import all_channels, batch_without_offset, sums, written_batch
 from npuscope.neural_art.lowering.units import fused_steps
-from npuscope.neural_art.mapping.gathering import fills_blocks
+from npuscope.neural_art.mapping.gathering import blocks, fills_blocks
 from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.mapping.sizes import spread_elements
 from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
@@ -230,7 +230,7 @@ def spread_again(lowering: Lowering, layer: Layer, summed: str, shape: Convoluti
     summed = rearranged(lowering, layer, summed, "DepthToSpace")
     if shape is None or fills_blocks(shape):
         return summed
-    if lowering.target.toolchain.crops_by_routine:
+    if lowering.target.toolchain.crops_by_routine and min(blocks(shape)) == 1:
         crop = Step(
             "Pad", layer.name, Placement.HYBRID, (Read(summed, False),), (f"{layer.name}#crop",), elements=size(layer.output),
             stored_bytes=SUM_BYTES * size(layer.output),
@@ -258,13 +258,14 @@ def grouped_in_software(lowering: Lowering, item: Placed) -> None:
     if dilated:
         source = rearranged(lowering, layer, source, "SpaceToDepth")
     count = size(layer.output)
-    for op, elements, width in (
-        ("DequantizeLinear", size(layer.input), FLOAT_BYTES),
-        ("Conv", count, FLOAT_BYTES),
-        ("Cast", count, SUM_BYTES),
+    cast = Placement.HYBRID if lowering.target.toolchain.casts_by_routine else Placement.SW_FLOAT
+    for op, placement, elements, width in (
+        ("DequantizeLinear", Placement.SW_FLOAT, size(layer.input), FLOAT_BYTES),
+        ("Conv", Placement.SW_FLOAT, count, FLOAT_BYTES),
+        ("Cast", cast, count, SUM_BYTES),
     ):
         step = Step(
-            op, layer.name, Placement.SW_FLOAT, (Read(source, False),), (f"{layer.name}#{op}",), lead=op == "Conv",
+            op, layer.name, placement, (Read(source, False),), (f"{layer.name}#{op}",), lead=op == "Conv",
             elements=elements, stored_bytes=elements * width,
         )  # fmt: skip
         source = lowering.add(step)

@@ -33,8 +33,8 @@ from npuscope.neural_art.mapping.facts import folded_away, geometry, narrow_subm
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, LARGER_OR_LESS, POOLING
 from npuscope.npu.verdict import Placement
 
-WHOLE = frozenset({Why.CONV_GROUPED, Why.CONV_DILATED, Why.CONV_WIDE_ROW})
-"""Why all of a quantized convolution needs the float kernel, which knows groups and any width."""
+WHOLE = frozenset({Why.CONV_GROUPED, Why.CONV_DILATED, Why.CONV_WIDE_ROW, Why.CONV_SINGLE_VALUE})
+"""Why all of a quantized convolution needs the float kernel, which knows groups, any width and any number of channels."""
 
 
 def lower(lowering: Lowering, item: Placed) -> None:

@@ -10,6 +10,17 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    channels = cause.count("channels")
+    if channels > 1:
+        return Finding(
+            "N202",
+            Severity.ERROR,
+            f"{layer.kind} reads a row of {channels} channels, which divide into single values only",
+            "The compiler has no hardware lowering for one channel at a time on one position; the kernel runs in float.",
+            f"pad the {channels} channels to a number with small factors, or give them a zero point of -128",
+            cause.placement,
+            Confidence.INFERRED,
+        )
     return Finding(
         "N202",
         Severity.ERROR,
@@ -24,11 +35,13 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 RULE = Rule(
     code="N202",
     title="Convolution of a single value",
-    what="Looks for a 1x1 Conv, Gemm or MatMul with one input channel on a map of one position.",
+    what="Looks for a 1x1 Conv, Gemm or MatMul on a map of one position that has one input channel, or a number of them that the "
+    "accelerators could only take one at a time.",
     why="16 of the 24 gate convolutions of one network (1 to 16 and 1 to 24 channels) run on the Cortex-M55 in int8; "
-    "the 8 gates with two channels, and one-channel convolutions on larger maps, are on the NPU.",
+    "the 8 gates with two channels, and one-channel convolutions on larger maps, are on the NPU. A Gemm of 41 features with a zero point, a prime number above the 24 that "
+    "are taken at a time, is a DequantizeLinear, a float Conv and a hybrid Cast, behind which scale and bias are on the NPU.",
     fix="Give the layer two or more input channels.",
-    source="LESSONS A3 (OSNet x0.25, Core 3.0)",
+    source="LESSONS A3 (OSNet x0.25, Core 3.0); an MLP of 41 features for network intrusions (3.0, one Gemm)",
     confidence=Confidence.INFERRED,
     causes=frozenset({Why.CONV_SINGLE_VALUE}),
     word=word,

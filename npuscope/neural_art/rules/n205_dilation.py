@@ -69,7 +69,7 @@ RULE = Rule(
     "of two dimensions is dequantized and runs in float on the CPU (2.2). With a kernel of one dimension, from "
     "4.0 on, up to three taps run on the NPU between two copies, and more taps make the whole layer an integer "
     "kernel of the CPU; older versions are not known. A map that is not a multiple of the dilation is padded "
-    "before and cropped after (from 4.0 on by a routine).",
+    "before and cropped after (from 4.0 on by a routine where it is one dimension).",
     fix="Avoid dilation, as ST's documentation recommends.",
     source="speech_tcnn_257 (2.0 to 2.2): four dilated depthwise convolutions, eight hybrid epochs; LiSenNet "
     "of LarocheC/eco8-neaixt (4.0.1): six, eighteen hybrid epochs, and its notes on kernels of one dimension; two streaming TCN "

@@ -33,6 +33,10 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         )
         why = "A shared part that already has the Concat's scale keeps the layout that its writer chose for the others."
         fix = "give all parts the same number of channels, or the shared part a scale of its own"
+    elif cause.why is Why.CONCAT_CPU_PART:
+        message = f"Concat of {channels} channels: the CPU writes part {cause['part']}, so a runtime routine joins them"
+        why = "The CPU writes all channels of a position side by side, a layout that unequal parts do not share."
+        fix = "give all parts the same number of channels, or resize to the nearest value by a whole factor"
     elif cause.why is Why.CONCAT_CONSTANT:
         message = f"Concat along axis {cause['axis']}: part {cause['part']} is a constant, so a runtime routine joins the parts"
         why = "No unit writes a constant at its offset; it is copied from where the weights lie."
@@ -51,7 +55,7 @@ RULE = Rule(
     "as in the heads of detectors, and where the parts have no layout in common, the CPU drives the DMAs "
     "(LL_ATON_LIB_Concat), about 8 CPU cycles an element. Unequal parts of four dimensions: up to 2.2 (18 of 18) but "
     "where all lie channel by channel behind a Reshape (3 of 3), are vectors (1 of 1, 2.1) or are read by nothing else, of one scale, and "
-    "multiples of eight (2 of 2, FaceNet, 2.2: of 128; of the 18 none is); from 3.0 on where a part is read elsewhere too and already has the Concat's scale (34 of 34). With a constant part "
+    "multiples of eight (2 of 2, FaceNet, 2.2: of 128; of the 18 none is); from 3.0 on where a part is read elsewhere too and already has the Concat's scale (34 of 34), or where a Resize on the CPU wrote such a part (1 of 1, 4.0.0). With a constant part "
     "always (10 of 10, 2.2 and 4.0). Parts along the height of a map that a unit wrote are blocks, as its channels lie "
     "innermost (3 of 3, 2.2), from 4.0 also beside inputs of the network (14 of 17; a part of each other is columns of another map in the Concat's scale). Of "
     "floats, equal parts along the channels are copied by the stream engines (13 of 13, 2.2; other versions were not seen).",
@@ -59,13 +63,15 @@ RULE = Rule(
     source="yolov11n_micro_224, yolov8n_micro_224 (4.0.1), st_yolo_x_480 (3.0), yolov8_face (2.2), "
     "ssd_mobilenet_v1_256, blazeface_front_128 (2.1); FACTS 4 (RSN); constants: sh_240_quant of Compal (2.2, 4.0.1); along "
     "the height: a plate detector of dahuangelululu/dahuange111 (2.2), LiSenNet of LarocheC/eco8-neaixt (4.0.1); floats: a YOLOv5n of "
-    "aldo-smart/STM32N6-FaceRecognition (2.2); parts that nothing else reads: FaceNet of muazzamaqeel/BA-EmbeddedAI (2.2)",
+    "aldo-smart/STM32N6-FaceRecognition (2.2); parts that nothing else reads: FaceNet of muazzamaqeel/BA-EmbeddedAI (2.2); "
+    "a part of a Resize: a gauge reader on a MobileNetV2 (4.0.0)",
     confidence=Confidence.INFERRED,
     causes=frozenset(
         {
             Why.CONCAT_INTERLEAVES,
             Why.CONCAT_UNEQUAL,
             Why.CONCAT_SHARED,
+            Why.CONCAT_CPU_PART,
             Why.CONCAT_CONSTANT,
             Why.CONCAT_IN_PLACE,
             Why.CONCAT_PLANES,

@@ -106,3 +106,26 @@ def faces(side: int = 640) -> bytes:
         model.graph.output.append(helper.make_tensor_value_info(made, TensorProto.FLOAT, shape))
     data: bytes = model.SerializeToString()
     return data
+
+
+def intrusions(features: int = 41, zero: int = -3) -> bytes:
+    """An MLP for network traffic (thc1006/SpikeIDS-MCU, NSL-KDD, Core 3.0): seven operators in float between each two Gemms.
+
+    They clip to steps of a quarter, as spikes are counted: Div, Clip, Mul, Add, Floor, Div, Mul.
+    """
+    net = Net((1, features))
+    x, depth = net.quantized("x", 0.05, zero), features
+    for k, width in enumerate((256, 256, 128, 5)):
+        x = net.weighted("Gemm", f"dense{k}", x, (width, depth), 7, relu=False, transB=1)
+        depth = width
+        if width == 5:
+            break
+        threshold, steps, half, low, high = (
+            net.constant(f"{name}{k}", np.float32(value))
+            for name, value in (("threshold", 2.3), ("steps", 4), ("half", 0.5), ("low", 0), ("high", 1))
+        )
+        x = net.node("Clip", [net.node("Div", [x, threshold], f"part{k}"), low, high], f"clip{k}")
+        x = net.node("Add", [net.node("Mul", [x, steps], f"times{k}"), half], f"add{k}")
+        x = net.node("Div", [net.node("Floor", [x], f"floor{k}"), steps], f"step{k}")
+        x = net.quantized(net.node("Mul", [x, threshold], f"spikes{k}"), 2.3 / 255, ZERO)
+    return net.model(x, (1, 5)).SerializeToString()

@@ -222,3 +222,37 @@ def beats() -> bytes:
         )  # fmt: skip
     scores = net.one("SOFTMAX", [x], (1, 2), (1 / 256, -128), "SoftmaxOptions", beta=1.0)
     return net.bytes([net.image], [scores])
+
+
+def gauges() -> bytes:
+    """MobileNetV2 0.35 on 224 and a decoder that doubles the map four times, two of its heads maps (tip_focus_v4_112_int8, Core 4.0.0).
+
+    The third step up is joined with the expansion of the third block: 32 and 16 channels.
+    """
+    net = Example((1, 224, 224, 3), "int8", zero=-128)
+    x, skipped = net.plain(net.depthwise(net.plain(net.image, 16, 3, 2)), 8, activation=0), 0
+    for channels, times, stride in ((8, 2, 2), (16, 3, 2), (24, 4, 2), (32, 3, 1), (56, 3, 2), (112, 1, 1)):
+        for k in range(times):
+            before, depth, step = x, net.dims(x)[3], 1 if k else stride
+            wide = net.plain(x, 6 * depth)
+            skipped = skipped or (wide if channels == 16 else 0)
+            x = net.plain(net.depthwise(wide, stride=step), channels, activation=0)
+            x = net.plus(before, x) if step == 1 and depth == channels else x
+    x = net.plain(x, 1280)
+    for channels in (128, 64, 32):
+        x = net.twice(net.plain(x, channels, 3, activation=RELU))
+    parts = [x, net.plain(skipped, 16, activation=RELU)]
+    x = net.one("CONCATENATION", parts, (1, 56, 56, 48), net.grid(x), "ConcatenationOptions", axis=3)
+    x = net.twice(net.plain(x, 32, 3, activation=RELU))
+    heads = [net.plain(x, 1, activation=0) for _ in range(2)]
+    drawn = net.random.integers(-127, 128, (1, 32)).astype(np.int8)
+    weights, bias = (
+        net.constant("dense", drawn, scale=0.01),
+        net.constant("bias", np.zeros(1, np.int32), scale=0.0002),
+    )
+    heads.append(
+        net.one(
+            "FULLY_CONNECTED", [net.mean(x), weights, bias], (1, 1), (0.1, 5), "FullyConnectedOptions", fusedActivationFunction=0
+        )
+    )  # fmt: skip
+    return net.bytes([net.image], [net.one("LOGISTIC", [h], net.dims(h), (1 / 256, -128)) for h in heads])

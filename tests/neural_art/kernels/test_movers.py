@@ -55,6 +55,39 @@ def test_channel_concat(
     assert all(f.cause.startswith("concat") for f in layer.forced_by)
 
 
+def resized(mode: str, channels: int, toolchain: str, folder: Path) -> str:
+    """Where a map of `channels`, twice as large, is joined with one of 16 of the same scale."""
+    whole = channels + 16
+    how = (
+        ', coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"' if mode == "nearest" else ""
+    )
+    text = f"""{HEAD}
+g (int8[1,{channels},4,4] a, int8[1,16,8,8] b) => (int8[1,{whole},8,8] y)
+<float s = {{0.1}}, int8 z = {{0}}, float[4] n = {{1, 1, 2, 2}}, float[0] e = {{}}>
+{{ f = DequantizeLinear(a, s, z)  g = DequantizeLinear(b, s, z)
+  i = Resize <mode = "{mode}"{how}> (f, e, n)  j = Relu(g)
+  iq = QuantizeLinear(i, s, z)  jq = QuantizeLinear(j, s, z)
+  c = DequantizeLinear(iq, s, z)  d = DequantizeLinear(jq, s, z)
+  r = Concat <axis = 1> (c, d)
+  y = QuantizeLinear(r, s, z) }}"""
+    (layer,) = reported(text, folder, toolchain, "Concat")
+    return layer.placement.value
+
+
+@pytest.mark.parametrize(
+    ("mode", "channels", "toolchain", "placement"),
+    [
+        ("linear", 32, "4.0", "hybrid"),  # a gauge reader
+        ("linear", 16, "4.0", "hw"),  # the five parts of a DeepLabV3
+        ("nearest", 32, "4.0", "hw"),  # every yolov8n
+    ],
+)
+def test_a_concat_of_what_the_cpu_wrote(
+    mode: str, channels: int, toolchain: str, placement: str, tmp_path: Path
+) -> None:
+    assert resized(mode, channels, toolchain, tmp_path) == placement
+
+
 @pytest.mark.parametrize(("shape", "placement"), [("1,1", "hw"), ("1,3", "hybrid")])
 def test_concat_of_rows(shape: str, placement: str, tmp_path: Path) -> None:
     """With one dimension that is not 1 there is one order only."""

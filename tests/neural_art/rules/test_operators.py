@@ -75,6 +75,9 @@ def rows() -> list[Row]:
         ("ConvTranspose", (MAP, weights(16, 8, 2, 2)), {"strides": [2, 2]}, "hybrid", "N211"),
         ("Gemm", (ROW, weights(16, 10)), {}, "hw", ""),
         ("Gemm", (Act((1, 257)), weights(257, 10)), {}, "sw_int", "N201"),
+        ("Gemm", (Act((1, 41)), weights(41, 10)), {}, "sw_float", "N202"),
+        ("Gemm", (Act((1, 41), zero=-128), weights(41, 10)), {}, "hw", ""),
+        ("Gemm", (Act((1, 13)), weights(13, 10)), {}, "hw", ""),
         ("MatMul", (Act((1, 4, 16)), weights(16, 10)), {}, "hw", ""),
         ("MatMul", (Act((1, 2, 4, 16)), Act((1, 2, 16, 4))), {}, "sw_int", "N206"),
         # pooling and reduction

@@ -135,6 +135,23 @@ def test_operators_of_a_board_s_profile(tmp_path: Path) -> None:
     assert [[i.kind for i in e.inserted] for e in snapshot.epochs if e.op == "Mul"][-2:] == [[], []]
 
 
+def test_numbers_of_a_gauge_reader_s_blocks(tmp_path: Path) -> None:
+    """EpochBlock_1 to 55, 56, 57 and 58, 59, 60 and 61, 62, 63 (hybrid), 64 and 65, 66, 67 to 70 of its page."""
+    epochs = BUILDS["gauges"].compiled(tmp_path).epochs
+    cpu = [(e.op, e.index + 1) for e in epochs if e.placement is not Placement.HW]
+    assert cpu == [("Resize", 56), ("Resize", 59), ("Resize", 62), ("Concat", 63), ("Resize", 66)]
+    assert epochs[-1].index + 1 == 70
+
+
+def test_what_a_dilated_map_is_padded_by_is_cropped_by_a_conv(tmp_path: Path) -> None:
+    """network.c of a DeepLabV3 (4.0.0): its epochs 50 to 62 are two routines, one of the NPU, a Resize, eight and a Resize."""
+    epochs = BUILDS["segments"].compiled(tmp_path).epochs
+    assert [e.op if e.placement is not Placement.HW else "" for e in epochs[-13:]] == [
+        *("DepthToSpace", "DepthToSpace", "", "Resize", *[""] * 8, "Resize")
+    ]
+    assert [i.kind for i in epochs[-11].inserted].count("Conv") == 2
+
+
 def test_sub_masks_of_one_row_are_added_from_memory(tmp_path: Path) -> None:
     """c_info.json of "wake words": 10x4 as 1x4 and two of 3x4, whose sum is added beside the last of 3x4."""
     epochs = BUILDS["wake words"].compiled(tmp_path).epochs
