@@ -25,6 +25,12 @@ LEAST_WEIGHTS = 16
 FEW_STEPS = 8
 """Steps on each side of zero: 16 levels, four bits."""
 
+HALF_RANGE = 64
+"""Steps on each side of zero that weights of seven bits have."""
+
+LEAST_CHANNELS = 4
+"""With a scale of their own that end at half the range: of fewer it can be chance."""
+
 MOST_READ = 1 << 22
 """Weights of a layer that are read: a product of more is looked at no further."""
 
@@ -37,12 +43,14 @@ class Reach:
        scale serves them all.
     2. `low`: output channels that are not all zero and in which no weight is FEW_STEPS from zero, where one scale serves
        several.
+    3. `halved`: weights end at half the range, on every scale; seven bits would hold them.
     """
 
     outliers: tuple[tuple[int, float], ...]
     low: tuple[int, ...]
     channels: int
     per_channel: bool
+    halved: bool = False
 
     @property
     def worst(self) -> tuple[int, float] | None:
@@ -106,20 +114,22 @@ def _reach(layer: Layer, constant: Constant, quant: Quant) -> Reach | None:
     if not {len(zeros), quant.scale.size} <= {1, len(rows)}:
         return None
     steps = _magnitudes(rows, zeros, quant.symmetric)
-    if quant.per_channel and not _any_far(steps):
-        return Reach((), (), len(rows), True)
+    tops: Array = np.maximum.reduce(steps, axis=1)
+    halved = quant.symmetric and constant.dtype == "int8" and _halved(tops, quant.per_channel)
+    if quant.per_channel and not _any_far(steps, tops):
+        return Reach((), (), len(rows), True, halved)
     every = np.arange(len(rows))
     largest_in = steps.argmax(axis=1)
     peaks = steps[every, largest_in].astype(np.int64)
     steps[every, largest_in] = 0
     seconds = steps.max(axis=1).astype(np.int64)
     if quant.per_channel:
-        return Reach(tuple(_outliers(steps, peaks, seconds)), (), len(rows), True)
+        return Reach(tuple(_outliers(steps, peaks, seconds)), (), len(rows), True, halved)
     largest = int(peaks.argmax())
     second = max(int(seconds[largest]), int(np.delete(peaks, largest).max(initial=0)))
     found = _outliers(steps.reshape(1, -1), peaks[[largest]], np.array([second]), np.delete(peaks, largest))
     low = np.flatnonzero((peaks > 0) & (peaks < FEW_STEPS)) if len(rows) > 1 else ()
-    return Reach(tuple(found), tuple(map(int, low)), len(rows), False)
+    return Reach(tuple(found), tuple(map(int, low)), len(rows), False, halved)
 
 
 def _magnitudes(rows: Array, zeros: Array, centred: bool) -> Array:
@@ -129,12 +139,20 @@ def _magnitudes(rows: Array, zeros: Array, centred: bool) -> Array:
     return np.abs(rows.astype(np.int16) - zeros.astype(np.int16)).astype(np.uint8)
 
 
-def _any_far(steps: Array) -> bool:
+def _halved(tops: Array, per_channel: bool) -> bool:
+    """Largest weights of channels end at 64 steps, as a scale of seven bits puts them; a scale may be wider for its bias."""
+    if int(tops.max(initial=0)) not in (HALF_RANGE - 1, HALF_RANGE):
+        return False
+    used = int((tops > 0).sum())
+    full = int((tops >= HALF_RANGE - 1).sum())
+    return not per_channel or (used >= LEAST_CHANNELS and 2 * full >= used)
+
+
+def _any_far(steps: Array, tops: Array) -> bool:
     """A row has one weight OUTLIER times as large as the next, as few have: the others all lie below that part of it."""
     if steps.shape[1] < LEAST_WEIGHTS:
         return False
-    largest: Array = np.maximum.reduce(steps, axis=1, keepdims=True)
-    near = steps > largest // OUTLIER
+    near = steps > tops[:, None] // OUTLIER
     counts = np.add.reduce(
         near.view(np.uint8), axis=1, dtype=np.uint8
     )  # of 257, too, which costs a closer look

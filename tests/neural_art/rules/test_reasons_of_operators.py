@@ -78,6 +78,37 @@ def outliers(channels: int) -> str:
     {{ f = DequantizeLinear(x, s, z) v = DequantizeLinear <axis = 0> (w, ws, wz) r = Gemm <transB = 1> (f, v) y = QuantizeLinear(r, s, z) }}""")
 
 
+def ends(*tops: int, per_channel: bool = True, second: int = 0) -> str:
+    """A Conv whose channels have these largest weights, and perhaps a Gemm behind it with one of `second`."""
+    count = len(tops)
+    rows = ",".join(f"{top},{-top // 2}" for top in tops)
+    scale = f"float[{count}] ws = {{{','.join(['0.1'] * count)}}}, int8[{count}] wz = {{{','.join(['0'] * count)}}}"
+    if not per_channel:
+        scale = "float ws = {0.1}, int8 wz = {0}"
+    behind = (
+        ""
+        if not second
+        else (
+            "m = DequantizeLinear(q, s, z) n = Flatten(m) u = DequantizeLinear(v, s, z) o = MatMul(n, u) y = QuantizeLinear(o, s, z)"
+        )
+    )
+    more = "" if not second else f", int8[{count},2] v = {{{','.join([str(second)] * 2 * count)}}}"
+    result = f"int8[1,{count},1,1] y" if not second else "int8[1,2] y"
+    return text(f"""g (int8[1,2,1,1] x) => ({result}) <int8[{count},2,1,1] w = {{{rows}}}, {scale}, {S}, {Z}{more}>
+    {{ f = DequantizeLinear(x, s, z) d = DequantizeLinear {"<axis = 0>" if per_channel else ""} (w, ws, wz) r = Conv(f, d)
+      {"q" if second else "y"} = QuantizeLinear(r, s, z) {behind} }}""")
+
+
+def picked(op: str, scale: float, zero: int = 0, between: str = "") -> str:
+    """An operator that moves what it reads at scale 0.1, zero point 0, and is stored at these."""
+    sizes = {"MaxPool": "2,2", "Transpose": "4,8", "AveragePool": "2,2"}[op]
+    form = {"Transpose": "<perm = [0, 2, 3, 1]>"}.get(op, "<kernel_shape = [2, 2], strides = [2, 2]>")
+    shape = "1,4,4,8" if op == "Transpose" else f"1,8,{sizes}"
+    read = "r" if not between else "a"
+    return text(f"""g (int8[1,8,4,4] x) => (int8[{shape}] y) <float t = {{{scale}}}, int8 o = {{{zero}}}, {S}, {Z}>
+    {{ f = DequantizeLinear(x, s, z) r = {op} {form} (f) {between} y = QuantizeLinear({read}, t, o) }}""")
+
+
 def conv(source: Act, kernel: int, out: int = 8, group: int = 1, **attributes: object) -> onnx.ModelProto:
     """A Conv with a square kernel, in integers where its input is."""
     shape = (out, int(source.shape[1]) // group, *[kernel] * (len(source.shape) - 2))
@@ -173,6 +204,22 @@ SAID = [
     ("N116", "2.2", own_quantizers(0.2, 0.1), "Gemm reads 'wq' with scale 0.2", "", UNKNOWN),
     ("N116", "2.2", own_quantizers(0.1, 0.2), "Gemm reads 'bq' with scale 0.2", "", UNKNOWN),
     ("N201", "2.2", conv(Act((1, 254, 8, 8)), 3), "", "", None),
+    ("N122", "2.2", ends(64, 64, 63, 64), "end at 64 of 127 steps in every channel", "reduce_range=False", KNOWN),
+    ("N122", "2.2", ends(64, 64, 0, 64, 12, 64), "in every channel", "reduce_range=False", KNOWN),
+    ("N122", "2.2", ends(64, 64, 64), "", "", None),
+    ("N122", "2.2", ends(64, 65, 64, 64), "", "", None),
+    ("N122", "2.2", ends(64, 20, 30, 40), "", "", None),
+    ("N122", "2.2", ends(64, 20, per_channel=False), "here as in all layers", "reduce_range=False", KNOWN),
+    ("N122", "2.2", ends(64, 20, per_channel=False, second=64), "here as in all layers", "reduce_range=False", KNOWN),
+    ("N122", "2.2", ends(64, 20, per_channel=False, second=100), "", "", None),
+    ("N123", "2.2", picked("MaxPool", 0.1), "", "", None),
+    ("N123", "2.2", picked("MaxPool", 0.10015), "", "", None),
+    ("N123", "2.2", picked("MaxPool", 0.05), "to scale 0.05, zero point 0: what is above 6.35 is cut, and it may reach 12.7", "of its input", KNOWN),
+    ("N123", "2.2", picked("MaxPool", 0.11, 30), "what is above 10.7 is cut", "of its input", KNOWN),
+    ("N123", "2.2", picked("Transpose", 0.2), "Transpose moves values from scale 0.1, zero point 0, to scale 0.2, zero point 0; each is rounded", "of its input", KNOWN),
+    ("N123", "2.2", picked("Transpose", 0.11, -30), "what is below -10.8 is cut, and it may reach -12.8", "of its input", KNOWN),
+    ("N123", "2.2", picked("MaxPool", 0.05, between="a = Relu(r)"), "", "", None),
+    ("N123", "2.2", picked("AveragePool", 0.05), "", "", None),
     ("N120", "2.2", outliers(0), "", "", None),
     ("N120", "2.2", outliers(1), "one weight in channel 0 of Gemm is 127 times the next", "clip that weight", KNOWN),
     ("N120", "2.2", outliers(2), "sets the scale in 2 of 2 channels of Gemm; in channel 0 it is 127 times", "clip that", KNOWN),
