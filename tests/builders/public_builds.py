@@ -14,7 +14,7 @@ from builders.networks.float_networks import calculator, falls, sounds_in_float
 from builders.networks.landmarks import landmarks
 from builders.networks.mobilenets import pruned
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
-from builders.networks.small_cnns import digits, faces, handwriting, intrusions, spoken_words
+from builders.networks.small_cnns import digits, faces, handwriting, intrusions, metrics, spoken_words
 from builders.networks.stream_nets import DILATIONS, loops, speech, tape
 from builders.networks.zoo_cnns import deeplab
 from builders.tflite.birds import spectrograms, waves
@@ -260,6 +260,9 @@ UNNAMED: dict[str, PublicBuild] = {
 """Builds whose report does not name all of them."""
 
 COUNTED: dict[str, PublicBuild] = {
+    # LarocheC/dnsmos_exported, pesq_predictor_int8 with either head, 4.0.1: 12, 0, 21 and 12, 0, 23 of the NPU, hybrid, in software
+    "metrics": PublicBuild(metrics, "4.0", 33, 0.0, {}, "default", "auto"),
+    "metrics, learned": PublicBuild(lambda: metrics(True), "4.0", 35, 0.0, {}, "default", "auto"),
     # mikekss/tymbal, d12 of its train/export_t0_diag3.py and d14 of export_t0_diag4.py, 4.0
     "tape": PublicBuild(lambda: tape(24, 3), "4.0", 208, 0.02, {}, "3", "auto"),
     "tape of five taps": PublicBuild(lambda: tape(12, 5), "4.0", 53, 0.04, {}, "3", "auto"),

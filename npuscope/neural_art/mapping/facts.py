@@ -166,7 +166,9 @@ def is_read(operand: Operand, graph: Graph) -> bool:
 
 
 def moves_bare_floats(layer: Layer, layers: Layers) -> bool:
-    """A Concat whose parts are blocks or as many channels, or a Transpose of columns, all of floats: stream engines copy them.
+    """A Concat whose parts are blocks or as many channels, or a Transpose of columns, of floats: stream engines copy them.
+
+    A Concat's result may be quantized behind: two inputs that are stacked (LarocheC/dnsmos_exported, 4.0.1, two networks of one kind).
 
     1. All 13 Concats of maps and the 3 Transposes of a float YOLOv5n are on the NPU (aldo-smart/STM32N6-FaceRecognition, 2.2); its
        Concats along the last axis, and one of rows that a Reshape makes, are float kernels.
@@ -179,7 +181,8 @@ def moves_bare_floats(layer: Layer, layers: Layers) -> bool:
     """
     if layer.kind == "Pad" and layer.output is not None and layer.output.quant is None:
         return absorbed(layer, layers, None) is not None
-    if layer.kind not in ("Concat", "Transpose") or not all(bare(o) for o in (*layer.inputs, *layer.outputs)):
+    results = layer.outputs if layer.kind == "Transpose" else ()
+    if layer.kind not in ("Concat", "Transpose") or not all(bare(o) for o in (*layer.inputs, *results)):
         return False
     if layer.kind == "Transpose":
         perm = permutation(layer)

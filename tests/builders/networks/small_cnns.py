@@ -129,3 +129,37 @@ def intrusions(features: int = 41, zero: int = -3) -> bytes:
         x = net.node("Div", [net.node("Floor", [x], f"floor{k}"), steps], f"step{k}")
         x = net.quantized(net.node("Mul", [x, threshold], f"spikes{k}"), 2.3 / 255, ZERO)
     return net.model(x, (1, 5)).SerializeToString()
+
+
+def metrics(learned: bool = False) -> bytes:
+    """A discriminator of speech (LarocheC/dnsmos_exported, pesq_predictor_int8, Core 4.0.1): its Convs and Gemms alone are quantized.
+
+    Two spectra of 257 bands and 63 frames are stacked; InstanceNormalization and PRelu behind each Conv stay in float.
+    """
+    net = Net((1, 257, 63))
+    axis = net.constant("axis", np.array([1], np.int64))
+    parts = [net.node("Unsqueeze", [name, axis], f"{name}_map") for name in ("x", "enhanced")]
+    x, depth = net.node("Concat", parts, "stack", axis=1), 2
+    for k, channels in enumerate((16, 32, 64, 128)):
+        weights = net.random.integers(-127, 128, (channels, depth, 4, 4)).astype(np.int8)
+        inputs = [net.quantized(x, 0.05, 5 - k), net.dequantized(f"w{k}", weights, 0.002)]
+        x = net.node("Conv", inputs, f"conv{k}", kernel_shape=[4, 4], strides=[2, 2], pads=[1, 1, 1, 1])
+        scale, bias = (
+            net.constant(f"{name}{k}", np.full(channels, 1.1, np.float32)) for name in ("scale", "bias")
+        )
+        slopes = net.constant(f"slopes{k}", np.full((channels, 1, 1), 0.25, np.float32))
+        x = net.node("InstanceNormalization", [net.quantized(x, 0.03, k), scale, bias], f"norm{k}")
+        x, depth = net.node("PRelu", [x, slopes], f"prelu{k}"), channels
+    shape = net.constant("shape", np.array([1, 128], np.int64))
+    x = net.node("Reshape", [net.node("GlobalMaxPool", [x], "most"), shape], "row")
+    x = net.weighted("Gemm", "dense0", net.quantized(x, 0.03, ZERO), (64, 128), 7, relu=False, transB=1)
+    x = net.node("PRelu", [x, net.constant("slopes", np.full(64, 0.25, np.float32))], "prelu")
+    x = net.weighted("Gemm", "dense1", net.quantized(x, 0.02, -60), (1, 64), 9, relu=False, transB=1)
+    if learned:
+        x = net.node("Mul", [x, net.constant("slope", np.float32([1.1]))], "steeper")
+    x = net.node("Sigmoid", [x], "score")
+    if learned:
+        x = net.node("Mul", [x, net.constant("two", np.float32(2))], "twice")
+    model = net.model(x, (1, 1))
+    model.graph.input.append(helper.make_tensor_value_info("enhanced", TensorProto.FLOAT, (1, 257, 63)))
+    return model.SerializeToString()

@@ -49,6 +49,13 @@ def test_number_of_epochs(name: str, tmp_path: Path) -> None:
     assert len(build.compiled(tmp_path).epochs) == pytest.approx(build.epochs, rel=build.within)
 
 
+@pytest.mark.parametrize(("name", "software"), [("metrics", 21), ("metrics, learned", 23)])
+def test_inputs_are_stacked_by_the_npu(name: str, software: int, tmp_path: Path) -> None:
+    """Its notes (ONBOARD_RESULTS.md): 12 epochs of the NPU, none hybrid."""
+    placements = Counter(epoch.placement.on_cpu for epoch in COUNTED[name].compiled(tmp_path).epochs)
+    assert placements == {True: software, False: 12}
+
+
 def test_a_block_with_squeeze_and_excitation(tmp_path: Path) -> None:
     """Buffers of epochs 172 to 184 and 262 to 282 of food: 1,152 channels leave the Sigmoid no stream engine, 48 do; a mean joins a product."""
     epochs = COUNTED["food"].compiled(tmp_path).epochs
