@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import field, replace
 from functools import cached_property
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from npuscope.garbage import without_collections
 from npuscope.machine.machine import Target
+from npuscope.model.after_edits.difference import changed_names
 from npuscope.model.budget import tick, working
 from npuscope.model.graph import Graph
 from npuscope.model.inspection.parameters import parameters
-from npuscope.model.layers import Layer
+from npuscope.model.layers import Layer, Layers
 from npuscope.model.links import Links
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost, Epoch, Memory
@@ -131,6 +132,8 @@ class Snapshot:
     """What speeds up the analysis of the model with another edit; None where none is expected."""
     dependencies: Dependencies | None = field(default=None, repr=False)
     """What the verdicts rest on; None where there are none."""
+    folded: Layers = field(default=Layers((), ()), repr=False)
+    """The layers of the reports, and who writes and reads what."""
 
     @property
     def draft(self) -> bool:
@@ -150,13 +153,12 @@ class Snapshot:
     @cached_property
     def links(self) -> Links:
         """Which layers feed which."""
-        return Links(tuple(report.layer for report in self.layers))
+        return Links(self.folded)
 
     @cached_property
     def graph_order(self) -> tuple[Mapping[str, Layer], Mapping[str, int]]:
         """Layer name -> layer, and its place in the graph."""
-        layers = self.links.layers
-        return {layer.name: layer for layer in layers}, {layer.name: i for i, layer in enumerate(layers)}
+        return self.folded.by_name, {layer.name: i for i, layer in enumerate(self.folded.layers)}
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -218,7 +220,8 @@ def draft(session: Session) -> Snapshot:
         for layer in state.layers.layers
     ]
     summary = Summary(len(reports), 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0, 0, 0, 0, 0, 0)
-    return Snapshot(state.graph, target, tuple(reports), (), Memory((), 0, 0), summary)
+    figures = (tuple(reports), (), Memory((), 0, 0), summary)
+    return Snapshot(state.graph, target, *figures, folded=state.layers)
 
 
 def analyse(session: Session, previous: Snapshot | None = None, keep: bool = False) -> Snapshot:
@@ -272,25 +275,25 @@ def _analyse(session: Session, previous: Snapshot | None, keep: bool) -> Snapsho
         before = previous.before if previous is not None and previous.before is not None else None  # type: ignore[assignment]
         if before is None or (previous is not None and previous.target is not target):
             before = analyse(replace(session, states=session.states[:1], done=(), undone=())).summary
-    changed = _changed(state.layers.layers, previous) if previous is not None else frozenset()
+    changed = _changed(state.layers, previous.folded) if previous is not None else frozenset()
     figures = (reports, epochs, memory, summary, before, changed)
-    return Snapshot(state.graph, target, *figures, reuse=reuse, dependencies=rests_on)
+    return Snapshot(state.graph, target, *figures, reuse=reuse, dependencies=rests_on, folded=state.layers)
 
 
 def changed_since(snapshot: Snapshot, previous: Snapshot) -> Snapshot:
     """The same analysis as one that follows `previous`."""
     again = copy(snapshot)  # with all that was found out of it
-    object.__setattr__(again, "changed", _changed([report.layer for report in snapshot.layers], previous))
+    object.__setattr__(again, "changed", _changed(snapshot.folded, previous.folded))
     return again
 
 
-def _changed(layers: Iterable[Layer], previous: Snapshot) -> frozenset[str]:
+def _changed(now: Layers, before: Layers) -> frozenset[str]:
     """Names of the layers that an edit made or touched."""
-    old = previous.graph_order[0]
     return frozenset(
-        layer.name
-        for layer in layers
-        if (was := old.get(layer.name)) is not layer and (was is None or was.nodes != layer.nodes)
+        name
+        for name in changed_names(now.by_name, before.by_name)
+        if (layer := now.by_name.get(name)) is not None
+        and ((was := before.by_name.get(name)) is None or was.nodes != layer.nodes)
     )
 
 

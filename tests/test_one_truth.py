@@ -221,7 +221,7 @@ def from_table(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
 
 def from_tree(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
     outline = Outline(snapshot)
-    opened = {key for keys in outline.parents.values() for key in keys}
+    opened = set(outline.scopes)
     for row in outline.rows(opened, "whole model"):
         if row.kind is Kind.LAYER and row.report is not None and row.report.cost is not None:
             share = plain(row_line(row, snapshot, 120, ())).split()[-1]

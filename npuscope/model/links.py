@@ -7,6 +7,7 @@ from functools import cached_property
 from heapq import heappop, heappush
 
 from npuscope.model.layer import Layer, Operand
+from npuscope.model.layers import Layers
 from npuscope.record import dataclass
 
 
@@ -22,35 +23,29 @@ class Link:
 class Links:
     """The edges between the layers of a graph."""
 
-    layers: tuple[Layer, ...]
+    joined: Layers
 
-    @cached_property
-    def _writers(self) -> Mapping[str, str]:
-        return {t: layer.name for layer in self.layers for o in layer.outputs for t in (o.seen, o.tensor)}
-
-    @cached_property
-    def _readers(self) -> Mapping[str, tuple[str, ...]]:
-        readers: dict[str, dict[str, None]] = {}
-        for layer in self.layers:
-            for operand in layer.inputs:
-                for tensor in (operand.seen, operand.tensor):
-                    readers.setdefault(tensor, {})[layer.name] = None
-        return {tensor: tuple(names) for tensor, names in readers.items()}
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, in graph order."""
+        return self.joined.layers
 
     def producers(self, layer: Layer) -> tuple[Link, ...]:
         """What a layer reads, in operator order; constants left out."""
-        return tuple(Link(o, self._producer(o)) for o in layer.inputs if o.constant is None)
+        read = [(operand, self._writer(operand)) for operand in layer.inputs if operand.constant is None]
+        return tuple([Link(operand, writer.name if writer is not None else "") for operand, writer in read])
 
-    def _producer(self, operand: Operand) -> str:
-        return self._writers.get(operand.tensor) or self._writers.get(operand.seen, "")
+    def _writer(self, operand: Operand) -> Layer | None:
+        writers = self.joined.writers
+        return writers.get(operand.tensor) or writers.get(operand.seen)
 
     def consumers(self, layer: Layer) -> tuple[Link, ...]:
         """What a layer writes and who reads it; an output of the graph that nobody reads has ''."""
         links: list[Link] = []
+        readers = self.joined.readers
         for operand in layer.outputs:
-            names = dict.fromkeys(
-                (*self._readers.get(operand.tensor, ()), *self._readers.get(operand.seen, ()))
-            )
+            reading = (*readers.get(operand.tensor, ()), *readers.get(operand.seen, ()))
+            names = dict.fromkeys([reader.name for reader in reading])
             links += [Link(operand, name) for name in names] or [Link(operand, "")]
         return tuple(links)
 
@@ -58,10 +53,12 @@ class Links:
     def edges(self) -> tuple[tuple[str, str], ...]:
         """(producer, consumer) of every edge, once each."""
         edges = {
-            (producer, layer.name): None
+            (writer.name, layer.name): None
             for layer in self.layers
             for operand in layer.inputs
-            if operand.constant is None and (producer := self._producer(operand)) not in ("", layer.name)
+            if operand.constant is None
+            and (writer := self._writer(operand)) is not None
+            and writer is not layer
         }
         return tuple(edges)
 

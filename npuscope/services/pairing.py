@@ -12,7 +12,7 @@ from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from npuscope.model.errors import ModelError
-from npuscope.model.layers import Layer
+from npuscope.model.layers import Layer, Layers
 from npuscope.model.links import Link, Links
 from npuscope.record import dataclass
 
@@ -121,7 +121,7 @@ class Pairing:
 def pair_layers(before: Sequence[Layer], after: Sequence[Layer]) -> Pairing:
     """Pair the layers of two models."""
     pairing = Pairing(tuple(before), tuple(after))
-    neighbours = Links(pairing.before), Links(pairing.after)
+    neighbours = Links(Layers(pairing.before, ())), Links(Layers(pairing.after, ()))
     _unique(pairing, lambda layer: (layer.name, known) if (known := _content(layer)) else None)
     _unique(pairing, _content)
     _spread(pairing, neighbours, signature)  # before names: those of layers without weights may be numbers

@@ -16,7 +16,7 @@ SAMPLES = sorted((Path(__file__).resolve().parents[2] / "sample_models").glob("*
 
 
 def links_of(path: Path) -> Links:
-    return Links(fold(load(path).graph).layers)
+    return Links(fold(load(path).graph))
 
 
 def hold_all(partition: Blocks, links: Links) -> None:

@@ -24,7 +24,7 @@ def graph_of(folder: Path, *nodes: tuple[str, str, str]) -> Links:
         [helper.make_tensor_value_info(nodes[-1][0], TensorProto.FLOAT, None)],
     )
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), folder / "g.onnx")
-    return Links(fold(load(folder / "g.onnx").graph).layers)
+    return Links(fold(load(folder / "g.onnx").graph))
 
 
 CASES = [
@@ -53,7 +53,7 @@ def test_small_graphs(
 
 
 def test_a_residual_skips_its_block(tmp_path: Path) -> None:
-    links = Links(fold(load(yolo_like(tmp_path / "y.onnx")).graph).layers)
+    links = Links(fold(load(yolo_like(tmp_path / "y.onnx")).graph))
     by_name = {layer.name: layer for layer in links.layers}
     place = {layer.name: at for at, layer in enumerate(links.layers)}
     joins = [layer.name for layer in links.layers if is_join(links, layer, by_name)]

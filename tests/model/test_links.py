@@ -52,7 +52,7 @@ def test_a_residual_is_a_lane_beside_its_block() -> None:
 
 def test_links_of_the_denoiser() -> None:
     session = Session.open(open_model(ROOT / "sample_models/denoiser_lstm_int8.onnx"), target())
-    links = Links(session.layers.layers)
+    links = Links(session.layers)
     gemm = session.layers.by_name["Gemm_28"]
     assert [link.layer != "" for link in links.producers(gemm)] == [True]
     (consumer,) = links.consumers(gemm)

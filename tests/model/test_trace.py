@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npuscope.model.inspection.trace import Way, layer_end, path, scope_end, trace
-from npuscope.model.layers import fold
+from npuscope.model.layers import Layers, fold
 from npuscope.model.links import Links
 from npuscope.model.load import load
 
@@ -23,7 +23,7 @@ class Given(Links):
 
 def links_of(pairs: list[tuple[int, int]]) -> Links:
     """Edges between layers of numbers, from the lower one to the higher one."""
-    links = Given(())
+    links = Given(Layers((), ()))
     links.__dict__["edges"] = tuple(
         dict.fromkeys((str(min(pair)), str(max(pair))) for pair in pairs if pair[0] != pair[1])
     )
@@ -70,7 +70,7 @@ def test_a_path_holds_every_way_between_two(pairs: list[tuple[int, int]], one: i
 
 
 def test_a_block_between_a_split_and_its_sum(tmp_path: Path) -> None:
-    links = Links(fold(load(yolo_like(tmp_path / "y.onnx")).graph).layers)
+    links = Links(fold(load(yolo_like(tmp_path / "y.onnx")).graph))
     end = "/model.2/m.1/Add"
     found = path(links, layer_end(end), layer_end("/model.2/m.0/Add"))
     assert found is not None and found.start.name == "/model.2/m.0/Add"
@@ -79,8 +79,8 @@ def test_a_block_between_a_split_and_its_sum(tmp_path: Path) -> None:
 
 
 def test_a_scope_is_traced_as_one(tmp_path: Path) -> None:
-    layers = fold(load(yolo_like(tmp_path / "y.onnx")).graph).layers
-    links = Links(layers)
+    links = Links(fold(load(yolo_like(tmp_path / "y.onnx")).graph))
+    layers = links.layers
     scope = scope_end("model.2/m.0", layers)
     assert scope.layers == {layer.name for layer in layers if layer.name.startswith("/model.2/m.0/")}
     assert len(scope.layers) > 1

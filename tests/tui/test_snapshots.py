@@ -95,7 +95,8 @@ def canned(session: Session, previous: Snapshot | None = None, keep: bool = Fals
         Epoch(7, cpu, "Conv", ("Conv2D_79",), 28_298, 28_298, 0.4, (), "cpu"),
         Epoch(8, hw, "Sigmoid", ("Sigmoid_82",), 257, 257, 0.014, (), "start", 0.0135),
     )
-    return Snapshot(session.graph, session.target, reports, epochs, memory, summary, before, changed)
+    figures = (reports, epochs, memory, summary, before, changed)
+    return Snapshot(session.graph, session.target, *figures, folded=session.layers)
 
 
 @pytest.fixture(autouse=True)

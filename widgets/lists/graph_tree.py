@@ -135,10 +135,8 @@ class GraphTree(Sheet):
             self.opened = self.outline.open_at_first()
             key = "s:"
         else:
-            removed = {key for key in self.opened if key.startswith("s:")}
-            known = {scope for around in old.parents.values() for scope in around}
-            fresh = {scope for around in self.outline.parents.values() for scope in around} - known
-            self.opened |= fresh if removed or not known else set()
+            opened = any(key.startswith("s:") for key in self.opened)
+            self.opened |= self.outline.scopes - old.scopes if opened or not old.scopes else set()
             key = successor(old_row, old, self.outline)
         self._reveal(key)
         self._flatten()
@@ -378,7 +376,7 @@ class GraphTree(Sheet):
 
     def _reveal(self, key: str) -> bool:
         """Open the scopes around a layer. True where any was closed."""
-        around = set(self.outline.parents.get(key[2:], ())) if key.startswith("l:") else set()
+        around = set(self.outline.around(key[2:])) if key.startswith("l:") else set()
         hidden = around - self.opened
         self.opened |= hidden
         return bool(hidden)

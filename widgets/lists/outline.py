@@ -13,7 +13,7 @@ from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.layer_filter import LayerFilter
 from npuscope.widgets.lists.node_rows import Bodies, node_rows
 from npuscope.widgets.lists.rail import rail
-from npuscope.widgets.lists.row import Kind, Row, Scope, label_within
+from npuscope.widgets.lists.row import Kind, Row, Scope, label_within, scope_key
 
 __all__ = ["LOOSE_KEY", "Kind", "Outline", "Row", "Scope", "layer_key"]
 
@@ -61,18 +61,22 @@ class Outline:
         return root
 
     @cached_property
-    def parents(self) -> dict[str, tuple[str, ...]]:
-        """Layer name -> keys of the scopes around it, outermost first."""
-        parents: dict[str, tuple[str, ...]] = {}
-        pending: list[tuple[Scope, tuple[str, ...]]] = [(self.root, ())]
+    def scopes(self) -> frozenset[str]:
+        """Keys of all scopes."""
+        keys: list[str] = []
+        pending = [self.root]
         while pending:
-            scope, around = pending.pop()
-            for member in scope.members:
-                if isinstance(member, Scope):
-                    pending.append((member, (*around, member.key)))
-                else:
-                    parents[member.name] = around
-        return parents
+            inside = [member for member in pending.pop().members if isinstance(member, Scope)]
+            keys += [scope.key for scope in inside]
+            pending += inside
+        return frozenset(keys)
+
+    def around(self, name: str) -> tuple[str, ...]:
+        """Keys of the scopes around a layer, outermost first; none where it is not in the tree."""
+        if name not in self.position:
+            return ()
+        keys = [scope_key(path) for path, _ in steps(self.snapshot.by_name[name].layer.scope)]
+        return tuple([key for key in keys if key in self.scopes])
 
     @cached_property
     def order(self) -> tuple[LayerReport, ...]:
@@ -134,8 +138,8 @@ class Outline:
         """Nodes that belong to no layer: nothing is left out of a tree without a filter."""
         if self.only is not None:
             return ()
-        in_layers = {name for report in self.snapshot.layers for name in report.layer.nodes}
-        return tuple(node for node in self.snapshot.graph.nodes if node.name not in in_layers)
+        graph = self.snapshot.graph
+        return tuple([graph.nodes[graph.node_index[name]] for name in self.snapshot.folded.unattached])
 
     @cached_property
     def _bodies(self) -> Bodies:
@@ -209,23 +213,26 @@ class Outlines:
 
 def _simplify(scope: Scope) -> None:
     """Leave out scopes that hold one thing, and note in each the layers below it."""
-    members: list[Scope | LayerReport] = []
+    scope.members = [_simplified(member) if isinstance(member, Scope) else member for member in scope.members]
     layers: list[LayerReport] = []
     for member in scope.members:
         if isinstance(member, Scope):
-            _simplify(member)
             layers += member.layers
-            if len(member.members) == 1:
-                inner = member.members[0]
-                if isinstance(inner, Scope):
-                    inner.label = f"{member.label}/{inner.label}"
-                members.append(inner)
-                continue
         else:
             layers.append(member)
-        members.append(member)
-    scope.members = members
     scope.layers = tuple(layers)
+
+
+def _simplified(scope: Scope) -> Scope | LayerReport:
+    """A scope as it is shown: what it holds, where that is one thing."""
+    if len(scope.members) > 1:
+        _simplify(scope)
+        return scope
+    (only,) = scope.members
+    if isinstance(only, Scope):
+        only.label = f"{scope.label}/{only.label}"
+        return _simplified(only)
+    return only
 
 
 def successor(row: Row | None, old: Outline, now: Outline) -> str:

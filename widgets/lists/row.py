@@ -52,7 +52,7 @@ class Scope:
     @property
     def key(self) -> str:
         """Identity of its row."""
-        return f"s:{self.path}"
+        return scope_key(self.path)
 
     @cached_property
     def names(self) -> Names:
@@ -79,6 +79,11 @@ class Scope:
         """Of its layers' places."""
         placements = {report.placement for report in self.layers}
         return max(placements, key=lambda placement: placement.rank, default=None)
+
+
+def scope_key(path: str) -> str:
+    """Identity of a scope's row."""
+    return f"s:{path}"
 
 
 def label_within(name: str, path: str) -> str:
