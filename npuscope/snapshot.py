@@ -19,7 +19,7 @@ from npuscope.model.layers import Layer, Layers
 from npuscope.model.links import Links
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost, Epoch, Memory
-from npuscope.npu.ledger import Ledger, Line, ledger_lines, line_alone
+from npuscope.npu.ledger import Charges, Ledger, Line, line_alone
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Finding, Placement, Severity
 from npuscope.record import dataclass, record
@@ -244,28 +244,16 @@ def _analyse(session: Session, previous: Snapshot | None, keep: bool) -> Snapsho
     known, placed, findings, rests_on = judged
     epochs, memory = epochs_of(session, judged, previous, reuse)
     epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}
-    lines = ledger_lines(
-        {item.layer.name: (item.placement, item.cost) for item in placed},
-        epochs,
-        target.clocks.cpu_hz,
-        {name: report.line for name, report in known.items()},
-    )
+    charges = Charges(epochs, target.clocks.cpu_hz)
     by_name = state.layers.by_name if state.compiled is not state.layers else {}
     made: list[LayerReport] = []
-    for item, layer_findings, line in zip(placed, findings, lines, strict=True):
-        layer, cost = item.layer, item.cost
-        epoch, report = epoch_of.get(layer.name), known.get(layer.name)
+    for (layer, placement, cost, causes), layer_findings in zip(placed, findings, strict=True):
+        name = layer.name
+        epoch, report = epoch_of.get(name), known.get(name)
+        line = charges.line(name, placement, cost, report.line if report is not None else None)
         if report is None or report.epoch != epoch or report.line is not line:
             worded = with_moot(layer_findings, cost, line, target) if layer_findings else ()
-            report = LayerReport(
-                by_name.get(layer.name, layer),
-                item.placement,
-                worded,
-                cost,
-                epoch,
-                line,
-                item.causes,
-            )
+            report = LayerReport(by_name.get(name, layer), placement, worded, cost, epoch, line, causes)
         made.append(report)
     reports = tuple(made)
     count = parameters(state.graph, previous.graph if previous is not None else None)

@@ -123,10 +123,10 @@ def changed(now: Dependencies, was: Dependencies) -> Looks | None:
         if [node for node in before.nodes if id(node) in stayed] != kept:
             return None
     links = set(planar(now.layers) ^ planar(was.layers))
-    for one, other, nodes in ((now, was, added), (was, now, removed)):
-        others = other.layers.by_name
-        made = [layer for layer in one.layers.layers if others.get(layer.name) is not layer]
-        links |= _around(one.graph, nodes, made)
+    names = changed_names(now.layers.by_name, was.layers.by_name)
+    for one, nodes in ((now, added), (was, removed)):
+        by_name = one.layers.by_name
+        links |= _around(one.graph, nodes, [by_name[name] for name in names if name in by_name])
     values = changed_constants(graph, before) | changed_names(graph.derived, before.derived)
     return Looks(frozenset(links), frozenset(values))
 

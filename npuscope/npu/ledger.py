@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from math import fsum
 from operator import attrgetter, is_
-from types import MappingProxyType
 
 from npuscope.npu.cost import NOTHING, Cost, Epoch, Part
 from npuscope.npu.verdict import Placement
@@ -107,37 +106,69 @@ class Ledger:
 _MILLISECONDS = attrgetter("milliseconds")
 
 
-def ledger_lines(
-    layers: Mapping[str, tuple[Placement, Cost | None]],
-    epochs: Iterable[Epoch],
-    cpu_hz: float,
-    before: Mapping[str, Line] = MappingProxyType({}),
-) -> list[Line]:
-    """A line for each layer. `layers` maps the names of layers, in graph order, to placement and price.
+class Charges:
+    """What the epochs of a schedule charge each layer: the lines are made of it."""
 
-    Of layers in `before` placement and price are what they were: lines that hold are taken over, the very same objects.
-    """
-    charged: dict[str, list[Part]] = {}
-    by_index: dict[int, Epoch] = {}
-    leaders: dict[int, str] = {}
-    for epoch in epochs:
-        by_index[epoch.index] = epoch
-        for part in epoch.parts:
-            name = part.layer
-            if name in charged:
-                charged[name].append(part)
-            else:
-                charged[name] = [part]
-    lines = []
-    for name, (placement, cost) in layers.items():
-        parts = charged.get(name, ())
-        was = before.get(name)
+    def __init__(self, epochs: Iterable[Epoch], cpu_hz: float) -> None:
+        self._cpu_hz = cpu_hz
+        self._of: dict[str, list[Part]] = {}
+        self._epochs: dict[int, Epoch] = {}
+        self._leaders: dict[int, str] = {}
+        """Of an epoch the layer that takes most of its time, as somebody asks."""
+        charged = self._of
+        for epoch in epochs:
+            self._epochs[epoch.index] = epoch
+            for part in epoch.parts:
+                name = part.layer
+                if name in charged:
+                    charged[name].append(part)
+                else:
+                    charged[name] = [part]
+
+    def line(self, name: str, placement: Placement, cost: Cost | None, was: Line | None = None) -> Line:
+        """The line of a layer; `was`, the very same object, where that one of equal placement and price still holds."""
+        parts = self._of.get(name, ())
         if was is not None and len(parts) == len(was.parts) and all(map(is_, parts, was.parts)):
-            lines.append(was)
-            continue
-        line = _line(name, placement, cost, tuple(parts), by_index, leaders, cpu_hz)
-        lines.append(was if was is not None and line.parts == was.parts and line == was else line)
-    return lines
+            return was
+        line = self._made(name, placement, cost, tuple(parts))
+        return was if was is not None and line.parts == was.parts and line == was else line
+
+    def _made(self, name: str, placement: Placement, cost: Cost | None, parts: tuple[Part, ...]) -> Line:
+        if len(parts) == 1:  # as it mostly is
+            longest: Part | None = parts[0]
+            milliseconds, start, cycles = parts[0].milliseconds, parts[0].start_milliseconds, parts[0].cycles
+        else:
+            milliseconds = fsum([part.milliseconds for part in parts])
+            start = fsum([part.start_milliseconds for part in parts])
+            cycles = fsum([part.cycles for part in parts])
+            longest = max(parts, key=lambda part: part.milliseconds - part.start_milliseconds, default=None)
+        beside = ""
+        if longest is None:
+            bound = cost.bound_by if cost is not None and cost.bound_by != START else NOTHING
+        elif start * 2 >= milliseconds > 0:
+            bound = START
+        else:
+            bound = self._epochs[longest.epoch].bound_by
+            bound = cost.bound_by if bound == START and cost is not None else bound
+        if longest is not None and longest.milliseconds - longest.start_milliseconds <= 0:
+            leader = self._leaders.get(longest.epoch)
+            if leader is None:
+                leader = max(self._epochs[longest.epoch].parts, key=_MILLISECONDS).layer
+                self._leaders[longest.epoch] = leader
+            beside = leader if leader != name else ""
+        on_cpu = placement.on_cpu
+        return Line(
+            layer=name,
+            milliseconds=milliseconds,
+            start_milliseconds=start,
+            bound_by="cpu" if on_cpu else bound,
+            beside=beside,
+            macs=cost.macs if cost is not None else 0,
+            compute_cycles=None if on_cpu or cost is None else cost.compute_cycles,
+            cycles=None if on_cpu or cost is None else round(cycles),
+            cpu_cycles=round(milliseconds / 1e3 * self._cpu_hz) if on_cpu else None,
+            parts=parts,
+        )
 
 
 def line_alone(name: str, placement: Placement, cost: Cost | None, cpu_hz: float) -> Line:
@@ -155,51 +186,4 @@ def line_alone(name: str, placement: Placement, cost: Cost | None, cpu_hz: float
         cycles=npu.cycles if npu is not None else None,
         cpu_cycles=round(milliseconds / 1e3 * cpu_hz) if placement.on_cpu else None,
         parts=(),
-    )
-
-
-def _line(
-    name: str,
-    placement: Placement,
-    cost: Cost | None,
-    parts: tuple[Part, ...],
-    epochs: Mapping[int, Epoch],
-    leaders: dict[int, str],
-    cpu_hz: float,
-) -> Line:
-    """`leaders` takes the layers that take most of an epoch's time, as they are asked for."""
-    if len(parts) == 1:  # as it mostly is
-        longest: Part | None = parts[0]
-        milliseconds, start, cycles = parts[0].milliseconds, parts[0].start_milliseconds, parts[0].cycles
-    else:
-        milliseconds = fsum([part.milliseconds for part in parts])
-        start = fsum([part.start_milliseconds for part in parts])
-        cycles = fsum([part.cycles for part in parts])
-        longest = max(parts, key=lambda part: part.milliseconds - part.start_milliseconds, default=None)
-    beside = ""
-    if longest is None:
-        bound = cost.bound_by if cost is not None and cost.bound_by != START else NOTHING
-    elif start * 2 >= milliseconds > 0:
-        bound = START
-    else:
-        bound = epochs[longest.epoch].bound_by
-        bound = cost.bound_by if bound == START and cost is not None else bound
-    if longest is not None and longest.milliseconds - longest.start_milliseconds <= 0:
-        leader = leaders.get(longest.epoch)
-        if leader is None:
-            leader = max(epochs[longest.epoch].parts, key=_MILLISECONDS).layer
-            leaders[longest.epoch] = leader
-        beside = leader if leader != name else ""
-    on_cpu = placement.on_cpu
-    return Line(
-        layer=name,
-        milliseconds=milliseconds,
-        start_milliseconds=start,
-        bound_by="cpu" if on_cpu else bound,
-        beside=beside,
-        macs=cost.macs if cost is not None else 0,
-        compute_cycles=None if on_cpu or cost is None else cost.compute_cycles,
-        cycles=None if on_cpu or cost is None else round(cycles),
-        cpu_cycles=round(milliseconds / 1e3 * cpu_hz) if on_cpu else None,
-        parts=parts,
     )
