@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 
+FAILURES = {
+    "sw": "a layer runs in software",
+    "hybrid": "a layer needs the CPU",
+    "warning": "a layer needs the CPU, or has a warning",
+    "memory": "a memory is too small",
+}
+"""What each level of `--fail-on` fails for."""
+
 
 def baseline_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
@@ -56,9 +64,12 @@ def annotated(snapshot: Snapshot, known: Known | None) -> frozenset[tuple[str, s
 
 
 def outcome_status(
-    options: argparse.Namespace, outcomes: Sequence[tuple[str, tuple[Item, ...]]], status: int
+    options: argparse.Namespace, outcomes: Sequence[tuple[str, tuple[Item, ...]]], failed: Sequence[str]
 ) -> int:
-    """The exit status with a baseline, `status` without; writes one where asked. Raises ModelError."""
+    """The exit status, and on stderr why it is not 0; writes a baseline where asked. Raises ModelError.
+
+    `failed` are the models that `--fail-on` fails for where there is no baseline.
+    """
     if options.write_baseline is not None:
         from pathlib import Path
 
@@ -69,9 +80,15 @@ def outcome_status(
             f"npuscope: {options.write_baseline}: {_counted(count, 'finding')} of {_counted(len(outcomes), 'model')}\n"
         )
         return DONE
-    if options.baseline is None:
-        return status
     from npuscope.model.names import printable
+
+    if options.baseline is None:
+        for model in failed[:SHOWN]:
+            why = f"{printable(model)}: {FAILURES[options.fail_on]}"
+            sys.stderr.write(f"npuscope: --fail-on {options.fail_on}: {why}\n")
+        if len(failed) > SHOWN:
+            sys.stderr.write(f"npuscope: and {len(failed) - SHOWN} more models\n")
+        return FOUND if failed else DONE
     from npuscope.services.baseline import new_items
 
     new = [

@@ -146,8 +146,8 @@ def check_many(options: argparse.Namespace, files: list[str]) -> int:
             sys.stderr.write(f"npuscope: {row.error}\n")
     if bad:
         return UNUSABLE
-    status = FOUND if any(outcome.failed for outcome in outcomes) else DONE
-    return outcome_status(options, [(outcome.row.path, outcome.items) for outcome in outcomes], status)
+    failed = [outcome.row.path for outcome in outcomes if outcome.failed]
+    return outcome_status(options, [(outcome.row.path, outcome.items) for outcome in outcomes], failed)
 
 
 def _json(outcome: Outcome) -> object:

@@ -94,7 +94,9 @@ def test_files_behind_two_dashes_may_begin_with_one(
 
 @pytest.mark.parametrize(("level", "status"), [("sw", 1), ("hybrid", 1), ("warning", 1)])
 def test_fail_on(capsys: pytest.CaptureFixture[str], level: str, status: int) -> None:
-    assert run(capsys, "check", DENOISER, "--fail-on", level)[0] == status
+    found, _, err = run(capsys, "check", DENOISER, "--fail-on", level)
+    assert found == status
+    assert err.startswith(f"npuscope: --fail-on {level}: {DENOISER}: a ") if status else not err
 
 
 def test_fail_on_a_clean_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -24,10 +24,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from npuscope.cli import console
-from npuscope.cli.baseline import annotated, baseline_options, known_of, outcome_status
+from npuscope.cli.baseline import FAILURES, annotated, baseline_options, known_of, outcome_status
 from npuscope.cli.common import (
-    DONE,
-    FOUND,
     as_int8_options,
     color_option,
     fails,
@@ -42,8 +40,6 @@ if TYPE_CHECKING:
     from npuscope.edits.gain import Gains
     from npuscope.session import Session
     from npuscope.snapshot import Snapshot
-
-LEVELS = ("sw", "hybrid", "warning", "memory")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +95,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     color_option(group)
     parser.add_argument(
         "--fail-on",
-        choices=LEVELS,
+        choices=tuple(FAILURES),
         help="exit 1 if a layer runs in software, needs the CPU (hybrid), or has a warning; "
         "or if a memory is too small (memory)",
     )
@@ -175,8 +171,8 @@ def run(options: argparse.Namespace) -> int:
                 session, snapshot, console.width(), rows, colour, gains, order, range_, options.match or ""
             )
         )
-    failed = bool(options.fail_on) and fails(snapshot, options.fail_on)
-    return outcome_status(options, [(options.model, items_of(snapshot))], FOUND if failed else DONE)
+    failed = [options.model] if options.fail_on and fails(snapshot, options.fail_on) else []
+    return outcome_status(options, [(options.model, items_of(snapshot))], failed)
 
 
 def _weighs(options: argparse.Namespace) -> bool:
