@@ -78,6 +78,10 @@ def moot_words(finding: Finding, gain: Gain | None) -> str:
     return finding.moot
 
 
+LAYERS = 8
+"""Layers whose best edit is listed with those of the whole model."""
+
+
 class Gains:
     """The gains found so far, for a view that is filled while it is looked at."""
 
@@ -99,6 +103,12 @@ class Gains:
         """The most that a fix of one of these findings of a layer saves; 0 where none is known to save anything."""
         known = [gain for code in codes if (gain := self._found.get((layer, code))) is not None]
         return max((gain.saved_milliseconds or 0.0 for gain in known if gain.worth), default=0.0)
+
+    def best(self, most: int) -> tuple[Edit, ...]:
+        """The edits of layers that save most of the model's time, as far as they are known; one change is named once."""
+        gaining = [gain for gain in self._found.values() if gain.worth and gain.stated_by is None]
+        gaining.sort(key=lambda gain: -(gain.saved_milliseconds or 0.0))
+        return tuple(dict.fromkeys(gain.edit for gain in gaining if gain.edit is not None))[:most]
 
     def __len__(self) -> int:
         return len(self._found)

@@ -73,7 +73,7 @@ def layer_json(one: Preview, made: Outcome | None, report: LayerReport) -> dict[
 
 
 def model_text(rows: Sequence[tuple[Edit, Summary | None]], before: Summary, free: Sequence[str]) -> str:
-    """The edits of the whole model; None stands for a model that cannot be judged before sizes are given."""
+    """The edits that help the whole model; None stands for a model that cannot be judged before sizes are given."""
     lines = [f"now  {summary_line(before)}", ""]
     for edit, after in rows:
         sizes = "".join(f" {name}=N" for name in free) if edit.kind == "fix-dimensions" else ""
@@ -83,13 +83,13 @@ def model_text(rows: Sequence[tuple[Edit, Summary | None]], before: Summary, fre
             f"     {summary_line(after)}" if after is not None else "     judged once its sizes are given"
         )
     if not rows:
-        lines.append("no edit of the whole model is worth making")
-    lines += ["", "'--layer NAME' lists the edits of a layer, 'npuscope plan' looks through all layers"]
+        lines.append("no single edit of the whole model, or of its slowest layers, saves time")
+    lines += ["", "'--layer NAME' lists all edits of a layer, 'npuscope plan' looks through all layers"]
     return "\n".join(lines) + "\n"
 
 
 def model_json(edit: Edit, after: Summary | None) -> dict[str, Any]:
-    """One of the whole model's edits."""
+    """One of the edits that help the whole model."""
     return {
         "edit": edit.describe(),
         "words": words_of(edit),

@@ -56,6 +56,15 @@ def test_several_edits_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert "2 edits to denoiser_lstm_int8.onnx" in capsys.readouterr().out
 
 
+def test_the_best_edits_of_layers_follow_those_of_the_whole_model(capsys: pytest.CaptureFixture[str]) -> None:
+    """As `f` on the whole model lists them: one for each layer, what saves most first."""
+    assert main(["fix", MODEL, "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["edits"]
+    assert listed[0]["words"] == "pad-in layer=Gemm_28 channels=258"
+    times = [edit["after"]["ms"] for edit in listed]
+    assert len(times) == 3 and times == sorted(times)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from npuscope.edits.edit import Edit
 from npuscope.edits.gain import Gain, Gains, moot_words
 from npuscope.npu.verdict import Finding
 from npuscope.snapshot import LayerReport, Snapshot
@@ -48,19 +47,6 @@ def gain_cell(value: float | None, room: int) -> Span:
     if value is None:
         return quiet(" " * room)
     return Span(right(time_cell(value), room), "hw") if value > 0 else quiet(right(NONE_FOUND, room))
-
-
-def best_edits(snapshot: Snapshot, most: int) -> tuple[Edit, ...]:
-    """The edits of layers that save most of the model's time, as far as they are known; one change is named once."""
-    gains = gains_of(snapshot)
-    gaining = [
-        gain
-        for report in snapshot.layers
-        for finding in report.findings
-        if (gain := gains.of(report.name, finding.code)) is not None and gain.worth and gain.stated_by is None
-    ]
-    gaining.sort(key=lambda gain: -(gain.saved_milliseconds or 0.0))
-    return tuple(dict.fromkeys(gain.edit for gain in gaining if gain.edit is not None))[:most]
 
 
 def by_gain(snapshot: Snapshot) -> list[LayerReport]:

@@ -3,7 +3,7 @@
 Edits that change numbers are measured. Exit status 1 where an output keeps less than --least-db.
 
 Examples:
-  npuscope fix model.onnx                      edits of the whole model
+  npuscope fix model.onnx                      edits of the whole model, then those of layers that save most
   npuscope fix model.onnx --layer Conv_7       edits that help a layer
   npuscope fix model.onnx pad-in layer=Conv_7 channels=264 -o fixed.onnx
 """
@@ -114,13 +114,18 @@ def _list_layer(options: argparse.Namespace, session: Session, layer: str) -> in
 
 def _list_model(options: argparse.Namespace, session: Session) -> int:
     from npuscope.edits.edit import Refusal
+    from npuscope.edits.gain import LAYERS, Gains
+    from npuscope.planning.gains import WORK_BEHIND, weigh
     from npuscope.planning.whole_model import free_sizes, whole_model_edits
     from npuscope.reports.fix_report import model_json, model_text
     from npuscope.snapshot import analyse
 
     before = analyse(session)
     rows = []
-    for edit in whole_model_edits(session):
+    # As far as the explorer looks; not where zero points, as if quantized, are not known.
+    found = () if options.as_int8 else weigh(session, before, WORK_BEHIND)
+    of_layers = Gains(gain for gains in found for gain in gains).best(LAYERS)
+    for edit in (*whole_model_edits(session), *of_layers):
         after = session.edit(edit)
         rows.append((edit, None if isinstance(after, Refusal) else analyse(after, before).summary))
     free = free_sizes(session.graph)

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.gain import LAYERS
 from npuscope.edits.kinds.fix_dimensions import FixDimensions
 from npuscope.jobs import Job
 from npuscope.model.brief import Names, fitted_text
@@ -30,7 +31,7 @@ from npuscope.widgets.lists.moves import Changes, change_lines, moved, moves_roo
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import clip, left, right, shown
 from npuscope.widgets.text.figures import time_change
-from npuscope.widgets.text.gains import best_edits, gains_of
+from npuscope.widgets.text.gains import gains_of
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, strong, wrap
@@ -42,10 +43,6 @@ if TYPE_CHECKING:
 _TIME, _NUMBERS = 11, 13
 _ROOMY = 84
 """Cells from which on the list says in words what becomes of the numbers; the lines below always do."""
-
-
-LAYERS = 8
-"""Layers whose best edit is listed with those of the whole model."""
 
 
 class ModelFixesScreen(Dialog[Edit]):
@@ -82,7 +79,7 @@ class ModelFixesScreen(Dialog[Edit]):
     def _take_in(self) -> bool:
         """The edits of the model, then the best known of its layers; whether there are more than before."""
         before = len(self.edits)
-        new = (one for one in best_edits(self._snapshot, LAYERS) if one not in self.edits)
+        new = (one for one in gains_of(self._snapshot).best(LAYERS) if one not in self.edits)
         self.edits = (*(self.edits or self._of_model), *new)[: len(self._of_model) + LAYERS]
         self._among = Names(edit.layer for edit in self.edits if edit.layer)
         return len(self.edits) > before
