@@ -22,13 +22,11 @@ NOTES = (
 )  # fmt: skip
 """What a Lowering knows of tensors and layers, in the order of their numbers in a record."""
 
-_GRAPH = ("writers", "readers", "by_name")
 _ABSENT = object()
 _FIELDS = attrgetter(*Step.__slots__)
 
-
-Noted = tuple[tuple[int, str, Any], ...]
-"""(number of the table, key, value)."""
+Place = tuple[int, str]
+"""(number of a table, key)."""
 
 
 class Entry(NamedTuple):
@@ -38,8 +36,8 @@ class Entry(NamedTuple):
     """
 
     item: Placed | None
-    asked: Noted
-    noted: Noted
+    asked: Mapping[Place, Any]
+    noted: Mapping[Place, Any]
     steps: tuple[Step, ...]
     keys: tuple[str, ...]
     """Of all it asked, each once."""
@@ -53,6 +51,8 @@ class Journal:
         """All that is known before the first layer is lowered are the tensors in planes."""
         self.entries: dict[str, Entry] = {}
         """In the order in which they were lowered."""
+        self.opaque = False
+        """A layer asked what cannot be asked again."""
 
 
 class _Log:
@@ -61,37 +61,26 @@ class _Log:
     __slots__ = ("asked", "noted", "opaque")
 
     def __init__(self) -> None:
-        self.asked: dict[tuple[int, str], Any] = {}
-        self.noted: dict[tuple[int, str], Any] = {}
+        self.asked: dict[Place, Any] = {}
+        self.noted: dict[Place, Any] = {}
         self.opaque = False
         """It asked what cannot be asked again, such as how many steps there are."""
 
 
-class _Table:
-    """A mapping or a set of which it is noted what is asked of it. A set's members are keys whose value is True."""
+class _Asked:
+    """A mapping of which it is noted what is asked of it."""
 
-    __slots__ = ("log", "number", "recorded")
+    __slots__ = ("_log", "_number", "_values")
 
-    def __init__(self, number: int, values: Mapping[str, Any] | Iterable[str], log: _Log) -> None:
-        self.recorded = values if isinstance(values, Mapping) else dict.fromkeys(values, True)
-        self.number, self.log = number, log
+    def __init__(self, number: int, values: Mapping[Any, Any], log: _Log) -> None:
+        self._number, self._values, self._log = number, values, log
 
     def get(self, key: str, default: Any = None) -> Any:
-        value = self.recorded.get(key, _ABSENT)
-        log, place = self.log, (self.number, key)
-        if place not in log.noted:
-            log.asked[place] = value
+        value = self._log.asked[self._number, key] = self._values.get(key, _ABSENT)
         return default if value is _ABSENT else value
 
     def __contains__(self, key: str) -> bool:
-        value = self.recorded.get(key, _ABSENT)
-        log, place = self.log, (self.number, key)
-        if place not in log.noted:
-            log.asked[place] = value
-        return value is not _ABSENT
-
-    def isdisjoint(self, keys: Iterable[str]) -> bool:
-        return not any(key in self for key in keys)
+        return self.get(key, _ABSENT) is not _ABSENT
 
     def __getitem__(self, key: str) -> Any:
         value = self.get(key, _ABSENT)
@@ -99,9 +88,29 @@ class _Table:
             raise KeyError(key)
         return value
 
+    def isdisjoint(self, keys: Iterable[str]) -> bool:
+        return not any(key in self for key in keys)
+
+
+class _Noted(_Asked):
+    """One that is noted in, by its places among `values`; of what the layer at hand noted itself it asks nothing.
+
+    A set's members are keys whose value is True.
+    """
+
+    __slots__ = ()
+    _values: dict[Place, Any]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        place, log = (self._number, key), self._log
+        value = self._values.get(place, _ABSENT)
+        if place not in log.noted:
+            log.asked[place] = value
+        return default if value is _ABSENT else value
+
     def __setitem__(self, key: str, value: Any) -> None:
-        self.log.noted[self.number, key] = value
-        cast(dict[str, Any], self.recorded)[key] = value
+        place = (self._number, key)
+        self._log.noted[place] = self._values[place] = value
 
     def add(self, key: str) -> None:
         self[key] = True
@@ -111,16 +120,11 @@ class _Table:
             self[key] = keys[key] if isinstance(keys, Mapping) else True
 
     def __iter__(self) -> Iterator[str]:
-        self.log.opaque = True
-        return iter(self.recorded)
+        self._log.opaque = True
+        return iter([key for number, key in self._values if number == self._number])
 
     def __len__(self) -> int:
-        self.log.opaque = True
-        return len(self.recorded)
-
-    def __getattr__(self, name: str) -> Any:
-        self.log.opaque = True
-        return getattr(self.recorded, name)
+        return len(list(iter(self)))
 
 
 class _Steps(list[Step]):
@@ -147,7 +151,7 @@ class _Graph:
     def __init__(self, layers: Layers, log: _Log) -> None:
         self._layers, self._log = layers, log
         self.writers, self.readers, self.by_name = (
-            _Table(len(NOTES) + i, getattr(layers, name), log) for i, name in enumerate(_GRAPH)
+            _Asked(len(NOTES) + i, values, log) for i, values in enumerate(_of_graph(layers))
         )
         self.results = layers.results
         """The same for all layers: a journal holds for one set of them."""
@@ -165,13 +169,13 @@ def lowered(
     before: Journal | None,
 ) -> tuple[list[Step], Journal]:
     """The steps of all layers, as `lower` makes them of each; those that `before` answers for are taken over."""
-    lowering, log, tables = _recording(layers, target)
-    recorded = [table.recorded for table in tables]
-    journal = Journal(target, layers, recorded[0])
+    lowering, log, notes = Lowering(layers, target), _Log(), dict[Place, Any]()
+    journal = Journal(target, layers, lowering.planar)
+    _record(lowering, log, notes)
     holds = before is not None and before.target is target and before.layers.results == layers.results
     known = before.entries if before is not None and holds else {}
     doubtful = _doubtful(order, known, journal, before) if before is not None and known else None
-    answers = [values.get for values in recorded]
+    made = lowering.steps
     for item in order:
         name = item.layer.name
         entry = known.get(name)
@@ -179,32 +183,32 @@ def lowered(
             entry is not None
             and entry.item == item
             and (
-                (doubtful is not None and doubtful.isdisjoint(entry.keys)) or _answered_alike(entry, answers)
+                (doubtful is not None and doubtful.isdisjoint(entry.keys))
+                or _answered_alike(entry, notes, layers)
             )
         ):
-            for number, key, value in entry.noted:
-                recorded[number][key] = value  # type: ignore[index]
-            list.extend(lowering.steps, entry.steps)
+            notes.update(entry.noted)
+            made += entry.steps
         else:
             log.asked, log.noted, log.opaque = {}, {}, False
-            first = list.__len__(lowering.steps)
+            first = list.__len__(made)
             lower(lowering, item)
-            steps = tuple(list.__getitem__(lowering.steps, slice(first, None)))
+            steps = tuple(list.__getitem__(made, slice(first, None)))
             if entry is not None and _equal(steps, entry.steps):
                 steps = entry.steps
-                list.__setitem__(lowering.steps, slice(first, None), steps)
-            noted = _flat(log.noted)
+                list.__setitem__(made, slice(first, None), steps)
             if log.opaque:
                 doubtful = None  # it may have noted more than is known
+                journal.opaque = True
             elif doubtful is not None:
-                doubtful.update(_differing(entry.noted if entry is not None else (), noted))
+                doubtful.update(_differing(entry.noted if entry is not None else {}, log.noted))
             entry = (
-                Entry(None, (), (), steps, ())
+                Entry(None, {}, {}, steps, ())
                 if log.opaque
-                else Entry(item, _flat(log.asked), noted, steps, tuple({key for _, key in log.asked}))
+                else Entry(item, log.asked, log.noted, steps, tuple({key for _, key in log.asked}))
             )
         journal.entries[name] = entry
-    return list.__getitem__(lowering.steps, slice(None)), journal
+    return list.__getitem__(made, slice(None)), journal
 
 
 def _doubtful(
@@ -214,47 +218,50 @@ def _doubtful(
 
     None where any may: layers changed places, or noted more than is known.
     """
-    names = [item.layer.name for item in order]
-    gone = known.keys() - names
-    kept = [name for name in known if name not in gone] if gone else list(known)
-    if kept != [name for name in names if name in known]:
-        return None
-    if None in [entry.item for entry in known.values()]:
+    names = {item.layer.name: None for item in order}
+    gone = known.keys() - names.keys()
+    if before.opaque or [*filter(names.__contains__, known)] != [*filter(known.__contains__, names)]:
         return None
     doubtful = changed_keys(now.layers, before.layers)
     doubtful |= now.planar ^ before.planar
     for name in gone:
-        doubtful.update([key for _, key, _ in known[name].noted])
+        doubtful.update([key for _, key in known[name].noted])
     return doubtful
 
 
-def _differing(noted: Noted, now: Noted) -> Iterable[str]:
+def _differing(noted: Mapping[Place, Any], now: Mapping[Place, Any]) -> Iterable[str]:
     """Keys of which a layer does not note what it noted."""
     if noted == now:
         return ()
+    places = {**noted, **now}
     return [
-        key for one, other in ((noted, now), (now, noted)) for _, key, _ in (n for n in one if n not in other)
+        key for place in places if noted.get(place, _ABSENT) != now.get(place, _ABSENT) for key in place[1:]
     ]
 
 
-def _recording(layers: Layers, target: Target) -> tuple[Lowering, _Log, list[_Table]]:
-    log = _Log()
-    lowering = Lowering(layers, target)
-    tables: list[_Table] = []
+def _record(lowering: Lowering, log: _Log, notes: dict[Place, Any]) -> None:
+    """Have what a lowering is asked, and what it notes, noted in `log`; `notes` takes all that is noted."""
+    notes.update({(0, tensor): True for tensor in lowering.planar})
     for number, name in enumerate(NOTES):
-        table = _Table(number, getattr(lowering, name), log)
-        setattr(lowering, name, table)
-        tables.append(table)
-    graph = _Graph(layers, log)
-    lowering.layers = cast(Layers, graph)
+        setattr(lowering, name, _Noted(number, notes, log))
+    lowering.layers = cast(Layers, _Graph(lowering.layers, log))
     lowering.steps = steps = _Steps()
     steps.log = log
-    return lowering, log, [*tables, graph.writers, graph.readers, graph.by_name]
 
 
-def _answered_alike(entry: Entry, answers: Sequence[Callable[[str, Any], Any]]) -> bool:
-    for number, key, value in entry.asked:
-        now = answers[number](key, _ABSENT)
+def _of_graph(layers: Layers) -> tuple[Mapping[str, Any], ...]:
+    """What is asked of the layers; these tables have the numbers behind those of the notes."""
+    return layers.writers, layers.readers, layers.by_name
+
+
+def _answered_alike(entry: Entry, notes: Mapping[Place, Any], layers: Layers) -> bool:
+    of_graph = _of_graph(layers)
+    for place, value in entry.asked.items():
+        number, key = place
+        if number < len(NOTES):
+            now = notes.get(place, _ABSENT)
+        else:
+            now = of_graph[number - len(NOTES)].get(key, _ABSENT)
         if now is not value and now != value:
             return False
     return True
@@ -265,7 +272,3 @@ def _equal(steps: Sequence[Step], others: Sequence[Step]) -> bool:
     return len(steps) == len(others) and all(
         _FIELDS(step) == _FIELDS(other) for step, other in zip(steps, others, strict=True)
     )
-
-
-def _flat(table: Mapping[tuple[int, str], Any]) -> Noted:
-    return tuple([(number, key, value) for (number, key), value in table.items()])

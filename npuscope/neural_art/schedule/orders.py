@@ -9,6 +9,7 @@ the readers of a tensor in either order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.step_graph import StepGraph
@@ -28,12 +29,10 @@ def numberings(graph: StepGraph) -> Iterator[list[int]]:
 def orders(graph: StepGraph) -> Iterator[list[int]]:
     """The numberings that may lead to different epochs: none that repeats one before it, one where nothing forks."""
     sequences: list[list[int]] = []
-    for order in numberings(graph):
+    for order in numberings(graph) if forks(graph) else islice(numberings(graph), 1):
         if order not in sequences:
             sequences.append(order)
             yield order
-        if not forks(graph):
-            return
 
 
 def forks(graph: StepGraph) -> bool:
