@@ -357,9 +357,10 @@ class Readers:
     def _sorted(self, last_first: bool = False, last_ready: bool = False) -> list[int]:
         readers, waiting = self._readers, list(self._waiting)
         queue = deque(i for i, count in enumerate(waiting) if count == 0)
+        take = queue.pop if last_ready else queue.popleft
         order: list[int] = []
         while queue:
-            i = queue.pop() if last_ready else queue.popleft()
+            i = take()
             order.append(i)
             for reader in reversed(readers[i]) if last_first else readers[i]:
                 left = waiting[reader] = waiting[reader] - 1

@@ -31,6 +31,12 @@ class Moment(NamedTuple):
     epochs: int
     key: Key
 
+    def placed(self, place: Sequence[int]) -> Moment:
+        """The same with the steps of another state."""
+        ready, software = self.key
+        key = tuple(sorted(placed(ready, place))), tuple(placed(software, place))
+        return Moment(self.begun, self.passed, self.epochs, key)
+
 
 class Run:
     """One packing of a graph: `begun` and `passed` are its steps as all they read was there and as they were done."""
@@ -50,25 +56,12 @@ class Run:
             self.at[key] = len(self.moments)
             self.moments.append(Moment(len(self.begun), len(self.passed), len(self.epochs), key))
 
-    def took_over(self, run: Run, number: int, last: int, place: Sequence[int]) -> None:
-        """Note the moments of another run that led here from its moment `number` up to `last`."""
-        end = run.moments[last]
-        begun, passed, epochs = (
-            len(self.begun) - end.begun,
-            len(self.passed) - end.passed,
-            len(self.epochs) - end.epochs,
-        )
-        for moment in run.moments[number + 1 : last] if self.noted else ():
-            key = tuple(sorted(placed(moment.key[0], place))), tuple(placed(moment.key[1], place))
-            self.at[key] = len(self.moments)
-            self.moments.append(
-                Moment(moment.begun + begun, moment.passed + passed, moment.epochs + epochs, key)
-            )
-
-    def goes_on_as(self, run: Run, first: int, last: int, begun: int, passed: int, epochs: int) -> None:
-        """Note moments of another run of the same steps, in which of which so many fewer had begun, were done and were packed."""
+    def goes_on_as(self, others: Iterable[Moment], begun: int, passed: int, epochs: int) -> None:
+        """Note moments of another run, in which of the same steps so many fewer had begun, were done and were packed."""
+        if not self.noted:
+            return
         at, moments = self.at, self.moments
-        for moment in run.moments[first:last]:
+        for moment in others:
             at[moment.key] = len(moments)
             moments.append(
                 Moment(moment.begun + begun, moment.passed + passed, moment.epochs + epochs, moment.key)
@@ -90,6 +83,8 @@ class TakenOver(NamedTuple):
     passed: list[int]
     begun: list[int]
     epochs: list[list[int]]
+    moments: list[Moment]
+    """Those between, counted as in the run."""
     read: Mapping[int, int]
     """Step -> operands that it reads from `passed`."""
 
@@ -111,11 +106,11 @@ class Change:
         """Steps before that are gone, or read or are read by others now."""
         self._described, self._steps = before.described, before.steps
         self._taken_over: dict[tuple[int, int, int], TakenOver] = {}
-        """Several orders mostly follow one run from and to the same moments."""
+        """Several orders mostly follow one run, or others that went alike, from and to the same moments."""
 
     def taken_over(self, run: Run, number: int, last: int, readers: Sequence[Sequence[int]]) -> TakenOver:
         """What a run of the state before did from one of its moments to another; `readers` are those of this state."""
-        key = id(run), number, last
+        key = id(run.moments), number, last
         known = self._taken_over.get(key)
         if known is None:
             begin, end, place = run.moments[number], run.moments[last], self.place
@@ -124,6 +119,7 @@ class Change:
                 passed,
                 placed(run.begun[begin.begun : end.begun], place),
                 [placed(taken, place) for taken in run.epochs[begin.epochs : end.epochs]],
+                [moment.placed(place) for moment in run.moments[number + 1 : last]],
                 Counter(chain.from_iterable([readers[i] for i in passed])),
             )
         return known

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from npuscope.neural_art.schedule.alike import Stretch
-from npuscope.neural_art.schedule.replay import Replay, Run, placed
+from npuscope.neural_art.schedule.replay import Moment, Replay, Run, placed
 from npuscope.neural_art.schedule.step_graph import StepGraph, ranks
 from npuscope.neural_art.schedule.trail import Trail, ascending
 
@@ -60,7 +60,7 @@ class TakingOver:
             return False
         run, place, waiting = replay.run, replay.change.place, self.waiting
         begin, end = run.moments[found[0]], run.moments[found[1]]
-        passed, begun, epochs, read = replay.change.taken_over(run, *found, self.readers)
+        passed, begun, epochs, moments, read = replay.change.taken_over(run, *found, self.readers)
         ready = [*placed(begin.key[0], place), *self.software]
         free = {reader for reader, count in read.items() if waiting[reader] == count}
         if any(map(self.done.__getitem__, passed)) or free != set(begun):
@@ -76,11 +76,16 @@ class TakingOver:
         self.passed += passed
         self.epochs += epochs
         self.run.begun += begun
-        self.run.took_over(run, *found, place)
+        self.note(moments, end.begun, end.passed, end.epochs)
         self.ready = sorted([self.rank[place[i]] for i in end.key[0]])
         self.software = placed(end.key[1], place)
         self.stretch = (BEGINNING[0], len(self.epochs), len(self.passed))
         return True
+
+    def note(self, moments: Sequence[Moment], begun: int, passed: int, epochs: int) -> None:
+        """Note those of another run, in which so many steps had begun and were done, in so many epochs, by now."""
+        run = self.run
+        run.goes_on_as(moments, len(run.begun) - begun, len(run.passed) - passed, len(run.epochs) - epochs)
 
     def follow_first(self) -> bool:
         """One step goes on: take over all that the first order did from here, up to where it numbers steps otherwise."""
@@ -103,12 +108,8 @@ class TakingOver:
         self.passed += passed
         self.epochs += run.epochs[here.epochs : there.epochs]
         self.run.begun += run.begun[here.begun : there.begun]
-        more = (
-            len(self.run.begun) - there.begun,
-            len(self.passed) - there.passed,
-            len(self.epochs) - there.epochs,
-        )
-        self.run.goes_on_as(run, here.moments, there.moments - (there.goes_on is not None), *more)
+        moments = run.moments[here.moments : there.moments - (there.goes_on is not None)]
+        self.note(moments, there.begun, there.passed, there.epochs)
         self.sequence += self.first.stretches[here.stretches : there.stretches]
         self.ready = [self.rank[there.goes_on]] if there.goes_on is not None else []
         self.stretch = None
