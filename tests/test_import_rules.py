@@ -17,6 +17,7 @@ MOUNTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptool
 # A name is a package, or a single module where a package has modules on two floors.
 ROOMS: dict[str, str] = {
     "npuscope.record": "how values that nobody changes are declared",
+    "npuscope.places": "what lies at a path",
     "npuscope.garbage": "when Python looks for garbage",
     "npuscope.jobs": "how far a computation is, and who may stop it",
     "npuscope.model.errors": "the error for input that cannot be used",
@@ -170,6 +171,18 @@ def test_data_classes_are_those_that_take_little_time_to_declare() -> None:
         if any(alias.name == "dataclass" for alias in node.names)
     ]
     assert others == []
+
+
+def test_what_lies_at_a_path_is_asked_where_nothing_raises() -> None:
+    """Path's own questions raise where a name is too long, a folder is closed to us or a user has no home."""
+    asking = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: ask npuscope.places"
+        for name, path in modules()
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute) and node.attr in ("is_file", "is_dir", "exists", "expanduser")
+        if name != "npuscope.places"
+    ]
+    assert asking == []
 
 
 def test_the_core_is_headless_and_widgets_show_values() -> None:

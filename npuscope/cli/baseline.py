@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from npuscope.cli.common import DONE, FOUND
+from npuscope.cli.console import note
 
 if TYPE_CHECKING:
     from npuscope.services.baseline import Baseline, Item, Known
@@ -76,18 +76,13 @@ def outcome_status(
         from npuscope.services.baseline import write_baseline
 
         count = write_baseline(Path(options.write_baseline), outcomes)
-        sys.stderr.write(
-            f"npuscope: {options.write_baseline}: {_counted(count, 'finding')} of {_counted(len(outcomes), 'model')}\n"
-        )
+        note(f"{options.write_baseline}: {_counted(count, 'finding')} of {_counted(len(outcomes), 'model')}")
         return DONE
-    from npuscope.model.names import printable
-
     if options.baseline is None:
         for model in failed[:SHOWN]:
-            why = f"{printable(model)}: {FAILURES[options.fail_on]}"
-            sys.stderr.write(f"npuscope: --fail-on {options.fail_on}: {why}\n")
+            note(f"--fail-on {options.fail_on}: {model}: {FAILURES[options.fail_on]}")
         if len(failed) > SHOWN:
-            sys.stderr.write(f"npuscope: and {len(failed) - SHOWN} more models\n")
+            note(f"and {len(failed) - SHOWN} more models")
         return FOUND if failed else DONE
     from npuscope.services.baseline import new_items
 
@@ -98,16 +93,17 @@ def outcome_status(
     ]
     for model, item in new[:SHOWN]:
         words = f"{model}: {item.layer} {item.code} ({item.placement})"
-        sys.stderr.write(f"npuscope: new: {printable(words)}\n")
+        note(f"new: {words}")
     if len(new) > SHOWN:
-        sys.stderr.write(f"npuscope: and {len(new) - SHOWN} more new ones\n")
+        note(f"and {len(new) - SHOWN} more new ones")
     removed = sum(
         len((known_of(options, model) or {}).keys() - {(item.layer, item.code) for item in items})
         for model, items in outcomes
     )
     if removed:
-        sys.stderr.write(
-            f"npuscope: {_counted(removed, 'finding')} of {printable(options.baseline)} {'is' if removed == 1 else 'are'} no longer found; --write-baseline updates it\n"
+        are = "is" if removed == 1 else "are"
+        note(
+            f"{_counted(removed, 'finding')} of {options.baseline} {are} no longer found; --write-baseline updates it"
         )
     return FOUND if new else DONE
 

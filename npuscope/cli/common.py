@@ -325,13 +325,12 @@ def write_model(options: argparse.Namespace, session: Session) -> int:
 
 def write_to(path: str, session: Session, force: bool) -> int:
     """Write the edited model to a path; the status and the errors of `write_model`."""
+    from npuscope.cli.console import note
     from npuscope.files.onnx_file import write
 
     result = write(session, path, force=force)
     for complaint in result.complaints:
-        sys.stderr.write(
-            f"npuscope: {result.path}: {complaint} (the same holds for {session.source.path.name})\n"
-        )
+        note(f"{result.path}: {complaint} (the same holds for {session.source.path.name})")
     return FOUND if any(complaint.startswith("onnxruntime") for complaint in result.complaints) else DONE
 
 

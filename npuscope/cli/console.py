@@ -15,6 +15,8 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, TextIO
 
+from npuscope.model.names import printable
+
 WIDTH = 100
 """Columns where the output is not a terminal."""
 
@@ -142,9 +144,19 @@ def _before(keys: tuple[str, ...], inner: str) -> tuple[str, ...]:
     )
 
 
+def written(path: object) -> str:
+    """The line that says a file was written."""
+    return f"written {printable(str(path))}\n"
+
+
 def print_json(value: object) -> None:
     """Print one JSON value. Raises OutputError."""
     print_text(json_text(value))
+
+
+def note(text: str) -> None:
+    """Say something on stderr beside the result; a path or a name in it is made safe to show."""
+    complain(f"npuscope: {printable(text)}\n")
 
 
 def complain(text: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from npuscope.files.temporary import on_the_way_to, refuse_to_replace
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
+from npuscope.places import is_folder, is_there
 
 
 def write_beside(source: Source, path: str | os.PathLike[str], content: bytes, force: bool = False) -> Path:
@@ -34,11 +35,11 @@ def check_beside(source: Source, place: Path, force: bool) -> None:
 
 
 def _refuse(source: Source, place: Path, force: bool) -> None:
-    if place.is_dir():
+    if is_folder(place):
         raise ModelError(f"{place}: is a directory; give the name of a file in it")
-    if not place.parent.is_dir():
+    if not is_folder(place.parent):
         raise ModelError(f"{place}: there is no folder {str(place.parent)!r}; make it first")
-    if place.exists() and source.path.exists() and place.samefile(source.path):
+    if is_there(place) and is_there(source.path) and place.samefile(source.path):
         raise ModelError(f"{place}: is the opened model, which is never overwritten; give another name")
     refuse_to_replace(place, force)
 

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path, PurePath
 
+from npuscope.places import is_file, is_folder
+
 MOST_SEEN = 20_000
 """Entries looked at below a folder; the rest is not found."""
 DEEPEST = 8
@@ -45,9 +47,9 @@ def files_below(
                     name = f"{below}/{item.name}" if below else item.name
                     if item.name.startswith("."):
                         continue
-                    if PurePath(item.name).suffix.lower() in endings and item.is_file():
+                    if PurePath(item.name).suffix.lower() in endings and is_file(item):
                         listed.append(name)
-                    elif depth < DEEPEST and item.is_dir():
+                    elif depth < DEEPEST and is_folder(item):
                         waiting.append((name, depth + 1))
         except (OSError, ValueError):
             continue

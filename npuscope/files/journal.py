@@ -20,6 +20,7 @@ from npuscope.files.atomic import write_text
 from npuscope.files.temporary import is_running
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
+from npuscope.places import is_file
 from npuscope.session import Session
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _left_behind(source: Source) -> list[Path]:
     for path in folder().glob(f"{_stem(source)}*.toml"):
         words = path.stem.split("-")
         process = int(words[1]) if len(words) == 3 and words[1].isdecimal() else 0
-        if not path.is_file():  # a pipe would be waited for
+        if not is_file(path):  # a pipe would be waited for
             continue
         if not process or process == os.getpid() or not is_running(process):
             kept.append(path)

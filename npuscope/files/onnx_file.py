@@ -18,6 +18,7 @@ from npuscope.model.load import STDIN, Source, load
 from npuscope.model.serialize import referring, stream, to_model
 from npuscope.model.tensors import resolved
 from npuscope.numbers.runtime.sessions import RuntimeSession, refused_by
+from npuscope.places import is_folder
 from npuscope.record import dataclass
 from npuscope.session import Session
 
@@ -110,7 +111,7 @@ def check_target(source: Source, place: Path, force: bool, embeds: bool = False)
 def _refuse_target(source: Source, place: Path, force: bool, embeds: bool) -> None:
     if str(place) == STDIN:
         raise ModelError("-: nothing is written to standard output; give the name of a file")
-    if place.is_dir():
+    if is_folder(place):
         raise ModelError(f"{place}: is a directory; give the name of a file in it")
     if place.suffix.lower() == ".tflite":
         raise ModelError(
@@ -118,7 +119,7 @@ def _refuse_target(source: Source, place: Path, force: bool, embeds: bool) -> No
         )
     if place.suffix.lower() in OF_OTHER_FILES:
         raise ModelError(f"{place}: an ONNX model would be written there; give a name that ends in .onnx")
-    if not place.parent.is_dir():
+    if not is_folder(place.parent):
         raise ModelError(f"{place}: there is no folder {str(place.parent)!r}; make it first")
     if _same_file(place, source.path):
         raise ModelError(f"{place}: is the opened model, which is never overwritten; give another name")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from npuscope.files.atomic import write_text
 from npuscope.files.journal import state_folder
+from npuscope.places import is_file
 
 MOST = 20
 """Paths that are remembered."""
@@ -40,7 +41,7 @@ def recent() -> list[Path]:
 
 def _read() -> list[str]:
     try:
-        if not place().is_file():  # a pipe would be waited for
+        if not is_file(place()):  # a pipe would be waited for
             return []
         with place().open("rb") as file:
             data = file.read(MOST_BYTES + 1)
@@ -54,6 +55,6 @@ def _read() -> list[str]:
 
 def _is_file(path: Path) -> bool:
     try:
-        return path.is_file()
+        return is_file(path)
     except (OSError, ValueError):
         return False

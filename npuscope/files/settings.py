@@ -9,6 +9,7 @@ from pathlib import Path
 
 from npuscope.machine.toml_text import loads
 from npuscope.model.errors import one_line
+from npuscope.places import expanded, is_file
 from npuscope.record import dataclass
 
 MOST_BYTES = 1 << 16
@@ -34,9 +35,7 @@ def place(environ: Mapping[str, str]) -> Path:
     """Where the file lies, whether there is one or not."""
     base = environ.get("XDG_CONFIG_HOME", "")
     folder = (
-        Path(base)
-        if base and Path(base).is_absolute()
-        else Path(environ.get("HOME", "~")).expanduser() / ".config"
+        Path(base) if base and Path(base).is_absolute() else expanded(environ.get("HOME", "~")) / ".config"
     )
     return folder / "npuscope" / "settings.toml"
 
@@ -45,7 +44,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings. What is not understood is left out and complained of; nothing of it is an error."""
     path = place(environ if environ is not None else os.environ)
     try:
-        if not path.is_file():
+        if not is_file(path):
             return Settings()
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)

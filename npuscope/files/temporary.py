@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from npuscope.model.errors import ModelError
+from npuscope.places import is_folder, is_there
 
 _NAME = re.compile(r"\.npuscope-(\d{1,10})-[0-9a-f]{12}\.tmp(\.light)?")
 """The process that writes it, a random number; '.light' is what an export checks in its place."""
@@ -68,7 +69,7 @@ def sweep_folders(start: str) -> None:
     with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
             match = named.fullmatch(entry.name)
-            if match is None or not entry.is_dir(follow_symlinks=False) or is_running(int(match[1])):
+            if match is None or entry.is_symlink() or not is_folder(entry) or is_running(int(match[1])):
                 continue
             if os.name != "posix" or entry.stat(follow_symlinks=False).st_uid == os.getuid():
                 shutil.rmtree(entry.path, ignore_errors=True)
@@ -79,7 +80,7 @@ def _is_left_over(path: Path, process: int, light: bool) -> bool:
     if not own and is_running(process):
         return False
     if light:
-        return not path.with_suffix("").exists()
+        return not is_there(path.with_suffix(""))
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         return stat.S_ISREG(os.fstat(handle).st_mode) and _lock(handle)
@@ -143,7 +144,7 @@ def refuse_to_replace(place: Path, force: bool) -> None:
         mode = os.lstat(place).st_mode
     except FileNotFoundError:
         return
-    if stat.S_ISDIR(mode) or place.is_dir():
+    if stat.S_ISDIR(mode) or is_folder(place):
         raise ModelError(f"{place}: is a directory; give the name of a file in it")
     if not force:
         raise ModelError(f"{place}: exists; give another name, or --force to replace it")

@@ -13,6 +13,7 @@ from npuscope.model.tensors import Array
 from npuscope.numbers.inputs import from_mappings, random_samples, read_samples
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.user_supplied.arrays import read_array
+from npuscope.places import is_file, is_folder
 
 SUFFIXES = frozenset({".npz", ".npy"})
 
@@ -58,7 +59,7 @@ def samples_from(
         if stated is not None:
             return stated
         place = Path(inputs)
-        return _folder(place, source, limit) if place.is_dir() else read_samples(place, source, limit)
+        return _folder(place, source, limit) if is_folder(place) else read_samples(place, source, limit)
     return _read(inputs, source, limit)
 
 
@@ -78,8 +79,8 @@ def _folder(place: Path, source: Source, limit: int | None) -> tuple[Sample, ...
         names = sorted(place.iterdir())
     except OSError as error:
         raise ModelError(f"{place}: cannot be read ({error.strerror or error})") from error
-    files = [path for path in names if path.suffix in SUFFIXES and path.is_file()]
-    folders = {path.name: path for path in names if path.is_dir()}
+    files = [path for path in names if path.suffix in SUFFIXES and is_file(path)]
+    folders = {path.name: path for path in names if is_folder(path)}
     if not files and set(source.graph.inputs) <= folders.keys():
         return _folder_an_input(place, source, limit)
     samples: list[Sample] = []

@@ -12,6 +12,7 @@ from npuscope.machine.catalogue import known_profile, known_toolchain
 from npuscope.machine.pools import read_mpool
 from npuscope.model.brief import fitted
 from npuscope.model.errors import ModelError
+from npuscope.places import is_file, is_folder, is_there
 from npuscope.record import dataclass
 
 
@@ -114,7 +115,7 @@ def as_built(name: str, base: Build | None = None) -> Build:
 def _profile_and_path(name: str) -> tuple[str, str]:
     """'default@user_neuralart.json' as stedgeai takes it; a file whose name has an @ is that file."""
     profile, separator, path = name.partition("@")
-    if separator and profile and path and not Path(name).exists():
+    if separator and profile and path and not is_there(name):
         return path, profile
     return name, ""
 
@@ -127,13 +128,13 @@ def _profiles_file(path: str) -> str:
     """The path; of a folder the file of profiles in it, and where one spelling is not there the other."""
     place = Path(path)
     try:
-        if place.is_dir():
+        if is_folder(place):
             candidates = [place / name for name in PROFILE_FILES]
-        elif place.name in PROFILE_FILES and not place.exists():
+        elif place.name in PROFILE_FILES and not is_there(place):
             candidates = [place.with_name(name) for name in PROFILE_FILES]
         else:
             return path
-        return next((str(candidate) for candidate in candidates if candidate.is_file()), path)
+        return next((str(candidate) for candidate in candidates if is_file(candidate)), path)
     except (OSError, ValueError):
         return path
 

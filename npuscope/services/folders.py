@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from npuscope.places import is_folder
+
 SUFFIXES = (".onnx", ".tflite")
 MOST_FILES = 100_000
 
@@ -23,14 +25,6 @@ def model_files(paths: Sequence[str]) -> list[str]:
         within = list(_within(path))
         listed |= dict.fromkeys(within or [path])
     return list(listed)
-
-
-def is_folder(path: str) -> bool:
-    """A folder is there; a path that cannot be is none."""
-    try:
-        return bool(path) and Path(path).is_dir()
-    except (OSError, ValueError):
-        return False
 
 
 def size_of(path: str) -> int:

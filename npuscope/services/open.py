@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from npuscope.files.temporary import sweep
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
+from npuscope.places import is_file
 from npuscope.record import dataclass
 from npuscope.tflite import is_tflite
 
@@ -68,7 +69,7 @@ def companion(path: AnyPath) -> Path | None:
     for name in names:
         beside = place.with_name(name)
         try:
-            if beside.is_file():
+            if is_file(beside):
                 return beside
         except OSError:
             continue

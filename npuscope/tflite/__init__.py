@@ -8,6 +8,7 @@ from pathlib import Path
 from onnx import ModelProto
 
 from npuscope.model.errors import ModelError
+from npuscope.places import is_file, is_there
 
 __all__ = ["is_tflite", "read"]
 
@@ -29,7 +30,7 @@ def read(source: str | os.PathLike[str] | bytes, name: str = "model") -> ModelPr
     else:
         name = os.fspath(source)
         path = Path(source)
-        if path.exists() and not path.is_file():  # a pipe would be waited for, a device read without end
+        if is_there(path) and not is_file(path):  # a pipe would be waited for, a device read without end
             raise ModelError(f"{name}: is not a regular file")
         try:
             data = path.read_bytes()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from npuscope.model.layers import is_qdq
+from npuscope.places import is_file
 
 if TYPE_CHECKING:
     from npuscope.tui.app import Npuscope
@@ -78,6 +79,6 @@ def beside_it(place: Path) -> str:
     for ending in ENDINGS:
         stem = place.stem.partition(ending)[0] if ending in place.stem else ""
         for name in (f"{stem}.onnx", f"{stem}_float.onnx") if stem else ():
-            if (candidate := place.with_name(name)).is_file() and candidate != place:
+            if is_file(candidate := place.with_name(name)) and candidate != place:
                 return str(candidate)
     return ""

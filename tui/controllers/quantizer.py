@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from npuscope.jobs import Job
 from npuscope.model.errors import ModelError
 from npuscope.model.layers import is_qdq
+from npuscope.places import is_there
 from npuscope.tui.jobs import run_job
 
 if TYPE_CHECKING:
@@ -77,6 +78,6 @@ def free_name(place: Path) -> Path:
     for number in range(1, MOST_NAMES):
         suffix = "" if number == 1 else f"_{number}"
         target = place.with_name(f"{place.stem}_int8{suffix}.onnx")
-        if not target.exists() and not target.is_symlink():
+        if not is_there(target) and not target.is_symlink():
             return target
     raise ModelError(f"{place}: {MOST_NAMES} int8 models next to it already; move some away")

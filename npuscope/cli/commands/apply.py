@@ -18,7 +18,7 @@ from npuscope.cli.common import (
     unwrap,
     write_model,
 )
-from npuscope.cli.console import print_text
+from npuscope.cli.console import print_text, written
 from npuscope.cli.losses import least_option, loss_of
 from npuscope.cli.report_file import check_outputs, report_option, write_report
 
@@ -67,5 +67,5 @@ def run(options: argparse.Namespace) -> int:
     print_text(change_words(changed, before, analyse(changed, before)))
     if loss is not None:
         print_text(loss_text(loss))
-    print_text(f"written {options.output}")
+    print_text(written(options.output))
     return FOUND if loss is not None and loss.not_enough else status

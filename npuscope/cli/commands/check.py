@@ -108,8 +108,9 @@ def run(options: argparse.Namespace) -> int:
     """Judge one model or several and print them in the form asked for."""
     from npuscope.garbage import kept_for_good, stays
     from npuscope.model.errors import ModelError
+    from npuscope.places import is_folder
     from npuscope.services.baseline import items_of
-    from npuscope.services.folders import is_folder, model_files
+    from npuscope.services.folders import model_files
     from npuscope.snapshot import analyse
 
     if options.report is not None:

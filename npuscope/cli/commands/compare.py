@@ -10,10 +10,9 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import sys
 
 from npuscope.cli.common import DONE, FOUND, build_options, target_options
-from npuscope.cli.console import print_json, print_text
+from npuscope.cli.console import note, print_json, print_text
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         from npuscope.services.open import write_board
 
         words = write_board(options.files, comparison, snapshot, options.write_board)
-        sys.stderr.write(f"{options.write_board}: {words}\n")
+        note(f"{options.write_board}: {words}")
     if options.explain_disagreements:
         from npuscope.neural_art.comparison.disagreement_report import write
 

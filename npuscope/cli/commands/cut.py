@@ -23,7 +23,7 @@ from npuscope.cli.common import (
     unwrap,
     write_to,
 )
-from npuscope.cli.console import print_json, print_text
+from npuscope.cli.console import print_json, print_text, written
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -83,13 +83,13 @@ def run(options: argparse.Namespace) -> int:
         checked = None
         sys.stderr.write(f"npuscope: head and tail were not compared with the model: {error}\n")
     status = DONE if checked is not None and checked.bit_exact else FOUND
-    written = [options.output, options.tail] if options.output else []
-    for part, path in zip((made.head, made.tail), written, strict=False):
+    files = [options.output, options.tail] if options.output else []
+    for part, path in zip((made.head, made.tail), files, strict=False):
         status = max(status, write_to(path, part, options.force))
     if options.json:
-        print_json(cut_json(made, priced, checked, written))
+        print_json(cut_json(made, priced, checked, files))
     else:
         print_text(cut_text(made, priced, checked))
-        for path in written:
-            print_text(f"written {path}")
+        for path in files:
+            print_text(written(path))
     return status

@@ -19,7 +19,7 @@ from npuscope.cli.common import (
     output_options,
     target_options,
 )
-from npuscope.cli.console import print_text
+from npuscope.cli.console import print_text, written
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -71,5 +71,5 @@ def run(options: argparse.Namespace) -> int:
         drawing = dot_text(session, snapshot, layer, options.radius)
         content = svg_bytes(drawing) if suffix == ".svg" else drawing.encode()
     write_beside(session.source, options.output, content, options.force)
-    print_text(f"written {options.output}")
+    print_text(written(options.output))
     return DONE

@@ -30,7 +30,7 @@ from npuscope.cli.common import (
     unwrap,
     write_model,
 )
-from npuscope.cli.console import print_json, print_text
+from npuscope.cli.console import print_json, print_text, written
 from npuscope.cli.losses import least_option, loss_of
 from npuscope.cli.parser import Parser
 
@@ -169,7 +169,7 @@ def _make(options: argparse.Namespace, session: Session) -> int:
     if loss is not None:
         print_text(loss_text(loss))
     if options.output:
-        print_text(f"written {options.output}")
+        print_text(written(options.output))
     return status
 
 

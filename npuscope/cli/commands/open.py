@@ -15,10 +15,10 @@ import argparse
 import gc
 import os
 import sys
-from pathlib import Path
 
 from npuscope.cli import interrupts
 from npuscope.cli.common import UNUSABLE, build_options, target_options
+from npuscope.places import is_there
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     # textual-serve names a driver that speaks through pipes: then there is no terminal, nor need there be.
     if not os.environ.get("TEXTUAL_DRIVER") and not (sys.stdin.isatty() and sys.stdout.isatty()):
         for path in options.files:
-            if path != STDIN and not Path(path).exists():
+            if path != STDIN and not is_there(path):
                 raise ModelError(f"{path}: no such file; check the path")
         sys.stderr.write(
             "npuscope: the explorer needs a terminal; for scripts and models on standard input use 'npuscope check MODEL'\n"

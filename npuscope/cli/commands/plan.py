@@ -29,7 +29,7 @@ from npuscope.cli.common import (
     unwrap,
     write_model,
 )
-from npuscope.cli.console import print_json, print_text
+from npuscope.cli.console import print_json, print_text, written
 from npuscope.cli.losses import least_option, loss_of
 from npuscope.cli.report_file import check_outputs, report_option, write_report
 
@@ -159,13 +159,13 @@ def run(options: argparse.Namespace) -> int:
         checked = measured.checked if measured is not None else None
         if options.recipe:
             save(changed, options.recipe, options.force)
-            summary += f"written {options.recipe}\n"
+            summary += written(options.recipe)
         if options.apply:
             status = write_model(options, changed)
-            summary += f"written {options.output}\n"
+            summary += written(options.output)
         if options.report:
             write_report(options, changed, before, checked.whole_model if checked is not None else None)
-            summary += f"written {options.report}\n"
+            summary += written(options.report)
     if options.json:
         print_json({**plan_json(plan, within_ms), "as_int8": options.as_int8})
     elif options.markdown:

@@ -26,8 +26,9 @@ from npuscope.cli.common import (
     output_options,
     target_options,
 )
-from npuscope.cli.console import print_json, print_text
+from npuscope.cli.console import note, print_json, print_text
 from npuscope.cli.inputs import given_options, given_samples
+from npuscope.model.names import printable
 from npuscope.npu.figures import plural
 
 
@@ -160,7 +161,7 @@ def run(options: argparse.Namespace) -> int:
         result = write(best.session, options.output, force=options.force)
         written = str(result.path)
         for complaint in result.complaints:
-            sys.stderr.write(f"npuscope: {written}: {complaint}\n")
+            note(f"{written}: {complaint}")
             status = FOUND if complaint.startswith("onnxruntime") else status
     if options.json:
         print_json(quantize_json(results, target, words, written))
@@ -168,7 +169,7 @@ def run(options: argparse.Namespace) -> int:
         print_text(quantize_text(results, words))
         if written:
             edits = f", {plural(len(best.edits), 'edit')}" if best.edits else ""
-            print_text(f"written {written} ({best.settings.title}{edits})\n")
+            print_text(f"written {printable(written)} ({best.settings.title}{edits})\n")
     if options.random:
         sys.stderr.write(
             "npuscope: calibrated on random values; give --inputs before you trust the accuracy\n"

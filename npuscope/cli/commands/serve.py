@@ -15,6 +15,7 @@ import argparse
 import sys
 
 from npuscope.cli.common import DONE, build_options, integer, target_options
+from npuscope.places import is_there
 
 HOST, PORT = "localhost", 8000
 
@@ -45,14 +46,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until Ctrl+C. Raises ModelError."""
-    from pathlib import Path
 
     from npuscope.cli.server import command_for, serve
     from npuscope.model.errors import ModelError
 
     build_options(options).build()
     for path in options.files:
-        if not Path(path).exists():
+        if not is_there(path):
             raise ModelError(f"{path}: no such file; check the path")
     arguments = [*options.files, *_build_arguments(options)]
     if options.host not in (HOST, "127.0.0.1", "::1"):

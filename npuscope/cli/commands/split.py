@@ -25,7 +25,7 @@ from npuscope.cli.common import (
     unwrap,
     write_model,
 )
-from npuscope.cli.console import print_text
+from npuscope.cli.console import print_text, written
 from npuscope.cli.losses import least_option, loss_of
 
 
@@ -69,5 +69,5 @@ def run(options: argparse.Namespace) -> int:
     status = DONE
     if options.output:
         status = write_model(options, changed)
-        print_text(f"written {options.output}")
+        print_text(written(options.output))
     return FOUND if loss is not None and loss.not_enough else status

@@ -21,6 +21,7 @@ from npuscope.machine.pools import BYTE_WIDTHS, FREQ_RATIOS, LARGEST, PoolSpec, 
 from npuscope.neural_art.artefacts.artefact import Artefact
 from npuscope.neural_art.artefacts.readers.options import of_command
 from npuscope.neural_art.artefacts.values import Pool
+from npuscope.places import is_file
 
 Options = Sequence[tuple[str, str]]
 Number = TypeVar("Number", int, float)
@@ -78,7 +79,7 @@ def build_of_profile(artefact: Artefact, name: str, base: Build) -> Build:
         place = Path(artefact.path).parent / path.strip().replace("\\", "/")
         if key == "memory_pool" and path.strip():
             place = place if place.suffix == ".mpool" else place.with_name(f"{place.name}.mpool")
-            if place.is_file():
+            if is_file(place):
                 build = replace(build, pools=read_mpool(place), mpool=str(place))
     return build
 

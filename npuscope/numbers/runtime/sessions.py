@@ -15,6 +15,7 @@ from npuscope.model.errors import ModelError, one_line
 from npuscope.model.graph import Graph
 from npuscope.model.tensors import Array
 from npuscope.numbers.runtime.process import PROCESS, Allowance, GoneError, LimitError, NotStartedError
+from npuscope.numbers.runtime.words import words_of
 
 LONGEST = 300.0
 """Seconds that one run of a model may take at most, however large it is, where nobody states a time."""
@@ -178,9 +179,8 @@ def _stored(files: Iterable[str | Path]) -> int:
 
 
 def _error_text(answer: Mapping[str, Any], allowed: Allowance) -> str:
-    """onnxruntime's own words, without its prefix '[ONNXRuntimeError] : 1 : FAIL : '; or that it wanted memory."""
-    text = one_line(answer["error"], 400)
-    text = text.split(" : ", 3)[-1] if text.startswith("[ONNXRuntimeError]") else text
+    """onnxruntime's own words, or that it wanted memory."""
+    text = words_of(answer["error"])
     if answer.get("memory"):
         return f"it needs more than {allowed.memory + allowed.weights >> 20} MB, which --memory-limit can raise ({text})"
     return text

@@ -15,6 +15,7 @@ from npuscope.model.load import Source
 from npuscope.model.tensors import Array
 from npuscope.numbers.inputs import input_shape
 from npuscope.numbers.runner import Sample
+from npuscope.places import is_file, is_folder
 from npuscope.record import dataclass
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
@@ -44,10 +45,14 @@ class Preparation:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The images of a folder, in the order of their names."""
-    if not folder.is_dir():
+    """The images of a folder, in the order of their names. Raises ModelError where it cannot be listed."""
+    if not is_folder(folder):
         return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    try:
+        names = sorted(folder.iterdir())
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be read ({error.strerror or error})") from error
+    return [path for path in names if path.suffix.lower() in SUFFIXES and is_file(path)]
 
 
 def image_samples(

@@ -12,6 +12,7 @@ from typing import Any
 
 from npuscope.model.errors import ModelError, one_line
 from npuscope.numbers.inputs import MOST_SAMPLES
+from npuscope.places import is_file
 
 MODULE = "npuscope_user_module"
 
@@ -25,7 +26,7 @@ Names = Mapping[str, Any]
 def user_module(path: str) -> Names:
     """What a Python file defines, which is run for it. Raises ModelError."""
     place = Path(path)
-    if not place.is_file():
+    if not is_file(place):
         raise ModelError(f"{path}: no such file; check the path")
     folder = str(place.resolve().parent)
     sys.path.insert(0, folder)  # what lies beside the file can be imported, as when Python runs it

@@ -11,6 +11,7 @@ from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.user_supplied.images import LAYOUTS, ORDERS, Preparation, image_samples, images_in
+from npuscope.places import expanded, is_there
 
 PREPARED = re.compile(r"(?:\s+(?:mean|std|size|layout|order)=\S+)+\s*$")
 """What may stand behind the folder of images: 'photos mean=0.5 std=0.5 order=bgr'."""
@@ -63,10 +64,10 @@ def _numbers(name: str, text: str) -> tuple[float, ...]:
 
 def stated_samples(text: str, source: Source, limit: int | None = None) -> tuple[Sample, ...] | None:
     """Samples of images or of a reader; None where the text is a path of arrays. Raises ModelError."""
-    prepared = PREPARED.search(text) if not Path(text).exists() else None
+    prepared = PREPARED.search(text) if not is_there(text) else None
     if prepared is not None:
         words = dict(word.split("=", 1) for word in prepared[0].split())
-        place = Path(text[: prepared.start()].strip()).expanduser()
+        place = expanded(text[: prepared.start()].strip())
         how = preparation(words)
         if how is None:
             raise ModelError(f"{place}: say how images are prepared: mean=M,M,M std=S,S,S")

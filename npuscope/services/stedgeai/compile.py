@@ -15,6 +15,7 @@ from npuscope.files.onnx_file import write
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.tensors import resolved
+from npuscope.places import is_file, is_there
 from npuscope.record import dataclass
 from npuscope.services.open import compare_files
 from npuscope.services.stedgeai.files import texts, write_files
@@ -94,7 +95,7 @@ def _keep(place: Path, results: Path) -> tuple[Path, ...]:
     kept: list[Path] = []
     for file in _files(place / OUTPUT, place / WORKSPACE):
         target = results / file.name
-        if not target.exists():
+        if not is_there(target):
             shutil.copyfile(file, target)
             kept.append(target)
     return tuple(sorted(kept, key=lambda path: (path.suffix != ".txt", path.name)))
@@ -107,7 +108,7 @@ def _files(*folders: Path) -> Iterator[Path]:
         for place, _, names in os.walk(folder):
             for name in sorted(names):
                 path = Path(place) / name
-                if path.suffix.lower() not in _ENDINGS or path.is_symlink() or not path.is_file():
+                if path.suffix.lower() not in _ENDINGS or path.is_symlink() or not is_file(path):
                     continue
                 count += 1
                 if count > MOST_FILES:

@@ -9,6 +9,7 @@ from pathlib import Path
 from npuscope.files.atomic import write_text
 from npuscope.machine.mpool_file import mpool_text
 from npuscope.model.errors import ModelError
+from npuscope.places import is_file
 from npuscope.record import dataclass
 from npuscope.services.stedgeai.options import POOLS_FILE, PROFILE, PROFILE_FILE, Compilation
 
@@ -38,7 +39,7 @@ def write_files(made: Compilation, folder: Path, force: bool = False) -> tuple[W
         folder.mkdir(exist_ok=True)
         same = {path: _is(path, text) for path, text in wanted.items()}
         for path in wanted:
-            if os.path.lexists(path) and not same[path] and not (force and path.is_file()):
+            if os.path.lexists(path) and not same[path] and not (force and is_file(path)):
                 raise ModelError(
                     f"{path}: exists with different content; --force replaces it, -o names another folder"
                 )
@@ -54,6 +55,6 @@ def write_files(made: Compilation, folder: Path, force: bool = False) -> tuple[W
 
 def _is(path: Path, text: str) -> bool:
     try:
-        return path.is_file() and path.stat().st_size < 1 << 20 and path.read_bytes() == text.encode()
+        return is_file(path) and path.stat().st_size < 1 << 20 and path.read_bytes() == text.encode()
     except OSError:
         return False

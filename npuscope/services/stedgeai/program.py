@@ -15,6 +15,7 @@ from pathlib import Path
 from npuscope.jobs import QUIET, Job, StoppedError
 from npuscope.model.errors import ModelError
 from npuscope.model.names import printable
+from npuscope.places import is_file
 from npuscope.record import dataclass
 
 HOME = "STEDGEAI_CORE_DIR"
@@ -46,7 +47,7 @@ def find_program(environment: Mapping[str, str] | None = None) -> str:
     if home:
         for place in PLACES.get(sys.platform, ("linux",)):
             candidate = Path(home) / "Utilities" / place / name
-            if candidate.is_file() and os.access(candidate, os.X_OK):
+            if is_file(candidate) and os.access(candidate, os.X_OK):
                 return str(candidate)
         raise ModelError(
             f"{HOME}={printable(home)[:200]}: holds no Utilities/{PLACES.get(sys.platform, ('linux',))[0]}/{name}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -12,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from npuscope.jobs import Job
+from npuscope.places import expanded
 from npuscope.session import Session
 from npuscope.tui.screens.accuracy.text import about, heading, rows
 from npuscope.tui.screens.measured import SAMPLES, MeasuredDialog
@@ -91,7 +91,7 @@ class AccuracyScreen(MeasuredDialog[str, "Accuracy"]):
             return
         typed = self.query_one(Entry).value.strip()
         if typed:
-            self.run_both(str(Path(typed).expanduser()))
+            self.run_both(str(expanded(typed)))
 
     def run_both(self, reference: str) -> None:
         """Every layer of the model as it is now, against the float model."""

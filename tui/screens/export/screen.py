@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from npuscope.jobs import Job
 from npuscope.npu.figures import plural
+from npuscope.places import expanded, is_file
 from npuscope.record import dataclass
 from npuscope.session import Session
 from npuscope.tui.jobs import run_job
@@ -129,7 +130,7 @@ class ExportScreen(Dialog[Path]):
 
     @property
     def _target(self) -> Path:
-        return Path(self.query_one(Entry).value.strip()).expanduser()
+        return expanded(self.query_one(Entry).value.strip())
 
     @property
     def _exists(self) -> bool:
@@ -148,7 +149,7 @@ class ExportScreen(Dialog[Path]):
         if self._done is not None:
             self.action_leave()
         elif not self._writing and self.query_one(Entry).value.strip():
-            if self._target.is_file() and self._target.absolute() != self.session.source.path.absolute():
+            if is_file(self._target) and self._target.absolute() != self.session.source.path.absolute():
                 self._asked_about = self.query_one(Entry).value
                 self.result = f"{self._target} exists."
                 self._show()

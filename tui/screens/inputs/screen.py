@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -13,6 +12,7 @@ from textual.widgets import Input
 
 from npuscope.jobs import Job
 from npuscope.model.load import Source
+from npuscope.places import expanded
 from npuscope.tui.jobs import run_job, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.entry import Entry
@@ -78,7 +78,7 @@ class InputsScreen(Dialog[str]):
         elif not self._reading:
             self._reading, self.failed = True, ""
             self.query_one(Page).show(self._text)
-            self.read(str(Path(typed).expanduser()))
+            self.read(str(expanded(typed)))
 
     def read(self, path: str) -> None:
         """Read the samples once, to know that they fit the model."""

@@ -11,6 +11,7 @@ from npuscope.files.fuzzy import best, files_below
 from npuscope.files.recent import recent
 from npuscope.jobs import Job
 from npuscope.npu.figures import plural
+from npuscope.places import expanded, is_folder
 from npuscope.tui.screens.open.folder import MODELS, RECIPES, FileEntry, entries, kind_of
 
 MOST = 200
@@ -80,8 +81,8 @@ def _base(typed: str) -> tuple[Path | None, str]:
     """
     try:
         head, _, letters = typed.rpartition("/")
-        folder = Path(head or ("/" if typed.startswith("/") else ".")).expanduser()
-        while not folder.is_dir() and folder != folder.parent:
+        folder = expanded(head or ("/" if typed.startswith("/") else "."))
+        while not is_folder(folder) and folder != folder.parent:
             folder, letters = folder.parent, f"{folder.name}/{letters}"
         return (None if folder.resolve().parent == folder.resolve() else folder), letters.strip()
     except (OSError, ValueError, RuntimeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from npuscope.places import expanded, is_file, is_folder
 from npuscope.record import dataclass
 
 MODELS = (".onnx", ".tflite")
@@ -29,7 +30,7 @@ class FileEntry:
 
 def folder_of(typed: str) -> Path:
     """The folder a typed path lies in, or is."""
-    path = Path(typed).expanduser()
+    path = expanded(typed)
     return path if typed.endswith("/") or not typed else path.parent
 
 
@@ -48,9 +49,9 @@ def entries(typed: str) -> list[FileEntry]:
                 name = item.name
                 if part not in name.lower() or (name.startswith(".") and not part.startswith(".")):
                     continue
-                if item.is_dir():
+                if is_folder(item):
                     listed.append(FileEntry(name, folder / name, True))
-                elif item.is_file():
+                elif is_file(item):
                     kind = ""
                     if name.lower().endswith(MODELS):
                         kind = "model"

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from npuscope.model.brief import Names
+from npuscope.places import expanded, is_file
 from npuscope.tui.jobs import run_each
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.open.finder import Finder
@@ -190,10 +191,10 @@ class OpenScreen(Dialog[str]):
             self._take_when_listed = True
             return
         entry, named = self._chosen_entry, typed.strip()
-        path = Path(named).expanduser()
-        if entry is None and not self._all_listed and not path.is_file():
+        path = expanded(named)
+        if entry is None and not self._all_listed and not is_file(path):
             self._take_when_listed = True
-        elif named and (entry is None or path.is_file()):
+        elif named and (entry is None or is_file(path)):
             self.dismiss(str(path))
         elif entry is not None and entry.folder:
             self._type(entry)
