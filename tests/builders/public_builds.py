@@ -12,7 +12,7 @@ from builders.networks.audio_nets import groups, hazards, keywords, letters, mas
 from builders.networks.efficient_nets import food
 from builders.networks.float_networks import calculator, falls, sounds_in_float
 from builders.networks.landmarks import landmarks
-from builders.networks.mobilenets import pruned
+from builders.networks.mobilenets import mobilenet_v1, pruned
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.networks.small_cnns import digits, faces, handwriting, intrusions, metrics, spoken_words
 from builders.networks.stream_nets import DILATIONS, loops, speech, tape
@@ -64,6 +64,7 @@ BLOBS = {"epoch_controller": True, "input_data_types": ("uint8",)}
 ENDS = {"QuantizeLinear": 1, "Transpose": 1, "DequantizeLinear": 1}
 PLAIN = {"epoch_controller": True, "input_data_types": ("uint8",), "input_channel_positions": ("chlast",)}
 YOLOX = {"DepthToSpace": 2, "Concat": 3, "DequantizeLinear": 3}
+UNSIGNED = {**PLAIN, "output_data_types": ("uint8",), "output_channel_positions": ("chlast",)}
 FLOATS = {"DequantizeLinear": 2, "Conv": 2, "Cast": 2}
 
 BUILDS: dict[str, PublicBuild] = {
@@ -135,7 +136,7 @@ BUILDS: dict[str, PublicBuild] = {
     "digits": PublicBuild(digits, "4.0", 8, 0.0, {"Softmax": 1}, "3", "auto", {"epoch_controller": True}),
     # the same project, EfficientNetV2-B1; 19 blocks with squeeze and excitation
     "food 4.0": PublicBuild(
-        food, "4.0", 136, 0.0, {"Softmax": 1, "DequantizeLinear": 1}, "3", "auto",
+        food, "4.0", 136, 0.01, {"Softmax": 1, "DequantizeLinear": 1}, "3", "auto",
         {"epoch_controller": True, "input_data_types": ("uint8",), "output_data_types": ("float32",)},
     ),
     # LarocheC/stm32n6-deployment-zoo, mnist-12 with its onchip profile; one epoch that takes no cycle is not predicted
@@ -218,6 +219,21 @@ BUILDS: dict[str, PublicBuild] = {
     "tiny yolo 2.2": PublicBuild(
         tiny_yolo, "2.2", 22, 0.05, {"DequantizeLinear": 1}, "3", "alt", {**BLOBS, "output_data_types": ("float32",)}
     ),
+    # manescubogdanarmy/stm32ai-modelzoo-services, network.c of deeplab_v3_mobilenetv2_05_16_320 and of mobilenet_v1_0.25_96
+    "segments 2.2": PublicBuild(
+        lambda: deeplab(320, 2), "2.2", 66, 0.02, {"Resize": 2, "SpaceToDepth": 3, "DepthToSpace": 3}, "3", "alt", UNSIGNED
+    ),
+    "five classes": PublicBuild(
+        lambda: mobilenet_v1(0.25, 96, 5), "2.2", 34, 0.0, {"Softmax": 1, "DequantizeLinear": 1}, "3", "alt",
+        {**BLOBS, "output_data_types": ("float32",)},
+    ),
+    # yunetn_320_qdq_int8, n6-allmems-O3
+    "more faces": PublicBuild(lambda: faces(320, True), "2.2", 72, 0.03, {"DepthToSpace": 2}, "3", "auto"),
+    # Magisterka-Adam/zephyr-stm32n6-ai-people-detection, network_yolov8_416.c: auto took the usual scheduler there
+    "walkers": PublicBuild(
+        lambda: one_map(416, 1), "2.2", 154, 0.0,
+        {"DepthToSpace": 2, "Concat": 8, "Slice": 4, "Transpose": 1, "Softmax": 1}, "3", "default", BLOBS,
+    ),
     # muazzamaqeel/BA-EmbeddedAI, facenet_512_int_quant, its own profile without an optimization
     "facenet": PublicBuild(
         facenet, "2.2", 260, 0.04, {"DequantizeLinear": 1, "LpNormalization": 1, "QuantizeLinear": 1}, "default", "auto",
@@ -289,6 +305,17 @@ COUNTED: dict[str, PublicBuild] = {
     ),
     # LarocheC/stm32n6-deployment-zoo, face_detection_yunet at 640 x 640: 49 epochs of the NPU and two hybrid ones
     "faces": PublicBuild(faces, "4.0", 51, 0.02, {"DepthToSpace": 2}, "3", "auto"),
+    # piergatt/stm32ai-modelzoo-services-generalised_object_detection, image_classification: EfficientNetV2-B1
+    "food 2.1": PublicBuild(
+        food,
+        "2.1",
+        282,
+        0.004,
+        {},
+        "3",
+        "alt",
+        {**PLAIN, "output_data_types": ("float32",)},
+    ),
     # vox-haolin/992_PlantDoctor, efficientnet_v2B1_240_fft_qdq_int8
     "food": PublicBuild(food, "2.0", 282, 0.004, {}, "3", "default", {"epoch_controller": True}),
 }

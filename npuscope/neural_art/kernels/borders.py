@@ -1,11 +1,11 @@
-"""The changes of type at the graph's ends: dropped where the input or output becomes int8, else run by the CPU."""
+"""The changes of type at the graph's ends: dropped where the input or output becomes int8, requantized where uint8, else run by the CPU."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, is_transparent
-from npuscope.neural_art.frontend.borders import input_stays_float
+from npuscope.neural_art.frontend.borders import becomes_unsigned, input_stays_float
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import (
     bare,
@@ -27,6 +27,8 @@ def borders(layer: Layer, context: Context) -> Iterator[Cause]:
         return
     if stays(layer, context):
         yield Cause(Why.BORDER_RUN, Placement.SW_FLOAT)
+    elif becomes_unsigned(layer, context.graph, context.target.build):
+        yield Cause(Why.BORDER_REQUANTIZED, Placement.HW)
     else:
         yield Cause(Why.BORDER_DROPPED, Placement.NONE)
 

@@ -19,6 +19,7 @@ class Why(Enum):
     FLOAT_INPUT = "float_input"
     BORDER_DROPPED = "border_dropped"
     BORDER_RUN = "border_run"
+    BORDER_REQUANTIZED = "border_requantized"
     CARRIES_QUANTIZE = "mover_with_a_quantize"
     CARRIES_DEQUANTIZE = "mover_with_a_dequantize"
     QUANTIZES_PARTS = "concat_of_floats_and_int8"

@@ -1,14 +1,16 @@
-"""Float inputs that stay float, where the QuantizeLinear behind them belongs to an operator that moves values."""
+"""The graph's ends: float inputs quantized where an operator that moves values has the QuantizeLinear; ends made uint8."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 from npuscope.machine.build import Build
 from npuscope.model.graph import Graph
 from npuscope.model.layers import FLOATS, QUANTIZE, Layer, Layers, Operand, is_transparent
 from npuscope.neural_art.frontend.borders import input_stays_float
-from npuscope.neural_art.lowering.lower import FLOAT_BYTES, size
+from npuscope.neural_art.lowering.lower import FLOAT_BYTES, INPUT, Lowering, Placed, laid_last, size
+from npuscope.neural_art.lowering.steps import Step
 from npuscope.npu.cost import Epoch, Inserted, Move
 from npuscope.npu.verdict import Placement
 
@@ -40,6 +42,23 @@ def quantized_inputs(graph: Graph, layers: Layers, build: Build) -> Iterator[Epo
                     Move(name, name, True, "QuantizeLinear"),
                 ),
             )
+
+
+def requantized_end(lowering: Lowering, item: Placed) -> None:
+    """int8 of the uint8 that an option asks for, or the other way: an ARITH unit, behind the copy of an input to channels last."""
+    layer = item.layer
+    source = layer.input
+    if source is None:
+        return
+    name, dims = source.tensor, source.dims or ()
+    readers = lowering.layers.readers.get(layer.output.tensor, ()) if layer.output is not None else ()
+    if len(dims) == 4 and dims[1] > 1 and prod(dims[2:]) > 1 and any(r.kind == "Conv" for r in readers):
+        name = laid_last(lowering, INPUT, layer, name, owner="")
+    made, count = lowering.result(layer), size(source)
+    step = Step(
+        "Add", layer.name, item.placement, (lowering.read(name),), (made,), arith=1, lead=True, elements=count
+    )
+    lowering.add(step, lowering.batches.get(lowering.name(name), 0))
 
 
 def quantized(name: str, layers: Layers) -> tuple[Layer, Operand] | None:

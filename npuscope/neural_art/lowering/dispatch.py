@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from npuscope.model.layers import QUANTIZE, Layer, Operand, is_transparent
 from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.lowering.borders import requantized_end
 from npuscope.neural_art.lowering.conv import conv, grouped_in_software, transposed_conv
 from npuscope.neural_art.lowering.lower import Lowering, Placed
 from npuscope.neural_art.lowering.moves import (
@@ -132,6 +133,8 @@ def on_npu(lowering: Lowering, item: Placed) -> None:
         activation(lowering, item)
     elif kind in POOLING:
         pooling(lowering, item)
+    elif item.because(Why.BORDER_REQUANTIZED):
+        requantized_end(lowering, item)
     elif kind == QUANTIZE:
         requantize(lowering, item)
     elif kind == "Concat":

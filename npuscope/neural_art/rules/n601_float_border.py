@@ -24,6 +24,18 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
             cause.placement,
             Confidence.INFERRED,
         )
+    if cause.why is Why.BORDER_REQUANTIZED:
+        return Finding(
+            "N601",
+            Severity.ADVICE,
+            f"graph {side} {name!r} becomes uint8, the data inside are int8; an epoch on the NPU requantizes it",
+            f"--{side}-data-type uint8 is not the type that {layer.kind} has.",
+            f"feed int8 data and compile with --{side}-data-type int8"
+            if side == "input"
+            else "read int8 data and compile without the option",
+            cause.placement,
+            Confidence.INFERRED,
+        )
     return Finding(
         "N601",
         Severity.ADVICE,
@@ -42,14 +54,14 @@ RULE = Rule(
     what="Looks for a QuantizeLinear directly after a float graph input and a DequantizeLinear directly before a "
     "float graph output.",
     why="In an ONNX model stedgeai drops both by default and makes the border int8: the reports list int8 inputs and "
-    "outputs and no such epoch. With --input-data-type or --output-data-type float32 it stays, as a float epoch on the CPU; "
+    "outputs and no such epoch. With --input-data-type or --output-data-type uint8 an epoch on the NPU requantizes int8. With --input-data-type or --output-data-type float32 it stays, as a float epoch on the CPU; "
     "so it does in an intermediate model, and in a TFLite file unless an option asks for integers.",
     fix="Feed and read int8 data with the scale and zero point shown.",
     source="reports of mobilenet_v2_224, yolov11n_micro_224, ocr_det_160, speech_tcnn_257 (dropped), "
     "mobilefacenet_qop (kept, with the option); mobilenet_v1_224, face_landmark_192_float_io (kept, TFLite), st_yolo_x_480 "
     "(TFLite, dropped with the option)",
     confidence=Confidence.INFERRED,
-    causes=frozenset({Why.BORDER_DROPPED, Why.BORDER_RUN}),
+    causes=frozenset({Why.BORDER_DROPPED, Why.BORDER_REQUANTIZED, Why.BORDER_RUN}),
     word=word,
     kinds=frozenset({"QuantizeLinear", "DequantizeLinear"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>

@@ -56,9 +56,16 @@ def spoken_words() -> bytes:
     return net.model(last, (1, 35)).SerializeToString()
 
 
-def faces(side: int = 640) -> bytes:
-    """YuNet of 53,104 weights (LarocheC/stm32n6-deployment-zoo, Core 4.0.1): pairs of 1x1 and depthwise 3x3, a neck, twelve heads."""
-    net = Rebuilt((1, 3, side, side), 2)
+STAGES = ((16, 32), (32, 64), (64, 64), (64, 64), (64, 64))
+STAGES_N = ((16, 64), *STAGES[2:], (64, 64))
+
+
+def faces(side: int = 640, shared: bool = False) -> bytes:
+    """YuNet of 53,104 weights (LarocheC/stm32n6-deployment-zoo, Core 4.0.1): pairs of 1x1 and depthwise 3x3, a neck, twelve heads.
+
+    With 73,840 it is YuNet-n, whose heads of a level read a pair that they share, a level after the other.
+    """
+    net = Rebuilt((1, 3, side, side), ZERO if shared else 2)
 
     def pair(name: str, source: str, count: int, relu: bool = True) -> str:
         return net.conv(
@@ -77,7 +84,7 @@ def faces(side: int = 640) -> bytes:
 
     last = halved("pool0", pair("stem", net.conv("first", net.first, 16, 3, 2), 16))
     levels = []
-    for k, (before, count) in enumerate(((16, 32), (32, 64), (64, 64), (64, 64), (64, 64)), 1):
+    for k, (before, count) in enumerate(STAGES_N if shared else STAGES, 1):
         last = pair(f"b{k}", pair(f"a{k}", last, before), count)
         if k > 2:
             levels.append(last)
@@ -91,18 +98,25 @@ def faces(side: int = 640) -> bytes:
         levels[k - 1] = net.of("Add", [levels[k - 1], up], f"sum{k}", 0.02, ZERO)
         net.channels[levels[k - 1]] = 64
     levels[0] = pair("side0", levels[0], 64)
-    results = []
-    for name, count in (("cls", 1), ("obj", 1), ("box", 4), ("points", 10)):
-        for k, level in enumerate(levels):
-            made, grid = pair(f"{name}{k}", level, count, False), {"scale": 0.02, "zero": net.zero()}
-            made = net.of("Transpose", [made], f"{name}{k}_turned", **grid, perm=[0, 2, 3, 1])
-            sizes = net.sizes(f"{name}{k}_sizes", 1, -1, count)
-            made = net.of("Reshape", [made, sizes], f"{name}{k}_rows", **grid)
-            if count == 1:
-                made = net.of("Sigmoid", [made], f"{name}{k}_score", 1 / 256, ZERO)
-            results.append((made, (1, (side // (8 << k)) ** 2, count)))
-    model = net.model(*results[0], opset=13)
-    for made, shape in results[1:]:
+    kinds, results = (("cls", 1), ("obj", 1), ("box", 4), ("points", 10)), {}
+    if shared:
+        heads = [(name, count, k) for k in range(3) for name, count in kinds]
+    else:
+        heads = [(name, count, k) for name, count in kinds for k in range(3)]
+    for name, count, k in heads:
+        if shared and name == "cls":
+            levels[k] = pair(f"shared{k}", levels[k], 64)
+        made, grid = pair(f"{name}{k}", levels[k], count, False), {"scale": 0.02, "zero": net.zero()}
+        made = net.of("Transpose", [made], f"{name}{k}_turned", **grid, perm=[0, 2, 3, 1])
+        made = net.of(
+            "Reshape", [made, net.sizes(f"{name}{k}_sizes", 1, -1, count)], f"{name}{k}_rows", **grid
+        )
+        if count == 1:
+            made = net.of("Sigmoid", [made], f"{name}{k}_score", 1 / 256, ZERO)
+        results[name, k] = (made, (1, (side // (8 << k)) ** 2, count))
+    first, *others = [results[name, k] for name, _ in kinds for k in range(3)]
+    model = net.model(*first, opset=13)
+    for made, shape in others:
         model.graph.output.append(helper.make_tensor_value_info(made, TensorProto.FLOAT, shape))
     data: bytes = model.SerializeToString()
     return data

@@ -49,3 +49,22 @@ def test_a_tflite_file_keeps_its_types(tmp_path: Path) -> None:
     assert on_cpu(DIRECT, Build("2.2"), tmp_path, tflite=True) == ["QuantizeLinear", "DequantizeLinear"]
     integers = Build("2.2", input_data_types=("int8",), output_data_types=("int8",))
     assert on_cpu(DIRECT, integers, tmp_path, tflite=True) == []
+
+
+def test_an_end_made_uint8_is_requantized_by_the_npu(tmp_path: Path) -> None:
+    source = from_text(DIRECT, tmp_path)
+    unsigned = ("uint8",)
+    for build, name in (
+        (Build("2.2", input_data_types=unsigned), "QuantizeLinear_0"),
+        (Build("2.2", output_data_types=unsigned), "DequantizeLinear_4"),
+    ):
+        epochs = analyse(Session.open(source, target_of(build))).epochs
+        assert any(name in epoch.layers for epoch in epochs)
+        assert not any(epoch.placement.on_cpu for epoch in epochs)
+
+
+def test_uint8_that_the_data_already_are_costs_nothing(tmp_path: Path) -> None:
+    source = from_text(DIRECT.replace("int8 z = {0}", "uint8 z = {128}"), tmp_path)
+    asked = Build("2.2", input_data_types=("uint8",), output_data_types=("uint8",))
+    one, other = (analyse(Session.open(source, target_of(build))).epochs for build in (Build("2.2"), asked))
+    assert [e.layers for e in one] == [e.layers for e in other]

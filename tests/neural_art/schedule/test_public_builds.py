@@ -56,6 +56,17 @@ def test_inputs_are_stacked_by_the_npu(name: str, software: int, tmp_path: Path)
     assert placements == {True: software, False: 12}
 
 
+def test_ends_made_uint8_are_requantized(tmp_path: Path) -> None:
+    """Epochs 1 to 3 and 66 of the DeepLab: the copy of the input to channels last, an Add, the Conv; one behind the last Resize."""
+    epochs = BUILDS["segments 2.2"].compiled(tmp_path).epochs
+    assert [(e.op, e.layers) for e in epochs[:3]] == [
+        ("Identity", ()),
+        ("Add", ("x_q",)),
+        ("Conv", ("conv1",)),
+    ]
+    assert ([e.op for e in epochs[-2:]], epochs[-1].placement) == (["Resize", "Add"], Placement.HW)
+
+
 def test_a_block_with_squeeze_and_excitation(tmp_path: Path) -> None:
     """Buffers of epochs 172 to 184 and 262 to 282 of food: 1,152 channels leave the Sigmoid no stream engine, 48 do; a mean joins a product."""
     epochs = COUNTED["food"].compiled(tmp_path).epochs
