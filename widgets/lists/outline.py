@@ -43,19 +43,25 @@ class Outline:
         """The whole model."""
         root = Scope("", "")
         known: dict[str, Scope] = {"": root}
-        innermost: dict[str, Scope] = {}
+        alone: dict[str, int] = {}
+        """Path of a scope with one layer so far, which stands for it -> its place in the scope around it."""
         for report in self.snapshot.layers if self.only is None else self.only.layers(self.snapshot):
-            around = report.layer.scope
-            parent = innermost.get(around)
-            if parent is None:
-                parent = root
-                for path, label in steps(around):
-                    scope = known.get(path)
-                    if scope is None:
-                        scope = known[path] = Scope(path, label)
+            parent = root
+            around = steps(report.layer.scope)
+            for depth, (path, label) in enumerate(around, 1):
+                scope = known.get(path)
+                if scope is None:
+                    place = alone.pop(path, None)
+                    if place is None and depth == len(around):
+                        alone[path] = len(parent.members)
+                        break
+                    scope = known[path] = Scope(path, label)
+                    if place is None:
                         parent.members.append(scope)
-                    parent = scope
-                innermost[around] = parent
+                    else:
+                        scope.members.append(parent.members[place])
+                        parent.members[place] = scope
+                parent = scope
             parent.members.append(report)
         _simplify(root)
         return root
@@ -91,7 +97,7 @@ class Outline:
     @cached_property
     def position(self) -> dict[str, int]:
         """Layer name -> place in `order`."""
-        return {report.name: i for i, report in enumerate(self.order)}
+        return {report.layer.name: i for i, report in enumerate(self.order)}
 
     def open_at_first(self, budget: int = 250) -> set[str]:
         """Keys of the scopes to open when a model is opened: as many levels as fit in `budget` rows."""
@@ -241,9 +247,9 @@ def successor(row: Row | None, old: Outline, now: Outline) -> str:
         return "s:"
     if row.report is None or row.report.name in now.position:
         return row.key
-    changed = [r.name for r in now.order if r.name in now.snapshot.changed and r.name not in old.position]
-    if changed:
-        return layer_key(min(changed, key=lambda name: now.position[name]))
+    made = [name for name in now.snapshot.changed if name in now.position and name not in old.position]
+    if made:
+        return layer_key(min(made, key=now.position.__getitem__))
     place = old.position.get(row.report.name, 0)
     for report in (*reversed(old.order[:place]), *old.order[place:]):
         if report.name in now.position:

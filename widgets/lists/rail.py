@@ -34,12 +34,10 @@ def rail(rows: Sequence[Row], snapshot: Snapshot) -> list[LaneRow]:
         if row.kind is Kind.LAYER and row.report is not None:
             row_of[row.report.name] = index
         elif row.kind is Kind.SCOPE and row.scope is not None and not row.expanded:
-            row_of.update((report.name, index) for report in row.scope.layers)
-    edges = (
-        (row_of[start], row_of[end])
-        for start, end in snapshot.links.edges
-        if start in row_of and end in row_of
-    )
+            row_of.update(dict.fromkeys([report.layer.name for report in row.scope.layers], index))
+    place = row_of.get
+    # Most lie within one row: few are left that differ. What is in no row leads to row -1, which there is not.
+    edges = dict.fromkeys([(place(start, -1), place(end, -1)) for start, end in snapshot.links.edges])
     return lanes(len(rows), edges, LANES)
 
 

@@ -27,12 +27,10 @@ class Change:
     @staticmethod
     def between(text: str, before: Snapshot, after: Snapshot) -> Change:
         """The difference of two snapshots of one model."""
-        added = tuple(report for report in after.layers if report.name in after.changed)
-        now = after.by_name
-        removed = tuple(
-            report for report in before.layers if report.name not in now or report.name in after.changed
-        )
-        return Change(text, removed, added)
+        was, now, changed = before.by_name, after.by_name, after.changed
+        gone = changed | (was.keys() - now.keys())
+        removed = tuple([was[name] for name in filter(gone.__contains__, was)])
+        return Change(text, removed, tuple([now[name] for name in filter(changed.__contains__, now)]))
 
 
 @dataclass(frozen=True)
