@@ -335,14 +335,13 @@ def epochs_of(
     from npuscope.neural_art.schedule.epochs import schedule
     from npuscope.neural_art.schedule.simulate import simulate
 
-    state, target, items = session.states[-1], session.target, judged.placed
-    costs = {item.layer.name: item.cost for item in items}
+    state, target, readers = session.states[-1], session.target, Readers(judged.placed)
     # An intermediate model lists its operators as the front end has numbered them.
-    numbered = Readers(items) if state.graph.imported else Readers(items).as_imported()
+    numbered = readers if state.graph.imported else readers.as_imported()
     before = previous.reuse if previous is not None and previous.target is target else None
     unpriced = schedule(numbered, state.compiled, target, before, after)
     known = judged.known
-    return simulate(state.graph, state.compiled, costs, unpriced, target, before, after, known)
+    return simulate(state.graph, state.compiled, readers.costs, unpriced, target, before, after, known)
 
 
 def _untouched(now: Dependencies, previous: Snapshot | None, worded: bool) -> Mapping[str, LayerReport]:

@@ -303,6 +303,8 @@ class Readers:
 
     def __init__(self, placed: Sequence[Placed]) -> None:
         self.placed = list(placed)
+        self.costs = {item.layer.name: item.cost for item in placed}
+        """Layer -> its price."""
         written = [_written(item.layer) for item in self.placed]
         writer = {tensor: i for i, tensors in enumerate(written) for tensor in tensors}
         self._twice = len(writer) < sum(map(len, written))
@@ -349,7 +351,7 @@ class Readers:
         for n, i in enumerate(order):
             number[i] = n
         other = object.__new__(Readers)
-        other.placed = [self.placed[i] for i in order]
+        other.placed, other.costs = [self.placed[i] for i in order], self.costs
         other._waiting, other._twice = [self._waiting[i] for i in order], False
         other._readers = [sorted([number[reader] for reader in self._readers[i]]) for i in order]
         return other

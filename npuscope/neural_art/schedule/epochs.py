@@ -23,7 +23,7 @@ from npuscope.neural_art.schedule.orders import by_levels, durations, orders
 from npuscope.neural_art.schedule.reuse import Reuse
 from npuscope.neural_art.schedule.scheduler import pack_in_order, way
 from npuscope.neural_art.schedule.step_graph import StepGraph, step_graph
-from npuscope.npu.cost import Epoch, Inserted, Move
+from npuscope.npu.cost import Cost, Epoch, Inserted, Move
 from npuscope.npu.verdict import Placement
 
 __all__ = ["Placed", "lowered_name", "schedule", "steps"]
@@ -51,7 +51,7 @@ def schedule(
         graph = step_graph(made, before.graph if before is not None else None, layer_ranks(readers))
         if after is not None:
             after.journal, after.graph = journal, graph
-    number = fastest(graph, readers.placed, machine, noted=after is not None)
+    number = fastest(graph, readers.costs, machine, noted=after is not None)
     if number not in graph.epochs:
         graph.epochs[number] = _epochs(graph, graph.packed[number])
     graph.change = None
@@ -59,7 +59,7 @@ def schedule(
     return graph.epochs[number]
 
 
-def fastest(graph: StepGraph, placed: Sequence[Placed], machine: Target, noted: bool = False) -> int:
+def fastest(graph: StepGraph, costs: Mapping[str, Cost | None], machine: Target, noted: bool = False) -> int:
     """The number of the packing with the fewest compute cycles, the first one of equals; each order leads to one."""
     if not graph.packed:
         chosen = way(machine)
@@ -75,7 +75,7 @@ def fastest(graph: StepGraph, placed: Sequence[Placed], machine: Target, noted: 
             graph.runs.clear()
     if len(graph.packed) == 1:
         return 0
-    cycles = durations(graph.steps, {item.layer.name: item.cost for item in placed})
+    cycles = durations(graph.steps, costs)
     totals = [sum([max([cycles[i] for i in taken]) for taken in packed]) for packed in graph.packed]
     return totals.index(min(totals))
 

@@ -107,6 +107,16 @@ class Change:
         self._described, self._steps = before.described, before.steps
         self._taken_over: dict[tuple[int, int, int], TakenOver] = {}
         """Several orders mostly follow one run, or others that went alike, from and to the same moments."""
+        self._marks: dict[int, tuple[list[int], list[int]]] = {}
+        """Likewise."""
+
+    def marks(self, run: Run) -> tuple[list[int], list[int]]:
+        """Where in `begun` of a run steps are that are others now, and where its moments are."""
+        known = self._marks.get(id(run.moments))
+        if known is None:
+            stops = [k for k, i in enumerate(run.begun) if i in self.other]
+            known = self._marks[id(run.moments)] = stops, [moment.begun for moment in run.moments]
+        return known
 
     def taken_over(self, run: Run, number: int, last: int, readers: Sequence[Sequence[int]]) -> TakenOver:
         """What a run of the state before did from one of its moments to another; `readers` are those of this state."""
@@ -177,9 +187,7 @@ class Replay:
 
     def __init__(self, change: Change, run: Run, rank: Sequence[int]) -> None:
         self.change, self.run, self.rank = change, run, rank
-        self.stops = [k for k, i in enumerate(run.begun) if i in change.other]
-        """Where in `begun` steps are that are others now."""
-        self.ends = [moment.begun for moment in run.moments]
+        self.stops, self.ends = change.marks(run)
         self.pause, self.patience = 0, 4
         """Epochs until it is looked again, and after the next failure."""
 

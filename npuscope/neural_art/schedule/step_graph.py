@@ -55,6 +55,7 @@ class StepGraph:
         self.stretches: dict[int, Stretch] = {}
         """First step -> a stretch that one order packed; another that numbers it alike need not pack it again."""
         self.alike = Alike(self.steps, self.sources, self.readers, self.fetched)
+        self._ranked: tuple[Sequence[int], list[int]] = (), []
         self.packings: list[Trail] = []
         """One for each order that was packed as far as it is sorted."""
         self.packed: list[list[list[int]]] = []
@@ -69,9 +70,15 @@ class StepGraph:
         self.epochs: dict[int, tuple[Epoch, ...]] = {}
         """Of each packing that was the fastest the epochs, without figures."""
 
+    def ranks(self, order: Sequence[int]) -> list[int]:
+        """Step -> its number in an order; of the order that was asked for last it is known."""
+        if self._ranked[0] is not order:
+            self._ranked = order, ranks(order)
+        return self._ranked[1]
+
     def packed_alike(self, order: Sequence[int]) -> bool:
         """An order before this one numbers all stretches alike: it has led to the same epochs."""
-        rank = ranks(order)
+        rank = self.ranks(order)
         for trail in self.packings:
             if all(ascending(steps, rank) for steps in trail.stretches):
                 self.runs.append(trail.run.renumbered(rank))

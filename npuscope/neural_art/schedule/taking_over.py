@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from npuscope.neural_art.schedule.alike import Stretch
 from npuscope.neural_art.schedule.replay import Moment, Replay, Run, placed
-from npuscope.neural_art.schedule.step_graph import StepGraph, ranks
+from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.neural_art.schedule.trail import Trail, ascending
 
 BEGINNING = (-1, 0, 0)
@@ -22,7 +22,7 @@ class TakingOver:
         self.readers, self.sources, self.fetched = graph.readers, graph.sources, graph.fetched
         self.waiting = list(graph.waiting)
         self.order = order
-        self.rank = ranks(order)
+        self.rank = graph.ranks(order)
         self.done = [False] * len(order)
         self.apart = set[int]()
         """Steps behind a convolution that found no stream engine left: nothing is chained to them (rule 6)."""

@@ -36,11 +36,10 @@ def with_edit(graph: Graph, layers: Layers, placed: Sequence[Placed], without: W
     known = reuse.scheduled
     if not isinstance(known, Scheduled):
         return None
-    items = list(placed)
-    numbered = Readers(items) if graph.imported else Readers(items).as_imported()
+    readers = Readers(placed)
+    numbered = readers if graph.imported else readers.as_imported()
     made, _ = lowered(numbered.in_order(), layers, known.target, lower, reuse.journal)
-    costs = {item.layer.name: item.cost for item in items}
-    return milliseconds(known, graph, layers, costs, made, layer_ranks(numbered))
+    return milliseconds(known, graph, layers, readers.costs, made, layer_ranks(numbered))
 
 
 def _scheduled(without: Without) -> Scheduled | None:
