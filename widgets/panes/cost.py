@@ -224,7 +224,7 @@ def _memory(selection: Selection, width: int) -> Iterator[Line]:
     """Weights and activations, then what lies in each pool."""
     memory = selection.snapshot.memory
     yield _figure("weights", bytes_(memory.weights_bytes), width)
-    yield _figure("activations", bytes_(memory.peak_activations), width)
+    yield _figure("activations", bytes_(memory.activations_bytes), width)
     for pool in memory.pools:
         if pool.used:
             full = pool.used / pool.size if pool.size else 1.0

@@ -94,7 +94,7 @@ class ExportScreen(Dialog[Path]):
     def hints(self) -> tuple[KeyHint, ...]:
         """What can be done now."""
         if self._writing:
-            return (KeyHint("Esc", "go on meanwhile", "screen.leave"),)
+            return (KeyHint("Esc", "continue in the background", "screen.leave"),)
         if self._done is not None:
             return (
                 KeyHint("c", "copy before and after for a chat", "screen.copy"),

@@ -81,7 +81,7 @@ class MemoryScreen(Dialog[Target]):
     def heading(self) -> tuple[Line, Line]:
         """How much there is."""
         memory = self._snapshot.memory
-        about = f"weights {bytes_(memory.weights_bytes)}, activations {bytes_(memory.peak_activations)}"
+        about = f"weights {bytes_(memory.weights_bytes)}, activations {bytes_(memory.activations_bytes)}"
         return line(strong("Memory"), quiet("  and what if")), line(quiet(about))
 
     def hints(self) -> tuple[KeyHint, ...]:

@@ -77,7 +77,7 @@ def _over_time(snapshot: Snapshot, lifetimes: Lifetimes | None, width: int, rows
     index = lifetimes.peak
     epoch = snapshot.epochs[index]
     title = f"activations over {plural(len(lifetimes.alive), 'epoch')}"
-    lines = [line(Span(title, "title"), quiet(f"  largest {bytes_(lifetimes.alive[index])}"))]
+    lines = [line(Span(title, "title"), quiet(f"  at most {bytes_(lifetimes.alive[index])} at once"))]
     lines += columns(lifetimes.alive, width, rows, index)
     names = ", ".join(listed(epoch.layers[:4], 32)) or f"{epoch.op}, added by the compiler"
     more = f" and {len(epoch.layers) - 4} more" if len(epoch.layers) > 4 else ""
