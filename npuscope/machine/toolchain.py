@@ -81,6 +81,8 @@ class Toolchain:
     """Rows for a Softmax are copied whatever the options."""
     crops_by_routine: bool
     """What a dilated convolution's blocks have too much along one dimension is cropped by a routine."""
+    leaves_single_values: bool
+    """A row whose channels could only be taken one after another is left to a float kernel of the CPU."""
     casts_by_routine: bool
     """A routine makes sums of what the float kernel of a quantized convolution wrote."""
     fetches_coefficients: bool

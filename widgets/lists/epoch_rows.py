@@ -349,7 +349,9 @@ def _membership(row: EpochRow, width: int) -> Iterator[Line]:
         lead = "layer  " if len(row.layers) == 1 else f"{len(row.layers)} layers in one chain  "
         yield from wrap(line(quiet(lead), names + more), width, 2)
     if row.inserted:
-        text = "added by the compiler  " if row.layers else "inserted by the compiler, no layer of the model  "
+        text = (
+            "added by the compiler  " if row.layers else "inserted by the compiler, no layer of the model  "
+        )
         yield from wrap(line(quiet(text), _kinds(row.inserted)), width, 2)
     elif not row.layers and row.placement is not None:
         text = "no layer of the model" if row.known else "which layers are in it is not known"

@@ -126,13 +126,18 @@ def _single_values(sized: Sized, tiling: Tiling | None) -> Iterator[Cause]:
     """Accelerators are given no single value at a time: neither as the whole map nor, where channels divide no other way, one after another.
 
     A row of 41 features with a zero point takes 41 rounds of one channel: a float Conv between accelerators (an MLP for network
-    intrusions, 3.0). Rows of 13 and of 40 are read as a whole (3.0; 2.2), 257 take no tiling at all.
+    intrusions, 3.0). Rows of 13 and of 40 are read as a whole (3.0; 2.2), 257 take no tiling at all, 113 were on the NPU with 2.1.
     """
     conv = sized.conv
     numbers = (("outputs", conv.out_channels), ("channels", conv.in_channels))
     if conv.in_channels == 1:
         yield Cause(Why.CONV_SINGLE_VALUE, sized.cpu, numbers)
-    elif tiling is not None and tiling.batch_depth * tiling.accelerators == 1 and tiling.iterations > 1:
+    elif (
+        sized.target.toolchain.leaves_single_values
+        and tiling is not None
+        and tiling.batch_depth * tiling.accelerators == 1
+        and tiling.iterations > 1
+    ):
         yield Cause(Why.CONV_SINGLE_VALUE, Placement.SW_FLOAT, numbers)
 
 

@@ -38,10 +38,12 @@ RULE = Rule(
     what="Looks for a 1x1 Conv, Gemm or MatMul on a map of one position that has one input channel, or a number of them that the "
     "accelerators could only take one at a time.",
     why="16 of the 24 gate convolutions of one network (1 to 16 and 1 to 24 channels) run on the Cortex-M55 in int8; "
-    "the 8 gates with two channels, and one-channel convolutions on larger maps, are on the NPU. A Gemm of 41 features with a zero point, a prime number above the 24 that "
-    "are taken at a time, is a DequantizeLinear, a float Conv and a hybrid Cast, behind which scale and bias are on the NPU.",
+    "the 8 gates with two channels, and one-channel convolutions on larger maps, are on the NPU. With 3.0, a Gemm of 41 features with a zero point (a prime number above the "
+    "24 that are taken at a time) was a DequantizeLinear, a float Conv and a hybrid Cast, with scale and bias on the NPU behind "
+    "them. With 2.1, a Gemm of 113 channels was on the NPU; 4.0 is taken to do the same.",
     fix="Give the layer two or more input channels.",
-    source="LESSONS A3 (OSNet x0.25, Core 3.0); an MLP of 41 features for network intrusions (3.0, one Gemm)",
+    source="LESSONS A3 (OSNet x0.25, Core 3.0); an MLP of 41 features for network intrusions (3.0, one Gemm); "
+    "FACTS 2.5 (113 channels: the forum case, 2.1)",
     confidence=Confidence.INFERRED,
     causes=frozenset({Why.CONV_SINGLE_VALUE}),
     word=word,

@@ -75,9 +75,7 @@ def rows() -> list[Row]:
         ("ConvTranspose", (MAP, weights(16, 8, 2, 2)), {"strides": [2, 2]}, "hybrid", "N211"),
         ("Gemm", (ROW, weights(16, 10)), {}, "hw", ""),
         ("Gemm", (Act((1, 257)), weights(257, 10)), {}, "sw_int", "N201"),
-        ("Gemm", (Act((1, 41)), weights(41, 10)), {}, "sw_float", "N202"),
-        ("Gemm", (Act((1, 41), zero=-128), weights(41, 10)), {}, "hw", ""),
-        ("Gemm", (Act((1, 13)), weights(13, 10)), {}, "hw", ""),
+        ("Gemm", (Act((1, 113)), weights(113, 10)), {}, "hw", ""),
         ("MatMul", (Act((1, 4, 16)), weights(16, 10)), {}, "hw", ""),
         ("MatMul", (Act((1, 2, 4, 16)), Act((1, 2, 16, 4))), {}, "sw_int", "N206"),
         # pooling and reduction
@@ -162,6 +160,24 @@ def test_abs_of_a_zero_point_stays_on_the_npu_from_2_2_on(
     judged = report(model("Abs", MAP), tmp_path, toolchain)
     assert judged.placement.value == placement
     assert [f.severity.value for f in judged.findings if f.code == "N306"] == [severity]
+
+
+@pytest.mark.parametrize(
+    ("toolchain", "channels", "zero", "placement"),
+    [
+        ("2.1", 113, 3, "hw"),  # the denoiser's Gemm split in 144 + 113
+        ("3.0", 41, 3, "sw_float"),  # an MLP of 41 features
+        ("3.0", 41, -128, "hw"),
+        ("3.0", 13, 3, "hw"),
+        ("4.0", 113, 3, "hw"),  # not seen; taken to be as with 2.1
+    ],
+)
+def test_a_row_that_divides_into_single_values(
+    toolchain: str, channels: int, zero: int, placement: str, tmp_path: Path
+) -> None:
+    judged = report(model("Gemm", Act((1, channels), zero=zero), weights(channels, 10)), tmp_path, toolchain)
+    assert judged.placement.value == placement
+    assert [f.code for f in judged.forced_by] == ["N202"] * (placement == "sw_float")
 
 
 def test_the_larger_of_two_maps_was_in_float_up_to_2_1(tmp_path: Path) -> None:
