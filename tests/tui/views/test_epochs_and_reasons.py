@@ -103,7 +103,7 @@ async def test_epochs(
         assert screen.cursor == 4
         assert "moving it to the NPU removes 2 hand-overs" in page(screen)
         await pilot.press("home")
-        assert "inserts" in page(screen)
+        assert "inserted by the compiler" in page(screen)
         await pilot.press("enter")
         assert pilot.app.screen is screen, "nothing to go to"
         await pilot.press("down", "down", "down")
