@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import selectors
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator
+from typing import TextIO
 
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
@@ -16,7 +19,8 @@ from npuscope.tui.escape_codes import EscapeCodes
 from npuscope.tui.terminal import fills_erased_cells
 
 _SELECT_SECONDS = 0.1
-
+HUNG_UP = 129
+"""Exit status, as for SIGHUP."""
 
 MOST_PASTED = 1 << 16
 """Characters of a paste that are taken."""
@@ -88,6 +92,27 @@ class Keyboard:
             self._parser = XTermParser(self._debug)
 
 
+class PatientOutput:
+    """What is drawn on, which may be gone: Textual's thread that writes would end, and what waits for it with it."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        """Write, if anything takes it."""
+        with contextlib.suppress(OSError, ValueError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        """Have it all on its way."""
+        with contextlib.suppress(OSError, ValueError):
+            self._file.flush()
+
+    def fileno(self) -> int:
+        """The number of the file."""
+        return self._file.fileno()
+
+
 class Terminal(LinuxDriver):
     """Textual's driver with our reading of the keyboard: its own stops at the first byte that is not UTF-8.
 
@@ -95,6 +120,12 @@ class Terminal(LinuxDriver):
     """
 
     _escape_codes: EscapeCodes | None = None
+
+    def start_application_mode(self) -> None:
+        """Take the terminal over."""
+        if isinstance(self._file, io.TextIOWrapper):  # else it was taken over before
+            self._file = PatientOutput(self._file)  # type: ignore[assignment]
+        super().start_application_mode()  # type: ignore[no-untyped-call]
 
     def write(self, data: str) -> None:
         """Send text and sequences to the terminal."""
@@ -115,12 +146,17 @@ class Terminal(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Read until the program ends."""
-        keyboard = Keyboard(self._debug)
+        keyboard, at_terminal = Keyboard(self._debug), os.isatty(self.fileno)
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
                 if selector.select(_SELECT_SECONDS):
-                    data = os.read(self.fileno, 4096)
+                    data = self._read()
+                    if (
+                        not data and at_terminal
+                    ):  # it is gone, and SIGHUP was ignored or goes to another process
+                        self._app.call_later(self._app.exit, return_code=HUNG_UP)
+                        return
                     if not data:  # a pipe that was closed stays readable
                         self.exit_event.wait(_SELECT_SECONDS)
                     for message in keyboard.feed(data):
@@ -128,3 +164,10 @@ class Terminal(LinuxDriver):
                 for message in keyboard.tick():
                     self.process_message(message)
         keyboard.end()
+
+    def _read(self) -> bytes:
+        """What was typed, b"" where no more can come."""
+        try:
+            return os.read(self.fileno, 4096)
+        except OSError:  # Linux says EIO for a terminal that is gone
+            return b""

@@ -285,6 +285,7 @@ def build_options(options: argparse.Namespace) -> BuildOptions:
 def open_model(path: str) -> Source:
     """The model at a path; where an artefact of ST's tools lies there, the error names the command for it."""
     from npuscope.model.errors import ModelError
+    from npuscope.model.names import typed
     from npuscope.services import open as opening
 
     try:
@@ -294,7 +295,7 @@ def open_model(path: str) -> Source:
         if not kind:
             raise
         raise ModelError(
-            f"{path}: is a {kind} of ST's tools, not a model; see 'npuscope compare {path}'"
+            f"{path}: is a {kind} of ST's tools, not a model; see 'npuscope compare {typed(path)}'"
         ) from None
 
 

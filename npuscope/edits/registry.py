@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import math
-import re
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from npuscope.edits.edit import Declared, Edit
 from npuscope.model.errors import ModelError, one_line
-from npuscope.model.names import printable
+from npuscope.model.names import typed
 
 FILES = (
     "split_input",
@@ -84,21 +83,16 @@ def to_data(edit: Edit) -> dict[str, Any]:
     return data
 
 
-_PLAIN = re.compile(r"[\w./:+-]+")
-"""Words that no shell takes apart."""
-
-
 def words_of(edit: Edit) -> str:
     """The edit as `npuscope fix` takes it: 'pad-in layer=Gemm_28 channels=264'."""
     data = to_data(edit)
     words = [str(data.pop("kind"))]
     for name, value in data.items():
         if name == "sizes" and edit.kind == "fix-dimensions":
-            words += [f"{size}={number}" for size, number in value]
+            words += [typed(f"{size}={number}") for size, number in value]
             continue
-        text = "+".join(map(str, value)) if isinstance(value, list) else printable(str(value))
-        word = f"{name}={text}"
-        words.append(word if _PLAIN.fullmatch(text) else "'" + word.replace("'", "'\\''") + "'")
+        text = "+".join(map(str, value)) if isinstance(value, list) else str(value)
+        words.append(typed(f"{name}={text}"))
     return " ".join(words)
 
 

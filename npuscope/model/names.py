@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 QUOTED = 120
 """Characters of a name in a sentence."""
 
@@ -30,6 +32,16 @@ def shortened(name: str, width: int) -> str:
 def quoted(name: str) -> str:
     """`name` as a sentence says it: whole, unless it is so long that nobody reads it."""
     return printable(shortened(name, QUOTED))
+
+
+_PLAIN = re.compile(r"[\w./:+=-]+")
+"""Words that no shell takes apart."""
+
+
+def typed(word: str) -> str:
+    """`word` as one writes it in a command: printable, and in quotes where a shell would take it apart or act on it."""
+    text = printable(word)
+    return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "'\\''") + "'"
 
 
 def with_article(word: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.inference.free_sizes import free_sizes
 from npuscope.model.load import Source
-from npuscope.model.names import quoted
+from npuscope.model.names import quoted, typed
 
 NEWEST_READ = 20
 """Newest opset that ST's documentation of its front end names (ST Edge AI Core 2.1, quantization: opset 7 to 20)."""
@@ -43,7 +43,7 @@ def _open_sizes(source: Source) -> tuple[str, ...]:
     inputs = list(dict.fromkeys(name for name, _ in free))
     words = list(dict.fromkeys(word for _, word in free))
     more = f" and of {len(inputs) - 1} more" if len(inputs) > 1 else ""
-    sizes = " ".join(f"{quoted(word)}=N" for word in words[:MOST_NAMED])
+    sizes = " ".join(typed(f"{quoted(word)}=N") for word in words[:MOST_NAMED])
     line = (
         f"Sizes of input {quoted(inputs[0])!r}{more} are not fixed. What follows from them has neither a place "
         f"on the NPU nor a time before they are: 'npuscope fix MODEL fix-dimensions {sizes} -o OUT'."

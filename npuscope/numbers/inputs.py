@@ -16,6 +16,7 @@ from npuscope.model.graph import Graph
 from npuscope.model.inspection.extent import dtype_bits, elements
 from npuscope.model.layers import QUANTIZE, is_qdq
 from npuscope.model.load import Source
+from npuscope.model.names import typed
 from npuscope.model.quant import Quant, of_node
 from npuscope.model.tensors import Array
 from npuscope.numbers.runner import Sample
@@ -75,9 +76,10 @@ def input_shape(source: Source, name: str) -> tuple[int, ...]:
         if isinstance(size, int) and size < 0:
             raise ModelError(f"{source.path}: input {name!r} has size {size} on axis {axis}")
         if not isinstance(size, int):
+            word = typed(f"{size or f'{name}:{axis}'}=N")
             raise ModelError(
                 f"{source.path}: input {name!r} has a free size {size or '?'} on axis {axis}; "
-                f"fix it ('npuscope fix MODEL fix-dimensions {size or f'{name}:{axis}'}=N -o OUT') and open that model"
+                f"fix it ('npuscope fix MODEL fix-dimensions {word} -o OUT') and open that model"
             )
     shape = tuple(size for size in type_.shape if isinstance(size, int))
     if elements(shape) > MOST_ELEMENTS:

@@ -7,7 +7,7 @@ from typing import Any
 
 from npuscope.edits.edit import Edit
 from npuscope.edits.registry import to_data, words_of
-from npuscope.model.names import printable
+from npuscope.model.names import printable, typed
 from npuscope.npu.figures import thousands
 from npuscope.npu.times import in_ms, table_change, table_ms
 from npuscope.planning.outcome import Outcome
@@ -76,7 +76,7 @@ def model_text(rows: Sequence[tuple[Edit, Summary | None]], before: Summary, fre
     """The edits that help the whole model; None stands for a model that cannot be judged before sizes are given."""
     lines = [f"now  {summary_line(before)}", ""]
     for edit, after in rows:
-        sizes = "".join(f" {name}=N" for name in free) if edit.kind == "fix-dimensions" else ""
+        sizes = "".join(f" {typed(f'{name}=N')}" for name in free) if edit.kind == "fix-dimensions" else ""
         lines.append(f"{words_of(edit)}{sizes}")
         lines.append(f"     {printable(edit.describe())} ({edit.exactness.value})")
         lines.append(

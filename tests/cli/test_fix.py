@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from builders import models
 from builders.longer import suite_or_long
@@ -207,3 +208,23 @@ def test_the_samples_given_are_those_measured_on(tmp_path: Path, capsys: pytest.
     words = ["split-in", "layer=Gemm_28", "sizes=144+113"]
     assert main(["fix", MODEL, *words, "--inputs", str(tmp_path / "in.npz")]) == 0
     assert "dB over 1 sample from the files given.\n" in capsys.readouterr().out
+
+
+def test_free_sizes_are_shown_so_that_neither_terminal_nor_shell_acts_on_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 13]> g (float[n,4] x) => (float[n,4] y) { y = Relu(x) }"""
+    )
+    name = "\x1b[31m\u202e$(touch x); it's"
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = name
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    word = "\\x1b[31m\\u202e$(touch x); it's=N"
+    for command in (["fix"], ["check"], ["check", "--all"], ["verify", str(path)]):
+        main([command[0], str(path), *command[1:]])
+        shown = " ".join("".join(capsys.readouterr()).split())
+        assert shown.isprintable()
+        if command[0] != "verify":
+            quoted = shown[shown.index("fix-dimensions") :]
+            assert f" {shlex.quote(word)}" in quoted.replace("'\\''", "'\"'\"'")

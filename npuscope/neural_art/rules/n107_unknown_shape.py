@@ -5,7 +5,7 @@ from __future__ import annotations
 from npuscope.model.graph import Node
 from npuscope.model.inference.free_sizes import followers, freed_by
 from npuscope.model.layers import Layer
-from npuscope.model.names import printable, quoted, shortened
+from npuscope.model.names import printable, quoted, shortened, typed
 from npuscope.model.tensors import Dim
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import printable_kind
@@ -84,7 +84,7 @@ def _fix(context: Context) -> str:
     )
     if not words:
         return "export the model with fixed sizes"
-    sizes = " ".join(f"{quoted(word)}=..." for word in words[:MOST_NAMED])
+    sizes = " ".join(typed(f"{quoted(word)}=...") for word in words[:MOST_NAMED])
     return f"fix the sizes of the inputs (edit fix-dimensions {sizes}), or export the model with fixed sizes"
 
 
