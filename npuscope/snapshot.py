@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from npuscope.garbage import without_collections
 from npuscope.machine.machine import Target
-from npuscope.model.after_edits.difference import changed_names
 from npuscope.model.budget import tick, working
 from npuscope.model.graph import Graph
 from npuscope.model.inspection.parameters import parameters
-from npuscope.model.layers import Layer, Layers
+from npuscope.model.layers import Layer, Layers, changed_layers
 from npuscope.model.links import Links
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost, Epoch, Memory
@@ -279,7 +278,7 @@ def _changed(now: Layers, before: Layers) -> frozenset[str]:
     """Names of the layers that an edit made or touched."""
     return frozenset(
         name
-        for name in changed_names(now.by_name, before.by_name)
+        for name in changed_layers(now, before)
         if (layer := now.by_name.get(name)) is not None
         and ((was := before.by_name.get(name)) is None or was.nodes != layer.nodes)
     )

@@ -157,6 +157,15 @@ _ORIGIN = "origin"
 _TABLES = ("by_name", "of_node", "writers", "readers")
 
 
+def changed_layers(now: Layers, before: Layers) -> set[str]:
+    """Names of layers that are another object in each, or in one alone."""
+    names, was = now.by_name, before.by_name
+    origin, keys = vars(now).get(_ORIGIN, (None, ()))
+    if origin is None or origin() is not before:
+        return changed_names(names, was)
+    return {key for key in keys if names.get(key) is not was.get(key)}
+
+
 def changed_keys(now: Layers, before: Layers) -> set[str]:
     """Names of layers, nodes and tensors of which `now` may say anything else than `before`."""
     if now is before:

@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from npuscope.machine.machine import Target
 from npuscope.model.after_edits.difference import changed_constants, changed_names, replaced
 from npuscope.model.graph import Graph, Node
-from npuscope.model.layers import Layer, Layers
+from npuscope.model.layers import Layer, Layers, changed_layers
 from npuscope.neural_art.judge import judge
 from npuscope.neural_art.kernels.streams import planar
 from npuscope.neural_art.price.estimate import layer_cost
@@ -123,7 +123,7 @@ def changed(now: Dependencies, was: Dependencies) -> Looks | None:
         if [node for node in before.nodes if id(node) in stayed] != kept:
             return None
     links = set(planar(now.layers) ^ planar(was.layers))
-    names = changed_names(now.layers.by_name, was.layers.by_name)
+    names = changed_layers(now.layers, was.layers)
     for one, nodes in ((now, added), (was, removed)):
         by_name = one.layers.by_name
         links |= _around(one.graph, nodes, [by_name[name] for name in names if name in by_name])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
-from npuscope.model.after_edits.difference import changed_names
 from npuscope.model.graph import Graph
-from npuscope.model.layers import Layer, Layers, is_transparent
+from npuscope.model.layers import Layer, Layers, changed_layers, is_transparent
 from npuscope.model.validity.foreign import hindrance
 from npuscope.neural_art.dependencies import Dependencies, changed
 from npuscope.neural_art.frontend.formats import is_quantized, style
@@ -62,7 +61,7 @@ def outdated(now: Dependencies, was: Dependencies, worded: bool) -> set[str] | N
     if of_the_whole(was.graph, layers, worded) != of_the_whole(now.graph, now.layers.layers, worded):
         return None
     before, after = was.layers.by_name, now.layers.by_name
-    names = touched(now.layers, before)
+    names = touched(now.layers, was.layers)
     far = [(layer, layer.facts.get(_FAR)) for layer in layers]
     names.update([layer.name for layer, looks in far if looks or (looks is None and looks_far(layer))])
     differs = changed(now, was)
@@ -78,15 +77,15 @@ def outdated(now: Dependencies, was: Dependencies, worded: bool) -> set[str] | N
     }
 
 
-def touched(layers: Layers, before: Mapping[str, Layer]) -> set[str]:
+def touched(layers: Layers, before: Layers) -> set[str]:
     """Names of layers that are new, other objects than before, or near such ones or near a removed one."""
     by_name = layers.by_name
-    names = changed_names(by_name, before)
+    names = changed_layers(layers, before)
     gone = names - by_name.keys()
     names -= gone
     edge = [by_name[name] for name in names]
     for name in gone:
-        edge += _neighbours(before[name], layers)
+        edge += _neighbours(before.by_name[name], layers)
     names.update(layer.name for layer in edge)
     for _ in range(HOPS):
         edge = [near for layer in edge for near in _neighbours(layer, layers) if near.name not in names]

@@ -10,9 +10,21 @@ from weakref import ReferenceType, ref
 
 from npuscope.model.graph import Graph, Node
 
+Replaced = tuple[list[Node], list[Node], list[Node]]
 
-def replaced(graph: Graph, before: Graph) -> tuple[list[Node], list[Node], list[Node]]:
+
+def replaced(graph: Graph, before: Graph) -> Replaced:
     """Nodes that only `graph` has, those that only the one before has, and those that may have changed places."""
+    known: tuple[ReferenceType[Graph], Replaced] | None = vars(graph).get(_REPLACED)
+    if known is None or known[0]() is not before:
+        known = vars(graph)[_REPLACED] = ref(before), _replaced(graph, before)
+    return known[1]
+
+
+_REPLACED = "replaced"
+
+
+def _replaced(graph: Graph, before: Graph) -> Replaced:
     now, was = graph.nodes, before.nodes
     shorter = min(len(now), len(was))
     begin = next(compress(count(), map(is_not, now, was)), shorter)

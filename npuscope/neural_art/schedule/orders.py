@@ -62,23 +62,25 @@ def levels(
 
     A convolution on several CAs is a chain of as many operators, each a level.
     """
-    at = {0: begin}
+    later: dict[int, list[int]] = {}
+    """Steps behind such a chain, by their levels."""
     order: list[int] = []
-    depth = 0
-    while at:
-        level = at.pop(depth, ())
-        depth += 1
+    level, depth = begin, 0
+    while level or later:
         order += level
+        depth += 1
+        below = later.pop(depth, [])
         for i in level:
             behind = readers[i]
             for reader in reversed(behind) if last_first and len(behind) > 1 else behind:
                 count = left[reader] = left[reader] - 1
                 if count == 0:
-                    later = depth if (conv := steps[i].conv) < 2 else depth + conv - 1
-                    if later in at:
-                        at[later].append(reader)
+                    conv = steps[i].conv
+                    if conv < 2:
+                        below.append(reader)
                     else:
-                        at[later] = [reader]
+                        later.setdefault(depth + conv - 1, []).append(reader)
+        level = below
     return order
 
 
