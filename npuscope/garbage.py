@@ -20,9 +20,15 @@ def without_collections() -> Iterator[None]:
     What is made meanwhile is old at once, so that only a full collection looks through it. What was young before may be
     garbage: that is collected first.
     """
-    enabled = gc.isenabled()
-    if enabled and not _frozen:
+    if gc.isenabled() and not _frozen:
         gc.collect(YOUNG)
+    with _uncollected():
+        yield
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
@@ -36,8 +42,11 @@ def without_collections() -> Iterator[None]:
 
 @contextmanager
 def kept_for_good() -> Iterator[None]:
-    """The same for what stays until the process ends: no later collection looks through it either."""
-    with without_collections():
+    """The same for what stays until the process ends: no later collection looks through it either.
+
+    Nor does one before: what a command has left so far is little, and stays with it.
+    """
+    with _uncollected():
         yield
         freeze()
 

@@ -8,7 +8,6 @@ import io
 import json
 import math
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -216,6 +215,8 @@ def width() -> int:
     """Columns to print in: the terminal's, or COLUMNS, else WIDTH."""
     if not os.environ.get("COLUMNS", "").isdecimal() and not sys.stdout.isatty():
         return WIDTH
+    import shutil
+
     return max(NARROWEST, shutil.get_terminal_size((WIDTH, 24)).columns)
 
 

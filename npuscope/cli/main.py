@@ -13,13 +13,11 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 
 from npuscope import __version__, garbage
 from npuscope.cli import console
 from npuscope.cli.common import DONE, UNUSABLE
 from npuscope.cli.interrupts import INTERRUPTED
-from npuscope.cli.parser import COMMANDS, WITHOUT_MODEL, command_parser, overview
 
 OBJECTS_A_COLLECTION = 20_000
 """Objects that may come before garbage is looked for. What a command makes mostly stays; with the 700 of Python 3.11 it spends a
@@ -61,14 +59,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    if arguments[:1] in (["-h"], ["--help"]):
-        console.print_text(overview())
-        return DONE
     if arguments[:1] == ["--version"]:
         console.print_text(f"npuscope {__version__}")
         return DONE
+    from npuscope.cli.parser import COMMANDS, command_parser, overview
+
+    if arguments[:1] in (["-h"], ["--help"]):
+        console.print_text(overview())
+        return DONE
     if not arguments or arguments[0] not in COMMANDS:
-        _refuse_misspelt(arguments[:1])
+        _refuse_misspelt(arguments[:1], COMMANDS)
         arguments = ["open", *arguments]
     arguments = _without_end_of_options(arguments)
     # Intermixed: options may stand before, between and after files and words, and errors name the command's own help.
@@ -92,6 +92,8 @@ def _without_end_of_options(arguments: list[str]) -> list[str]:
 
 def _limits(command: str, options: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
     """What the options allow a model to take, while the command runs. Raises ModelError."""
+    from npuscope.cli.parser import WITHOUT_MODEL
+
     if command in WITHOUT_MODEL:
         return contextlib.nullcontext()
     from npuscope.model.budget import budget_of, limited
@@ -99,12 +101,14 @@ def _limits(command: str, options: argparse.Namespace) -> contextlib.AbstractCon
     return limited(budget_of(options.memory_limit, options.time_limit))
 
 
-def _refuse_misspelt(words: Sequence[str]) -> None:
+def _refuse_misspelt(words: Sequence[str], commands: Sequence[str]) -> None:
     """Raises ModelError for a word that is not a file but nearly a command, rather than to look for a model there."""
+    from difflib import get_close_matches
+
     from npuscope.model.errors import ModelError
 
     for word in words:
-        close = get_close_matches(word.lower(), COMMANDS, 1)
+        close = get_close_matches(word.lower(), commands, 1)
         if close and not set("./\\") & set(word) and not os.path.lexists(word):
             raise ModelError(f"{word}: no such command or file; did you mean {close[0]!r}?")
 
