@@ -204,7 +204,7 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
     if summary.milliseconds_error:
         yield _figure("give or take", milliseconds(summary.milliseconds_error), width)
     if summary.millijoules:
-        yield _figure("energy", f"{three(summary.millijoules)}{THIN}mJ", width)
+        yield _figure("NPU energy", f"{three(summary.millijoules)}{THIN}mJ", width)
     yield _figure("MAC", short(summary.macs), width)
     yield _figure("parameters", grouped(summary.parameters), width)
     yield _unit("compiler's cycles", width)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from npuscope.edits.gain import moot_words
 from npuscope.npu.figures import plural
 from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
 from npuscope.widgets.lists.fix_lines import fix_hints
+from npuscope.widgets.lists.layer_filter import pattern
 from npuscope.widgets.panes.pane import WORKING, Pane
 from npuscope.widgets.panes.part_text import part_lines, part_title
 from npuscope.widgets.text.cells import cells, shown
@@ -271,12 +273,17 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
         for finding in r.findings
         if finding.placement is None or not finding.placement.rank
     ]
-    for pairs in _by_code(forcing, selection.snapshot):
+    told: set[str] = set()
+    for pairs in _by_reason(
+        forcing, selection.snapshot, lambda finding: (finding.code, pattern(finding.message))
+    ):
         _, finding = pairs[0]
         names = [r.name for r, _ in pairs]
-        same = all(f.message == finding.message for _, f in pairs)
-        about = _names(names, same)
-        yield from _finding(finding, width, about)
+        about = _names(names, all(f.message == finding.message for _, f in pairs))
+        # What several reasons have in common is said once.
+        why, fix = ("" if text in told else text for text in (finding.why, finding.fix))
+        told |= {finding.why, finding.fix}
+        yield from _finding(replace(finding, why=why, fix=fix), width, about)
         yield BLANK
     rest = [r for r in selection.layers if r.off_npu and not r.forced_by]
     if rest:
@@ -292,7 +299,7 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
             width,
         )
         yield BLANK
-    for pairs in _by_code(others, selection.snapshot):
+    for pairs in _by_reason(others, selection.snapshot, lambda finding: finding.code):
         _, finding = pairs[0]
         count = len(pairs)
         glyph = Span(SEVERITY_GLYPHS[finding.severity] + " ", SEVERITY_ROLES[finding.severity])
@@ -312,12 +319,14 @@ def _names(names: list[str], same: bool) -> Line:
     return line(strong(text), quiet("" if same else " (figures are the first one's)"))
 
 
-def _by_code(
-    pairs: list[tuple[LayerReport, Finding]], snapshot: Snapshot
+def _by_reason(
+    pairs: list[tuple[LayerReport, Finding]],
+    snapshot: Snapshot,
+    reason: Callable[[Finding], str | tuple[str, str]],
 ) -> list[list[tuple[LayerReport, Finding]]]:
-    """Pairs of one rule together, the gravest first, then the one whose layers take most time; so are the layers of one."""
-    by_code = sorted(pairs, key=lambda pair: (pair[1].code, -snapshot.time_of(pair[0])))
-    groups = [list(group) for _, group in groupby(by_code, key=lambda pair: pair[1].code)]
+    """Pairs of one reason together, the gravest first, then the one whose layers take most time; so are the layers of one."""
+    together = sorted(pairs, key=lambda pair: (reason(pair[1]), -snapshot.time_of(pair[0])))
+    groups = [list(group) for _, group in groupby(together, key=lambda pair: reason(pair[1]))]
     order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.ADVICE: 2}
 
     def weight(group: list[tuple[LayerReport, Finding]]) -> tuple[int, float, int]:

@@ -174,7 +174,7 @@ def _legend(
         if (place := _place(field, point)) and (letter := letters[place]) in ascii_uppercase
     ]
     if not shown:
-        return []
+        return [BLANK, line(quiet("No layer multiplies on the NPU: nothing to place."))]
     name = max(width - 42, 10)
     head = left("layer", name) + "".join(
         right(title, room)

@@ -221,3 +221,8 @@ def test_the_cost_pane_says_what_limits_a_layer_and_what_would_help(denoiser: Pa
             text = " ".join(plain(line).strip() for line in lines).replace("\N{NO-BREAK SPACE}", " ")
             assert all(length(line) <= width for line in lines)
             assert width < 90 or all(part in text for part in texts)
+
+
+def test_a_roofline_without_layers_says_why() -> None:
+    lines = [plain(line) for line in roofline_plot(roofs(target("2.1")), (), 76, 20)]
+    assert "No layer multiplies on the NPU" in lines[-1]
