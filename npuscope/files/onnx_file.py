@@ -132,7 +132,16 @@ def _refuse_target(source: Source, place: Path, force: bool, embeds: bool) -> No
             f"{place}: the weights stay in {data[0].name!r} beside {source.path}, where this file would not "
             f"find them; export into {str(source.path.parent)!r} and move both"
         )
+    if data and not embeds and not all(_within(file, place.parent) for file in data):
+        raise ModelError(
+            f"{place}: the weights in {data[0].name!r} are links to another folder, out of which no exported model "
+            "may read; copy the model with its weights into one folder (cp -L), and open that"
+        )
     refuse_to_replace(place, force)
+
+
+def _within(file: Path, folder: Path) -> bool:
+    return resolved(file).is_relative_to(resolved(folder))
 
 
 def _same_file(one: Path, other: Path) -> bool:

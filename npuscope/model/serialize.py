@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -45,22 +46,35 @@ def referring(source: Source, graph: Graph) -> tuple[ModelProto, Path]:
     they are relative to. For running it: nothing large is copied. Raises ModelError.
     """
     place = resolved(source.path)
-    beside = resolved(source.path.parent)
     model = _shell(source, graph)
-    external = any(t.data_location == TensorProto.EXTERNAL for t in model.graph.initializer)
-    if external and beside != place.parent:
-        # A link to a model in one folder, its data in another: no one folder holds both.
-        return to_model(source, graph), beside
+    outside = {
+        tensor.name: resolved(file.path)
+        for tensor in model.graph.initializer
+        if tensor.data_location == TensorProto.EXTERNAL
+        and (file := source.graph.constants[tensor.name].file) is not None
+    }
+    folder = place.parent
+    if not all(path.is_relative_to(folder) for path in outside.values()):
+        # Links to a model in one folder and its data in another: onnxruntime reads what lies below one that holds both.
+        folder = Path(os.path.commonpath([folder, *(path.parent for path in outside.values())]))
     for tensor in model.graph.initializer:
         span, file = source.spans.get(tensor.name), source.graph.constants[tensor.name].file
-        if span is not None and file is not None:
+        if tensor.name in outside:
+            _set_location(tensor, outside[tensor.name].relative_to(folder))
+        elif span is not None and file is not None:
             file.check()
             tensor.data_location = TensorProto.EXTERNAL
-            entries = {"location": place.name, "offset": str(span.offset), "length": str(span.length)}
-            for key, value in entries.items():
-                tensor.external_data.add(key=key, value=value)
+            _set_location(tensor, place.relative_to(folder))
+            for key, value in (("offset", span.offset), ("length", span.length)):
+                tensor.external_data.add(key=key, value=str(value))
     model.graph.initializer.extend(_tensor(constant) for constant in _added(source, graph))
-    return model, place.parent
+    return model, folder
+
+
+def _set_location(tensor: TensorProto, location: Path) -> None:
+    entry = next((entry for entry in tensor.external_data if entry.key == "location"), None)
+    entry = tensor.external_data.add(key="location") if entry is None else entry
+    entry.value = location.as_posix()
 
 
 def stream(source: Source, graph: Graph, metadata: Mapping[str, str] | None = None) -> Iterator[bytes]:
