@@ -118,7 +118,10 @@ def of_node(graph: Graph, node: Node) -> Quant | None:
         dtype = zero.dtype if zero is not None else "uint8"
     if node.bare:  # as most are
         return read(graph, scale, zero_point, dtype)
-    return read(graph, scale, zero_point, dtype, *_along(graph, node))
+    axis, block_size = _along(graph, node)
+    if axis < 0 and (shape := graph.types.get(stored, UNKNOWN).shape) is not None:
+        axis = max(axis + len(shape), axis)  # counted from the front, as others that are compared with it
+    return read(graph, scale, zero_point, dtype, axis, block_size)
 
 
 def _along(graph: Graph, node: Node) -> tuple[int, int]:

@@ -314,9 +314,9 @@ class SparseConstant(Constant):
             if places.ndim == 2:
                 places = np.ravel_multi_index(tuple(places.T), self.shape)
             dense[places.reshape(-1)] = values.reshape(-1)
+            dense = dense.reshape(self.shape)
         except (ValueError, TypeError, IndexError) as error:
             raise ModelError(f"tensor {self.name!r} cannot be read: {one_line(str(error))}") from error
-        dense = dense.reshape(self.shape)
         dense.flags.writeable = False
         return dense
 

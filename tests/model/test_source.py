@@ -60,6 +60,16 @@ def test_places_of_sparse_values_that_do_not_fit_are_refused(places: list[int]) 
         sparse_constant(sparse).array()
 
 
+def test_a_sparse_tensor_of_nothing_and_sizes_that_no_array_has() -> None:
+    sparse = helper.make_sparse_tensor(
+        helper.make_tensor("v", TensorProto.FLOAT, [0], []),
+        helper.make_tensor("i", TensorProto.INT64, [0], []),
+        [0, 1 << 40, 1 << 40],
+    )
+    with pytest.raises(ModelError, match="cannot be read"):
+        sparse_constant(sparse).array()
+
+
 @pytest.mark.parametrize("sizes", [[1 << 20, 1 << 20], [1 << 40]])
 def test_more_values_than_a_sparse_tensor_may_stand_for_are_not_made(sizes: list[int]) -> None:
     sparse = helper.make_sparse_tensor(
