@@ -75,6 +75,8 @@ class Toolchain:
     """The parts of a map's channels are copied to planes, not some of the batches it was written in."""
     joins_slices: bool
     """Slices of what no routine wrote are one Split."""
+    divides_float_inputs: bool
+    """A routine takes the parts of an input that stays float, one by one."""
     copies_at_borders: bool
     """Maps cross the border of the network by copies."""
     copies_softmax_rows: bool

@@ -18,6 +18,7 @@ from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import (
     bare,
     changed_types,
+    divides_float_input,
     folded_away,
     is_float,
     moves_bare_floats,
@@ -180,6 +181,9 @@ def parts(layer: Layer, context: Context) -> Iterator[Cause]:
         axes: tuple[int, ...] = (axis,) if axis is not None and len(layer.outputs) > 1 else ()
     else:
         axes = sliced_axes(layer) or ()
+    if axes and divides_float_input(layer, context):
+        yield Cause(Why.SPLIT_FLOAT_INPUT, HYBRID, (("axis", axes[0]), ("shape", dims)))
+        return
     if (bytes_of_part := _unaligned(layer, context)) is not None:
         yield Cause(Why.SPLIT_UNALIGNED, HYBRID, (("bytes", bytes_of_part),))
         return

@@ -90,6 +90,7 @@ class Why(Enum):
     FLOATS_COPIED = "floats_copied"
     SPLIT_INTERLEAVES = "split_interleaves"
     SPLIT_UNALIGNED = "split_of_unaligned_rows"
+    SPLIT_FLOAT_INPUT = "split_of_a_float_input"
     SLICE_STEPS = "slice_with_steps"
     GATHER_PART = "gather_of_one_part"
     TRANSPOSE_ROUTINE = "transpose_by_a_routine"

@@ -27,6 +27,7 @@ from npuscope.neural_art.lowering.splits import (
     split,
 )
 from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.neural_art.lowering.type_changes import is_float_input, parts_of_floats
 from npuscope.neural_art.lowering.units import printed
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_FIRST,
@@ -66,6 +67,7 @@ def hybrid(lowering: Lowering, item: Placed) -> None:
     )  # fmt: skip
     lowering.add(step, 1 if not lowering.planar.isdisjoint(writes) else 0)
     stay_floats(lowering, (read.tensor for read in reads), writes)
+    parts_of_floats(lowering, layer, writes)
     for one in together or (layer,):
         laid_for_border(lowering, one)
 
@@ -73,11 +75,12 @@ def hybrid(lowering: Lowering, item: Placed) -> None:
 def slices_together(lowering: Lowering, layer: Layer) -> list[Layer]:
     """From 4.0 Slices of what no routine wrote are one Split: 17 epochs of LiSenNet, three of two Slices (eco8-neaixt, 4.0.1).
 
-    Behind a routine they stay Slices (three behind the Concats of N6Net, ibid.).
+    Behind a routine they stay Slices (three behind the Concats of N6Net, ibid.), and so do those of a float input, which may
+    overlap (two of two of a DNSMOS, LarocheC/dnsmos_exported, 4.0.1).
     """
     if layer.kind != "Slice" or layer.input is None or not lowering.target.toolchain.joins_slices:
         return []
-    if lowering.name(layer.input.tensor) in lowering.software:
+    if lowering.name(layer.input.tensor) in lowering.software or is_float_input(lowering, layer.input):
         return []
     readers = lowering.layers.readers.get(layer.input.tensor, ())
     return [
@@ -133,6 +136,7 @@ def view(lowering: Lowering, item: Placed) -> None:
     )
     lowering.stored(layer.outputs)
     stay_floats(lowering, (source,), writes)
+    parts_of_floats(lowering, layer, writes)
     laid_for_border(lowering, layer)
 
 

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from npuscope.model.layers import FLOATS, Layer, Operand
 from npuscope.neural_art.lowering.lower import FLOAT_BYTES, Lowering, size
 from npuscope.neural_art.lowering.software import FLOAT, as_float
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.facts import bare, read_as_floats
+
+
+def is_float_input(lowering: Lowering, operand: Operand) -> bool:
+    """An input of the network that stays float, as it comes."""
+    name = lowering.name(operand.tensor)
+    return name not in lowering.written and bare(operand) and read_as_floats(operand.seen, lowering.layers)
+
+
+def parts_of_floats(lowering: Lowering, layer: Layer, parts: Iterable[str]) -> None:
+    """Parts of an input that stays float are floats, but for those that were quantized before they were taken."""
+    if (
+        layer.name not in lowering.replaced
+        and layer.input is not None
+        and is_float_input(lowering, layer.input)
+    ):
+        lowering.floats.update(parts)
 
 
 def border(lowering: Lowering, layer: Layer) -> None:
@@ -15,9 +33,7 @@ def border(lowering: Lowering, layer: Layer) -> None:
     if source is None or result is None:
         return
     name = lowering.name(source.tensor)
-    left = (
-        name not in lowering.written and source.quant is None and read_as_floats(source.seen, lowering.layers)
-    )
+    left = is_float_input(lowering, source)
     if (name in lowering.floats or left) and result.quant is not None:
         made = f"{layer.name}#quantized"
         step = Step("QuantizeLinear", layer.name, FLOAT, (Read(name, False),), (made,), elements=size(source))

@@ -123,6 +123,18 @@ def read_as_floats(name: str, layers: Layers) -> bool:
     return len(readers) > 1 or any(not is_transparent(reader.core) for reader in readers)
 
 
+def divides_float_input(layer: Layer, context: Context) -> bool:
+    """A Split or Slice of an input that stays float: a routine takes the parts, each Slice alone (4.0.1).
+
+    The two hybrid epochs of a DNSMOS are two Slices of its waveform (LarocheC/dnsmos_exported); 12 of 17 and 24 of 28 of two
+    block-diagonal NSNet2 (LarocheC/eco8-neaixt) are most likely those of their three inputs. Their compiler names no kinds.
+    """
+    source = layer.input
+    if source is None or not context.target.toolchain.divides_float_inputs or not bare(source):
+        return False
+    return source.seen in context.graph.input_set and read_as_floats(source.seen, context.layers)
+
+
 def ends_in_integers(layer: Layer, context: Context) -> bool:
     """Moves values between the DQ and a float graph output that becomes int8: the layer moves integers.
 

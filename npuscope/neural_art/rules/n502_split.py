@@ -13,6 +13,16 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     if cause.why is Why.GATHER_PART:
         return None
     shape = "x".join(map(str, cause.sizes("shape")))
+    if cause.why is Why.SPLIT_FLOAT_INPUT:
+        return Finding(
+            "N502",
+            Severity.WARNING,
+            f"{layer.kind} along axis {cause['axis']} of {shape} takes a part of an input that stays float",
+            "A routine copies each part: nothing that the CPU runs reads a part of a tensor.",
+            "make each part an input of its own",
+            cause.placement,
+            Confidence.INFERRED,
+        )
     if cause.why is Why.SPLIT_UNALIGNED:
         return Finding(
             "N502",
@@ -43,15 +53,16 @@ RULE = Rule(
     "runtime routine (LL_ATON_LIB_Split, LL_ATON_LIB_Slice) copies them. From 3.0 on, a Gather with one constant "
     "index counts as such a part (10 of 10, 4.0.1), but a Gather from a map stays on the CPU (3 of 3, 4.0.1). "
     "From 4.0 on, rows that leave the network are copied by a routine (14 of 17), columns of a one-row map that a"
-    " unit wrote are blocks (6 of 6), and Slices of one tensor share an epoch (3 of 3 pairs). Up to 2.2, a Split "
+    " unit wrote are blocks (6 of 6), and Slices of one tensor share an epoch (3 of 3 pairs); of an input that stays"
+    " float, a routine takes each (2 of 2, 4.0.1). Up to 2.2, a Split "
     "of float rows is a copy where each part is a block of whole cache lines, and a routine where one is not (2 "
     "of 2, 2.2).",
     fix="Split along the channels.",
     source="yolov11n_micro_224 (4.0.1): attention Split along height hybrid, channel Splits and Slices not; LESSONS D2; "
     "rows: a plate detector of dahuangelululu/dahuange111 (2.2); Gather: sh_240_quant of Compal; from 4.0: LiSenNet of LarocheC/eco8-neaixt; "
-    "floats: a YOLOv8n of s1f102300638/stm32n6570-2-, and the heads of transformer_128 (2.2)",
+    "float inputs: a DNSMOS of LarocheC/dnsmos_exported; floats: a YOLOv8n of s1f102300638/stm32n6570-2-, and the heads of transformer_128 (2.2)",
     confidence=Confidence.INFERRED,
-    causes=frozenset({Why.SPLIT_INTERLEAVES, Why.SPLIT_UNALIGNED, Why.GATHER_PART}),
+    causes=frozenset({Why.SPLIT_INTERLEAVES, Why.SPLIT_UNALIGNED, Why.SPLIT_FLOAT_INPUT, Why.GATHER_PART}),
     word=word,
     kinds=frozenset({"Split", "Slice", "Gather"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>

@@ -77,6 +77,11 @@ BOUNDS_OF_ONE = text(
     """g (float[1,8] x) => (float[1,8] y) <float[1] a = {0.0}, float[1] b = {6.0}> { y = Clip (x, a, b) }""",
     14,
 )
+PARTS_OF_FLOATS = text("""g (float[1,8,4] x) => (float[1,7,4] y)
+  <int64[1] o = {0}, int64[1] e = {7}, int64[1] a = {1}, int64[1] p = {1}, int64[1] q = {8}>
+{ l = Slice(x, o, e, a)
+  r = Slice(x, p, q, a)
+  y = Mul(l, r) }""")
 ANY_SHAPE = text("""g (int8[] x, int64[k] t) => (float y) <float s = {0.1}, int8 z = {0}>
 { f = DequantizeLinear(x, s, z) y = Reshape(f, t) }""")
 
@@ -167,6 +172,8 @@ SAID = [
     ("N113", "2.2", gemm(), "", "", None),
     ("N113", "2.2", gemm(sx="0"), "the input of Gemm has scale 0", "calibrate", UNKNOWN),
     ("N113", "2.2", gemm(sw="0"), "the weight of Gemm has scale 0 in 1 of 2 channels", "calibrate", UNKNOWN),
+    ("N502", "4.0", PARTS_OF_FLOATS, "Slice along axis 1 of 1x8x4 takes a part of an input that stays float", "an input of its own", GUESSED),
+    ("N502", "2.2", PARTS_OF_FLOATS, "", "", None),
     ("N113", "2.2", gemm(sb="-1"), "the bias of Gemm has scale -1 in 1 of 2 channels", "calibrate", UNKNOWN),
     ("N113", "2.2", gemm(sy="inf"), "the output of Gemm has scale inf", "calibrate", UNKNOWN),
     ("N115", "2.2", ON_INTEGERS, "Relu computes on stored integers; 'r', which it writes, gets a scale only", "constant scales", KNOWN),
