@@ -35,6 +35,8 @@ class Toolchain:
     """A Mul of x and Sigmoid(x) is one Swish on an ACTIV unit where the Sigmoid is stored with scale 1/256, as TFLite has it."""
     arith_functions: bool
     """Max and Min of two maps are the NPU's, and an Abs whatever its zero point."""
+    elu_unit: bool
+    """An ACTIV unit computes Elu."""
     gathers_in_integers: bool
     """ArgMax, ArgMin and Gather run in int8; a Gather of one constant index is a Slice."""
     grouped_kernels: bool

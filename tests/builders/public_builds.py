@@ -14,7 +14,7 @@ from builders.networks.float_networks import calculator, falls, sounds_in_float
 from builders.networks.landmarks import landmarks
 from builders.networks.mobilenets import mobilenet_v1, pruned
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
-from builders.networks.small_cnns import digits, faces, handwriting, intrusions, metrics, spoken_words
+from builders.networks.small_cnns import digits, faces, handwriting, intrusions, metrics, policy, spoken_words
 from builders.networks.stream_nets import DILATIONS, loops, speech, tape
 from builders.networks.zoo_cnns import deeplab
 from builders.tflite.birds import spectrograms, waves
@@ -257,6 +257,11 @@ BUILDS: dict[str, PublicBuild] = {
         intrusions, "3.0", 40, 0.0,
         {"QuantizeLinear": 4, "DequantizeLinear": 5, "Conv": 1, "Cast": 1, "Div": 6, "Clip": 3, "Mul": 6, "Add": 3, "Floor": 3},
         "default", "auto", {"input_data_types": ("float32",), "output_data_types": ("float32",)},
+    ),
+    # churro206/pib-hand-sim, docs/current-sprint.md; a fourth epoch of the NPU, its last Gemm's
+    "policy": PublicBuild(
+        policy, "4.0", 8, 0.13,
+        {"Sub": 1, "Div": 1, "QuantizeLinear": 1, "DequantizeLinear": 1}, "default", "auto", {"output_data_types": ("float32",)},
     ),
 }  # fmt: skip
 """Builds whose epochs of the CPU are predicted one and all."""

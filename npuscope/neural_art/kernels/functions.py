@@ -23,6 +23,7 @@ from npuscope.neural_art.mapping.operators import (
     CONTROL_FLOW,
     DYNAMIC,
     LARGER_OR_LESS,
+    LATER_ACTIVATION,
     LATER_IN_INTEGERS,
     NORMALIZATION,
     ON_NPU,
@@ -66,6 +67,9 @@ def table(layer: Layer, context: Context) -> Iterator[Cause]:
         return
     if layer.kind in LARGER_OR_LESS and _of_two_maps(layer, context):
         yield Cause(Why.LARGER_OF_MAPS, HW)
+        return
+    if layer.kind in LATER_ACTIVATION and context.target.toolchain.elu_unit and not is_float(layer, context):
+        yield Cause(Why.ACTIVATION_UNIT, HW)
         return
     later = layer.kind in LATER_IN_INTEGERS and context.target.toolchain.gathers_in_integers
     placement = Placement.SW_INT if later else SOFTWARE.get(layer.kind, FLOAT)

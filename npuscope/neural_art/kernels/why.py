@@ -58,6 +58,7 @@ class Why(Enum):
     NOT_LISTED = "not_in_the_table"
     COMPUTED_SCALES = "scales_computed_at_run_time"
     LARGER_OF_MAPS = "larger_or_less_of_two_maps"
+    ACTIVATION_UNIT = "activation_of_later_versions"
     BROADCAST_OF_BOTH = "broadcast_of_both_operands"
     SOFTMAX = "softmax"
     LOG_SOFTMAX = "log_softmax"

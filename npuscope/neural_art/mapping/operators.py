@@ -11,9 +11,12 @@ def _words(text: str) -> frozenset[str]:
 
 ACTIVATION = _words(
     "Acos Acosh Asin Asinh Atan Atanh Cos Cosh Sin Sinh Tan Tanh Erf Exp Sqrt Sigmoid HardSigmoid HardSwish "
-    "LeakyRelu PRelu ThresholdedRelu Relu Clip Abs"
+    "LeakyRelu PRelu ThresholdedRelu Relu Clip Abs Elu"
 )
-"""On the ACTIV unit: piecewise function or ReLU variants."""
+"""On the ACTIV unit: piecewise function or ReLU variants; those of `LATER_ACTIVATION` not with every version."""
+
+LATER_ACTIVATION = _words("Elu")
+"""In software by the documentation of 2.1."""
 
 ARITHMETIC = _words("Add Sum Sub Mul Div And Or Not Equal Neg")
 """On the ARITH unit; Div under conditions of its own rule."""
@@ -29,7 +32,14 @@ MOVEMENT = _words(
 )
 """By DMA, or free; conditions in rules of their own."""
 
-ON_NPU = ACTIVATION | ARITHMETIC | POOLING | CONVOLUTION | MOVEMENT | {"QuantizeLinear", "BatchNormalization"}
+ON_NPU = (
+    (ACTIVATION - LATER_ACTIVATION)
+    | ARITHMETIC
+    | POOLING
+    | CONVOLUTION
+    | MOVEMENT
+    | {"QuantizeLinear", "BatchNormalization"}
+)
 
 NORMALIZATION = _words(
     "InstanceNormalization LpNormalization LRN LayerNormalization GroupNormalization RMSNormalization "
@@ -67,7 +77,7 @@ Softmax and Resize (ll_sw_integer.h); the rest is float.
 
 IN_INTEGERS = (
     CONVOLUTION
-    | ACTIVATION
+    | (ACTIVATION - LATER_ACTIVATION)
     | ARITHMETIC
     | _words("AveragePool MaxPool GlobalAveragePool GlobalMaxPool Softmax Resize Upsample QuantizeLinear")
 )

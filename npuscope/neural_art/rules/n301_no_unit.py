@@ -13,7 +13,7 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
-    if cause.why is Why.LARGER_OF_MAPS:
+    if cause.why in (Why.LARGER_OF_MAPS, Why.ACTIVATION_UNIT):
         return None
     if cause.why is Why.COMPUTED_SCALES:
         why = "It takes scales that are computed at run time; the compiler needs them when it compiles."
@@ -113,10 +113,12 @@ RULE = Rule(
     fix="Express it in operators that have a unit: Max(x, 0) is Relu, Pow(x, 2) is Mul(x, x).",
     source="FACTS 4 (ST documentation of Core 2.1; ArgMax and Gather in int8 from 3.0 on by later documentation, "
     "third-party; a Gather in float in 2.2: 10 of 10, sh_240_quant of Compal; Max and Min of two maps on the NPU from 2.2 on, "
-    "inferred: three builds of birdnet-team/birdnet-stm32); "
+    "inferred: three builds of birdnet-team/birdnet-stm32; Elu from 4.0 on, inferred: churro206/pib-hand-sim, 4.0.1); "
     "scales known when compiling: FACTS 3.1",
     confidence=Confidence.DOCUMENTED,
-    causes=frozenset({Why.NO_UNIT, Why.NOT_LISTED, Why.COMPUTED_SCALES, Why.LARGER_OF_MAPS}),
+    causes=frozenset(
+        {Why.NO_UNIT, Why.NOT_LISTED, Why.COMPUTED_SCALES, Why.LARGER_OF_MAPS, Why.ACTIVATION_UNIT}
+    ),
     word=word,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {0}>

@@ -145,6 +145,22 @@ def intrusions(features: int = 41, zero: int = -3) -> bytes:
     return net.model(x, (1, 5)).SerializeToString()
 
 
+def policy() -> bytes:
+    """What moves a robot's hand (churro206/pib-hand-sim, Core 4.0.1): observations normalized in float, an Elu behind each Gemm but one."""
+    net, depth = Net((1, 105)), 105
+    mean, spread = (
+        net.constant(name, np.full((1, depth), value, np.float32))
+        for name, value in (("mean", 0.1), ("spread", 2))
+    )
+    x = net.quantized(net.node("Div", [net.node("Sub", ["x", mean], "centred"), spread], "normal"), 0.05, 4)
+    for k, width in enumerate((256, 128, 64, 8)):
+        x = net.weighted("Gemm", f"dense{k}", x, (width, depth), 7 - k, relu=False, transB=1)
+        depth = width
+        if width != 8:
+            x = net.quantized(net.node("Elu", [x], f"elu{k}"), 0.03, -90)
+    return net.model(x, (1, 8)).SerializeToString()
+
+
 def metrics(learned: bool = False) -> bytes:
     """A discriminator of speech (LarocheC/dnsmos_exported, pesq_predictor_int8, Core 4.0.1): its Convs and Gemms alone are quantized.
 

@@ -180,5 +180,13 @@ def test_a_row_that_divides_into_single_values(
     assert [f.code for f in judged.forced_by] == ["N202"] * (placement == "sw_float")
 
 
+@pytest.mark.parametrize(
+    ("toolchain", "placement"), [("2.2", "sw_float"), ("3.0", "sw_float"), ("4.0", "hw")]
+)
+def test_an_elu_is_a_units_from_4_0_on(toolchain: str, placement: str, tmp_path: Path) -> None:
+    """A policy of Gemm and Elu (4.0.1): four epochs of the NPU, in software what normalizes and converts alone."""
+    assert report(model("Elu", MAP), tmp_path, toolchain).placement.value == placement
+
+
 def test_the_larger_of_two_maps_was_in_float_up_to_2_1(tmp_path: Path) -> None:
     assert report(model("Max", MAP, MAP), tmp_path, "2.1").placement.value == "sw_float"
