@@ -19,7 +19,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         Severity.ERROR,
         f"{printable_kind(layer)}{steps} has no NPU unit and no quantized form",
         "The tool's table has no recurrent operator; the front end may import it as float software or refuse it.",
-        "unroll it into Gemm, Sigmoid, Tanh, Mul and Add, the state being an input and an output",
+        "unroll it into Gemm, Sigmoid, Tanh, Mul and Add, with the state as an input and an output",
         cause.placement,
         Confidence.UNKNOWN,
     )

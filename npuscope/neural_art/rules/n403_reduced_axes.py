@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
@@ -14,16 +14,21 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
-    names = ", ".join(map(str, cause.sizes("axes")))
+    names = _named(cause.sizes("axes"))
     return Finding(
         "N403",
         Severity.ERROR,
-        f"{printable_kind(layer)} over axes {names} is not a pooling of height and width",
+        f"{printable_kind(layer)} over {names} is not a pooling of height and width",
         "Only reductions that can be written as a global pooling map to the NPU.",
         "reduce the last one or two axes only",
         cause.placement,
         Confidence.UNKNOWN,
     )
+
+
+def _named(axes: Sequence[int]) -> str:
+    """'axis 1', 'axes 1, 2'."""
+    return f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
@@ -36,11 +41,11 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         return
     if all(i < min(axes) for i, dim in enumerate(dims) if dim > 1 and i not in axes):
         return
-    names = ", ".join(map(str, axes))
+    names = _named(axes)
     yield Finding(
         "N403",
         Severity.ADVICE,
-        f"{printable_kind(layer)} over axes {names}, which are not the last: Transposes are put before and after the pooling",
+        f"{printable_kind(layer)} over {names}, not over the last: Transposes are put before and after the pooling",
         "A reduction over the right-most axes is a global pooling as it stands; others are brought into that form.",
         "reduce the last axes, or exchange axes earlier where it is free",
         None,

@@ -49,16 +49,20 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 RULE = Rule(
     code="N501",
     title="Concat joined by a runtime routine",
-    what="Looks for a Concat along an axis that has a dimension above 1 left of it, and for one of "
-    "unequal parts along the channels.",
-    why="Along the channels a Concat costs nothing or one copy: producers write at an offset. Along the width, "
+    what="Looks for a Concat along an axis that has a dimension above 1 left of it, and for a Concat of unequal parts "
+    "along the channels.",
+    why="Along the channels a Concat costs nothing, or one copy: its producers write at an offset. Along the width, "
     "as in the heads of detectors, and where the parts have no layout in common, the CPU drives the DMAs "
-    "(LL_ATON_LIB_Concat), about 8 CPU cycles an element. Unequal parts of four dimensions: up to 2.2 (18 of 18) but "
-    "where all lie channel by channel behind a Reshape (3 of 3), are vectors (1 of 1, 2.1) or are read by nothing else, of one scale, and "
-    "multiples of eight (2 of 2, FaceNet, 2.2: of 128; of the 18 none is); from 3.0 on where a part is read elsewhere too and already has the Concat's scale (34 of 34), or where a Resize on the CPU wrote such a part (1 of 1, 4.0.0). With a constant part "
-    "always (10 of 10, 2.2 and 4.0). Parts along the height of a map that a unit wrote are blocks, as its channels lie "
-    "innermost (3 of 3, 2.2), from 4.0 also beside inputs of the network (14 of 17; a part of each other is columns of another map in the Concat's scale). Of "
-    "floats, equal parts along the channels are copied by the stream engines (13 of 13, 2.2; other versions were not seen).",
+    "(LL_ATON_LIB_Concat), at about 8 CPU cycles an element. Unequal parts of four dimensions take this routine "
+    "up to 2.2 (18 of 18), except vectors (1 of 1, 2.1), parts that all lie channel by channel behind a Reshape "
+    "(3 of 3), and parts of one scale and of multiples of eight channels that nothing else reads (2 of 2, "
+    "FaceNet, 2.2: of 128; none of the 18 has such parts). From 3.0 on they take it where a part is read "
+    "elsewhere too and already has the Concat's scale (34 of 34), or where a Resize on the CPU wrote such a part "
+    "(1 of 1, 4.0.0). A constant part always takes it (10 of 10, 2.2 and 4.0). Along the height, parts of a map "
+    "that a unit wrote are blocks, as its channels lie innermost (3 of 3, 2.2), from 4.0 on also beside inputs of"
+    " the network (14 of 17; in each of the others a part is columns of another map in the Concat's scale). Equal"
+    " parts of floats along the channels are copied by the stream engines (13 of 13, 2.2; other versions were not"
+    " seen).",
     fix="Concatenate along the channels, parts of equal size.",
     source="yolov11n_micro_224, yolov8n_micro_224 (4.0.1), st_yolo_x_480 (3.0), yolov8_face (2.2), "
     "ssd_mobilenet_v1_256, blazeface_front_128 (2.1); FACTS 4 (RSN); constants: sh_240_quant of Compal (2.2, 4.0.1); along "

@@ -21,7 +21,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         Severity.WARNING,
         f"depthwise Conv of one dimension with stride {max(conv.stride)}: such layers were reported to hang the NPU",
         "Compiled by 4.0.1 they stalled a board; two-dimensional ones run in many networks.",
-        "stride 1 here, the stride in the 1x1 Conv behind it; or another version",
+        "use stride 1 here and put the stride into the 1x1 Conv behind it, or compile with another version",
         None,
         Confidence.THIRD_PARTY,
     )
