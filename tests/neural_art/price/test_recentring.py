@@ -28,7 +28,10 @@ def edited(session: Session, *edits: object) -> Session:
     return session
 
 
-@pytest.mark.parametrize(("version", "gemm_30", "gemm_28"), [("2.1", 0.036, -2.752), ("4.0", 41.081, -2.752)])
+@pytest.mark.parametrize(
+    ("version", "gemm_30", "gemm_28"),
+    [("2.1", 0.036, -2.752), ("3.0", -4.856, 1.498), ("4.0", 41.081, -2.752)],
+)
 def test_what_it_saves(version: str, gemm_30: float, gemm_28: float) -> None:
     session = Session.open(load(DENOISER), target(version))
     before, after = analyse(session), analyse(edited(session, Recentre("Gemm_30", 0)))
