@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import compress, count
 from operator import is_not
 from typing import NamedTuple, TypeVar
@@ -26,9 +26,7 @@ _REPLACED = "replaced"
 
 def _replaced(graph: Graph, before: Graph) -> Replaced:
     now, was = graph.nodes, before.nodes
-    shorter = min(len(now), len(was))
-    begin = next(compress(count(), map(is_not, now, was)), shorter)
-    end = min(next(compress(count(), map(is_not, reversed(now), reversed(was))), shorter), shorter - begin)
+    begin, end = common_ends(now, was)
     now, was = now[begin : len(now) - end], was[begin : len(was) - end]
     new, old = {id(node) for node in now}, {id(node) for node in was}
     return (
@@ -36,6 +34,14 @@ def _replaced(graph: Graph, before: Graph) -> Replaced:
         [n for n in was if id(n) not in new],
         [n for n in now if id(n) in old],
     )
+
+
+def common_ends(one: Sequence[object], other: Sequence[object]) -> tuple[int, int]:
+    """How many objects two sequences begin with alike, and how many of the rest they end with alike."""
+    shorter = min(len(one), len(other))
+    begin = next(compress(count(), map(is_not, one, other)), shorter)
+    end = next(compress(count(), map(is_not, reversed(one), reversed(other))), shorter)
+    return begin, min(end, shorter - begin)
 
 
 Value = TypeVar("Value")

@@ -12,6 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from npuscope.model.after_edits.difference import common_ends
+from npuscope.neural_art.lowering.steps import Step
+
 if TYPE_CHECKING:
     from npuscope.neural_art.schedule.step_graph import StepGraph
     from npuscope.npu.cost import Epoch
@@ -94,14 +97,10 @@ class Change:
 
     def __init__(self, before: StepGraph, now: StepGraph) -> None:
         self.runs = before.runs
-        here = {id(step): i for i, step in enumerate(now.steps)}
-        self.place = [here.get(id(step), -1) for step in before.steps]
+        self.place = places(before.steps, now.steps)
         """Step before -> step now, -1 for none."""
-        self.origin = [-1] * len(now.steps)
+        self.origin = places(now.steps, before.steps)
         """Step now -> step before."""
-        for old, new in enumerate(self.place):
-            if new >= 0:
-                self.origin[new] = old
         self.other = self._other(before, now)
         """Steps before that are gone, or read or are read by others now."""
         self._described, self._steps = before.described, before.steps
@@ -219,6 +218,15 @@ class Replay:
         steps.sort(key=self.run.rank.__getitem__)
         numbers = [rank[place[i]] for i in steps]
         return numbers == sorted(numbers)
+
+
+def places(of: Sequence[Step], among: Sequence[Step]) -> list[int]:
+    """Where the very same steps are among others, -1 for none: most are where both begin, or where both end."""
+    begin, end = common_ends(of, among)
+    behind = len(among) - end
+    found = {id(step): i for i, step in enumerate(among[begin:behind], begin)}
+    between = [found.get(id(step), -1) for step in of[begin : len(of) - end]]
+    return [*range(begin), *between, *range(behind, len(among))]
 
 
 def placed(steps: Sequence[int], place: Sequence[int]) -> list[int]:

@@ -36,22 +36,21 @@ class StepGraph:
         """Step -> (the step that writes an operand, may it be chained, stream engines from memory)."""
         self.fetched: list[int] = []
         """Step -> stream engines for operands that no step makes."""
-        self.waiting: list[int] = []
-        """Step -> number of operands whose writers have not run."""
-        writer, readers = self.writer, self.readers
+        writer, readers, sources, fetched = self.writer, self.readers, self.sources, self.fetched
         for i, step in enumerate(steps):
-            sources = []
+            written = []
             outside = step.extra_streams
             for tensor, chained, streams in step.reads:
                 index = writer.get(tensor)
                 if index is None or index == i:
                     outside += streams
                     continue
-                sources.append((index, chained, streams))
+                written.append((index, chained, streams))
                 readers[index].append(i)
-            self.sources.append(sources)
-            self.fetched.append(outside)
-            self.waiting.append(len(sources))
+            sources.append(written)
+            fetched.append(outside)
+        self.waiting = [len(written) for written in sources]
+        """Step -> number of operands whose writers have not run."""
         self.stretches: dict[int, Stretch] = {}
         """First step -> a stretch that one order packed; another that numbers it alike need not pack it again."""
         self.alike = Alike(self.steps, self.sources, self.readers, self.fetched)
