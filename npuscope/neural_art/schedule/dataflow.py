@@ -114,9 +114,6 @@ class Flowing:
     ) -> Dataflow:
         """The traffic of all epochs."""
         self.size_inputs()
-        iterated = {
-            name for name, cost in self.costs.items() if cost and cost.tiling and cost.tiling.iterations > 1
-        }
         made: list[tuple[Flow, ...]] = []
         kept: dict[int, Moved] = {}
         for epoch in self.epochs:
@@ -126,7 +123,7 @@ class Flowing:
                 for move in moves:
                     self.size.setdefault(move.tensor, move.size)
             else:
-                moved = self.moved(epoch, not iterated.isdisjoint(epoch.layers))
+                moved = self.moved(epoch)
             made.append(moved.flows)
             if moved.names:
                 kept[id(moves)] = moved
@@ -135,15 +132,15 @@ class Flowing:
         outputs = frozenset([self.output_buffer(tensor, lying) for tensor in self.graph.outputs])
         return Dataflow(flows, tuple(self.buffers(flows, lying, outputs)), outputs, kept)
 
-    def moved(self, epoch: Epoch, iterates: bool) -> Moved:
+    def moved(self, epoch: Epoch) -> Moved:
         """What an epoch moves; without names where other epochs are told of it, or it rests on more than layers."""
         wide, moves = len(self.wide), epoch.moves
         if epoch.placement is Placement.HYBRID:
             return Moved(moves, tuple([self.routine(move) for move in moves]), ())
-        flows = tuple([self.flow(move) for move in moves])
-        if iterates:
-            flows = (*flows, *self.iterations(epoch))
-        if iterates or len(self.wide) > wide or not self.inputs.isdisjoint([move.tensor for move in moves]):
+        streamed = [self.flow(move) for move in moves]
+        iterated = [*self.iterations(epoch)]
+        flows = (*streamed, *iterated)
+        if iterated or len(self.wide) > wide or not self.inputs.isdisjoint([move.tensor for move in moves]):
             return Moved(moves, flows, ())
         layers = [move.layer for move in moves if move.layer]
         return Moved(moves, flows, tuple(dict.fromkeys((*epoch.layers, *layers))))

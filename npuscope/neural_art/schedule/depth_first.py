@@ -55,7 +55,7 @@ class DepthFirst(Packing):
         """What is ready, as it is begun with: since which epoch (convolutions on several CAs first), number, step."""
 
     def pack(self) -> list[list[int]]:
-        for i in [i for i in self.order if self.waiting[i] == 0]:
+        for i in sorted(self.graph.begin, key=self.rank.__getitem__):
             self.enqueue(i)
         while self.left > 0:
             if self.software:

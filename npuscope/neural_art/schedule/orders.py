@@ -37,14 +37,13 @@ def orders(graph: StepGraph) -> Iterator[list[int]]:
 
 def forks(graph: StepGraph) -> bool:
     """A step has two readers, or two wait for nothing; else one step alone can go on, in whatever order."""
-    begin = sum(count == 0 for count in graph.waiting)
-    return begin > 1 or any(len(readers) > 1 for readers in graph.readers)
+    return len(graph.begin) > 1 or any(len(readers) > 1 for readers in graph.readers)
 
 
 def by_levels(graph: StepGraph, last_first: bool) -> list[int]:
     """Breadth first from the inputs."""
-    steps, left = graph.steps, list(graph.waiting)
-    order = levels(steps, graph.readers, left, [i for i, count in enumerate(left) if count == 0], last_first)
+    steps = graph.steps
+    order = levels(steps, graph.readers, list(graph.waiting), graph.begin, last_first)
     if len(order) < len(steps):  # a cycle: what is left comes in the order given
         taken = set(order)
         order += [i for i in range(len(steps)) if i not in taken]
@@ -55,7 +54,7 @@ def levels(
     steps: Sequence[Step],
     readers: Sequence[Sequence[int]],
     left: list[int],
-    begin: list[int],
+    begin: Sequence[int],
     last_first: bool,
 ) -> list[int]:
     """The same for steps of which each waits for `left` operands, and those of `begin` for none; what is in a cycle is left out.

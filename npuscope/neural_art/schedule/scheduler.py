@@ -82,7 +82,7 @@ class Packing(TakingOver):
         self.units, self.way = units, way
 
     def pack(self) -> list[list[int]]:
-        self.run.begun += [i for i in self.order if self.waiting[i] == 0]
+        self.run.begun += sorted(self.graph.begin, key=self.rank.__getitem__)
         for i in list(self.run.begun):
             self.enqueue(i)
         while self.left > 0:

@@ -40,11 +40,12 @@ def simulate(
     weights = {
         name: cost.weights_bytes for name, cost in costs.items() if cost is not None and cost.weights_bytes
     }
-    if kept is not None and kept.buffers == moved.buffers and kept.weights == tuple(weights.items()):
+    listed = tuple(weights.items())
+    if kept is not None and kept.buffers == moved.buffers and kept.weights == listed:
         memory = kept.memory
     else:
         memory = allocate(moved.buffers, weights, len(epochs), target)
     if after is not None:
-        after.allocated = Allocated(moved.buffers, tuple(weights.items()), memory, moved.moved)
+        after.allocated = Allocated(moved.buffers, listed, memory, moved.moved)
     known = [reuse.repricing if reuse is not None else None for reuse in (before, after)]
     return price(epochs, layers, costs, moved, memory, target, *known), memory

@@ -51,6 +51,8 @@ class StepGraph:
             fetched.append(outside)
         self.waiting = [len(written) for written in sources]
         """Step -> number of operands whose writers have not run."""
+        self.begin = [i for i, written in enumerate(sources) if not written]
+        """The steps that wait for nothing."""
         self.stretches: dict[int, Stretch] = {}
         """First step -> a stretch that one order packed; another that numbers it alike need not pack it again."""
         self.alike = Alike(self.steps, self.sources, self.readers, self.fetched)

@@ -211,7 +211,7 @@ class _Trial:
                 ):
                     flowing.size[move.tensor] = known.size[move.tensor]
         for k in again:
-            flows[k] = flowing.moved(self.epochs[k], iterates=True).flows
+            flows[k] = flowing.moved(self.epochs[k]).flows
         return None if flowing.wide else flows
 
     def memory(

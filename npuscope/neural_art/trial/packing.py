@@ -71,7 +71,7 @@ def steps_now(known: Scheduled, made: Sequence[Step]) -> Steps | None:
         other.update([source for source, _, _ in graph.sources[i]])
     _reread(readers, sources, graph.sources, gone, changed, range(count, len(steps)), order)
     begin = [i for i in order if waiting[i] == 0]
-    if begin != [i for i, left in enumerate(graph.waiting) if left == 0]:
+    if begin != graph.begin:
         return None
     return Steps(
         steps, order, sources, readers, fetched, waiting, gone, frozenset([i for i in other if i < count])
