@@ -85,6 +85,8 @@ class Packing(TakingOver):
         self.run.begun += sorted(self.graph.begin, key=self.rank.__getitem__)
         for i in list(self.run.begun):
             self.enqueue(i)
+        self.trail.note(None)
+        self.follow_first(begins=True)
         while self.left > 0:
             if self.apart:
                 self.apart = {i for i in self.apart if not self.done[i]}

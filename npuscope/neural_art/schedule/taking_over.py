@@ -87,15 +87,15 @@ class TakingOver:
         run = self.run
         run.goes_on_as(moments, len(run.begun) - begun, len(run.passed) - passed, len(run.epochs) - epochs)
 
-    def follow_first(self) -> bool:
-        """One step goes on: take over all that the first order did from here, up to where it numbers steps otherwise."""
+    def follow_first(self, begins: bool = False) -> bool:
+        """One step goes on, or all begins: take over all that the first order did from here, up to where it numbers steps otherwise."""
         if self.first is None:
             return False
-        goes_on = self.order[self.ready[0]]
+        goes_on = None if begins else self.order[self.ready[0]]
         found = self.first.ahead(goes_on, self.breaks)
         if found is None:
             return False
-        if self.stretch is not None:
+        if self.stretch is not None and goes_on is not None:
             self.ended(self.stretch, goes_on)
         here, there = found
         run, waiting, done = self.first.run, self.waiting, self.done
@@ -112,6 +112,7 @@ class TakingOver:
         self.note(moments, there.begun, there.passed, there.epochs)
         self.sequence += self.first.stretches[here.stretches : there.stretches]
         self.ready = [self.rank[there.goes_on]] if there.goes_on is not None else []
+        self.software = []
         self.stretch = None
         return True
 

@@ -14,7 +14,10 @@ from npuscope.neural_art.schedule.replay import Run
 
 
 class Seam(NamedTuple):
-    """One step alone goes on, none at the end: how many stretches, steps begun and done, epochs and moments there were so far."""
+    """How many stretches, steps begun and done, epochs and moments there were before one step alone goes on.
+
+    None does at the end, and at the beginning, where all do that wait for nothing.
+    """
 
     stretches: int
     begun: int
@@ -31,14 +34,13 @@ class Trail:
         self.run = run
         self.stretches: list[tuple[int, ...]] = []
         self.seams: list[Seam] = []
-        self.place: dict[int, int] = {}
-        """Step that goes on -> its seam."""
+        self.place: dict[int | None, int] = {}
+        """Step that goes on -> its seam; None -> where all that waits for nothing does."""
 
     def note(self, goes_on: int | None) -> None:
-        """A seam of the packing as far as it is."""
+        """A seam of the packing as far as it is: `goes_on` is None at the beginning and at the end."""
         run = self.run
-        if goes_on is not None:
-            self.place[goes_on] = len(self.seams)
+        self.place.setdefault(goes_on, len(self.seams))
         sizes = (len(run.begun), len(run.passed), len(run.epochs), len(run.moments))
         self.seams.append(Seam(len(self.stretches), *sizes, goes_on))
 
@@ -46,7 +48,7 @@ class Trail:
         """The stretches that are numbered otherwise."""
         return [k for k, steps in enumerate(self.stretches) if not ascending(steps, rank)]
 
-    def ahead(self, goes_on: int, breaks: Sequence[int]) -> tuple[Seam, Seam] | None:
+    def ahead(self, goes_on: int | None, breaks: Sequence[int]) -> tuple[Seam, Seam] | None:
         """The seam at a step, and the last one before the next of these stretches; None where that is no other."""
         number = self.place.get(goes_on)
         if number is None:

@@ -67,9 +67,9 @@ def test_repeated_blocks_are_packed_as_if_none_were_known(monkeypatch: pytest.Mo
 def test_orders_that_follow_the_first_are_packed_as_each_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     follow, followed = Packing.follow_first, 0
 
-    def counted(packing: Packing) -> bool:
+    def counted(packing: Packing, begins: bool = False) -> bool:
         nonlocal followed
-        found = follow(packing)
+        found = follow(packing, begins)
         followed += found
         return found
 
