@@ -77,7 +77,7 @@ def never(*_: object) -> bool:
 
 def pools_sub_masks(lowering: Lowering, layer: Layer, _: Tiling | None) -> bool:
     """A pooling that leaves a map reads a convolution of a larger kernel, with or without an activation between."""
-    dims = layer.output.dims if layer.output is not None else None
+    dims = layer.output_dims
     if dims is None or math.prod(dims[2:]) == 1:
         return False
     writer = lowering.layers.writers.get(layer.input.tensor) if layer.input is not None else None

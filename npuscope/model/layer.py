@@ -126,10 +126,15 @@ class Layer:
     """The first activation."""
     output: Operand | None = field(init=False, repr=False)
     """The first output."""
+    input_dims: tuple[int, ...] | None = field(init=False, repr=False)
+    output_dims: tuple[int, ...] | None = field(init=False, repr=False)
+    """Shapes of these, where they are fully known."""
 
     def __post_init__(self) -> None:
         self.input = self.inputs[0] if self.inputs else None  # type: ignore[misc]
         self.output = self.outputs[0] if self.outputs else None  # type: ignore[misc]
+        self.input_dims = self.input.dims if self.input is not None else None  # type: ignore[misc]
+        self.output_dims = self.output.dims if self.output is not None else None  # type: ignore[misc]
 
     @property
     def qoperator(self) -> bool:

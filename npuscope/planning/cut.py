@@ -270,7 +270,7 @@ def cpu_milliseconds(layer: Layer, target: Target) -> float | None:
     cost = layer_cost(layer, placement, target)
     if cost is None or layer.kind in FREE:
         return None if cost is None else 0.0
-    count = elements(layer.output.dims) if layer.output is not None and layer.output.dims else None
+    count = elements(layer.output_dims) if layer.output_dims else None
     if count is not None and layer.kind in COPIES:
         return count * target.compiler.copy_cycles_per_element / target.clocks.cpu_hz * 1e3
     if count is not None and layer.kind in BY_TABLE and layer.quantized:

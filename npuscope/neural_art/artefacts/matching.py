@@ -326,8 +326,8 @@ Signature = tuple[str, Convolution | None, tuple[int, ...] | None, tuple[int, ..
 
 
 def _signature(layer: Layer) -> Signature:
-    source = layer.input.dims if layer.input is not None else None
-    result = layer.output.dims if layer.output is not None else None
+    source = layer.input_dims
+    result = layer.output_dims
     return layer.kind, convolution(layer), _sizes(source), _sizes(result)
 
 

@@ -149,7 +149,7 @@ def _is(report: LayerReport, op: str) -> bool:
 def _steps(report: LayerReport) -> int:
     """Epochs a layer in software takes: a product of two activations is one Conv for each matrix (FORUM-2)."""
     layer = report.layer
-    result = layer.output.dims if layer.output is not None else None
+    result = layer.output_dims
     if (
         layer.kind not in ("MatMul", "Gemm")
         or layer.weight is not None

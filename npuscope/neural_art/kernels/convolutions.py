@@ -82,7 +82,7 @@ def _matrix(layer: Layer, context: Context) -> Iterator[Cause]:
 
 
 def _matrices(layer: Layer) -> int:
-    result = layer.output.dims if layer.output is not None else None
+    result = layer.output_dims
     return math.prod(result[:-2]) if layer.kind == "MatMul" and result and len(result) > 2 else 1
 
 

@@ -31,13 +31,12 @@ from npuscope.neural_art.mapping.operators import (
     SOFTWARE,
 )
 from npuscope.neural_art.mapping.scales import stored_alike
+from npuscope.neural_art.mapping.shapes import MAP_RANK
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
 
 FLOAT, HW = Placement.SW_FLOAT, Placement.HW
-MAP = 4
-"""Dimensions of a feature map."""
 OWN_CAUSE = frozenset({"Softmax", "LogSoftmax"}) | NORMALIZATION | RECURRENT | CONTROL_FLOW
 """Kinds with causes of their own."""
 
@@ -102,13 +101,13 @@ def _single_part(layer: Layer, context: Context) -> Cause | None:
     Compal-Project-TOM/NUCLEO-N657X0-Q-AI-TEST compiled one network with both; 3.0 has the front end of 4.0. Those are of three
     dimensions; of a map the index stays a Gather, of the CPU (3 of 3 of LiSenNet: LarocheC/eco8-neaixt, 4.0.1).
     """
-    dims, axis = (layer.input.dims if layer.input is not None else None), axis_of(layer)
+    dims, axis = layer.input_dims, axis_of(layer)
     if layer.kind != "Gather" or dims is None or axis is None or len(layer.inputs) < 2:
         return None
     constant = layer.inputs[1].constant
     if constant is None or constant.size != 1 or is_float(layer, context):
         return None
-    if not context.target.toolchain.gathers_in_integers or len(dims) == MAP:
+    if not context.target.toolchain.gathers_in_integers or len(dims) == MAP_RANK:
         return None
     where = (("axis", axis), ("shape", dims))
     if outermost(dims, axis):
@@ -118,9 +117,9 @@ def _single_part(layer: Layer, context: Context) -> Cause | None:
 
 def _does_nothing(layer: Layer) -> bool:
     """An Expand to the shape its input has."""
-    if layer.kind != "Expand" or layer.input is None or layer.output is None:
+    if layer.kind != "Expand":
         return False
-    return layer.input.dims is not None and layer.input.dims == layer.output.dims
+    return layer.input_dims is not None and layer.input_dims == layer.output_dims
 
 
 def softmax_causes(layer: Layer, context: Context) -> Iterator[Cause]:
@@ -143,7 +142,7 @@ def whole_operators(layer: Layer, context: Context) -> Iterator[Cause]:
 
 def broadcast(layer: Layer, context: Context) -> Iterator[Cause]:
     """One operand is streamed, the other may be repeated; nothing repeats both."""
-    result = layer.output.dims if layer.output is not None else None
+    result = layer.output_dims
     if result is None or len(layer.inputs) < 2 or folded_away(layer):
         return
     shapes = [o.dims for o in layer.inputs]

@@ -36,6 +36,7 @@ from npuscope.neural_art.mapping.layout import (
     sliced_axes,
 )
 from npuscope.neural_art.mapping.scales import stored_alike
+from npuscope.neural_art.mapping.shapes import positions
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
@@ -51,7 +52,7 @@ FLOAT_BYTES, CACHE_LINE = 4, 32
 
 def concat_causes(layer: Layer, context: Context) -> Iterator[Cause]:
     """Producers write at an offset, where the parts have a layout in common."""
-    result, axis = (layer.output.dims if layer.output is not None else None), axis_of(layer)
+    result, axis = layer.output_dims, axis_of(layer)
     if len(layer.inputs) > 1 and moves_bare_floats(layer, context.layers) and not folded_away(layer):
         yield Cause(Why.FLOATS_COPIED, HW)
         return
@@ -82,8 +83,8 @@ def _channels(layer: Layer, context: Context) -> Cause:
     """
     parts = tuple(o.dims[1] if o.dims is not None else 0 for o in layer.inputs)
     numbers: tuple[tuple[str, int | str | tuple[int, ...]], ...] = (("parts", parts),)
-    result = layer.output.dims if layer.output is not None else None
-    if len(set(parts)) == 1 or (result is not None and math.prod(result[2:]) == 1):
+    result = layer.output_dims
+    if len(set(parts)) == 1 or (result is not None and positions(result) == 1):
         return Cause(Why.CONCAT_IN_PLACE, HW, numbers)
     if all(part.constant is None and laid_in_planes(part.tensor, context.layers) for part in layer.inputs):
         return Cause(Why.CONCAT_PLANES, HW, numbers)
@@ -115,7 +116,7 @@ def _by_cpu(resize: Layer, context: Context) -> bool:
 
 def transpose_causes(layer: Layer, context: Context) -> Iterator[Cause]:
     """Channels first and last are ways of writing; another order takes a routine, but for rows of a planar stream."""
-    dims = layer.input.dims if layer.input is not None else None
+    dims = layer.input_dims
     if dims is None or folded_away(layer):
         return
     if moves_bare_floats(layer, context.layers) and moves_values(layer, context):
@@ -168,7 +169,7 @@ def cast_causes(layer: Layer, context: Context) -> Iterator[Cause]:
 
 def parts(layer: Layer, context: Context) -> Iterator[Cause]:
     """Parts of a Split or Slice are read at an offset where they are blocks of memory."""
-    dims = layer.input.dims if layer.input is not None else None
+    dims = layer.input_dims
     if folded_away(layer):
         return
     if layer.kind == "Slice" and (step := _step(layer, context)) is not None:
@@ -200,7 +201,7 @@ def _unaligned(layer: Layer, context: Context) -> int | None:
     inferred: 64 + 1 rows of 8,400 bytes take a routine, 2 + 2 of as many a copy (s1f102300638/stm32n6570-2-, 2.2); heads of 900 bytes
     take one too, those of 960 a copy (transformer_128, 2.2).
     """
-    dims = layer.input.dims if layer.input is not None else None
+    dims = layer.input_dims
     if layer.kind != "Split" or dims is None or len(dims) != 3 or not outermost(dims, 1):
         return None
     if axis_of(layer) != 1 or not context.target.toolchain.copies_float_parts:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import is_float, is_read, on_cpu
 from npuscope.neural_art.mapping.layout import pool_strides, pool_window, reduced_axes
+from npuscope.neural_art.mapping.shapes import has_rank, positions
 from npuscope.neural_art.mapping.tiling import divisors
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
@@ -51,8 +51,8 @@ def takes_all(layer: Layer) -> bool:
     """The window is the whole map, height and width, whether these dimensions are kept or not."""
     if layer.kind in ("ReduceMean", "ReduceMax"):
         return reduced_axes(layer) == (2, 3)
-    result = layer.output.dims if layer.output is not None else None
-    return result is not None and math.prod(result[2:]) == 1
+    result = layer.output_dims
+    return result is not None and positions(result) == 1
 
 
 AVERAGES = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean"})
@@ -63,11 +63,11 @@ def takes_strips(layer: Layer, sizes: tuple[int, ...]) -> bool:
 
     1x4 with a stride of 1x4 over 1x1024 is a float kernel (FRIENDA256/stm32N6_AI, 2.2); no such window was seen on the NPU.
     """
-    result = layer.output.dims if layer.output is not None else None
-    if result is None or len(result) not in (3, 4) or len(sizes) != len(result) - 2:
+    result = layer.output_dims
+    if not has_rank(result, 3, 4) or len(sizes) != len(result) - 2:
         return False
     rows = (*sizes, 1)[:2]  # one dimension is a map of one column
-    return math.prod(result[2:]) > 1 and min(rows) == 1 < max(rows)
+    return positions(result) > 1 and min(rows) == 1 < max(rows)
 
 
 def largest_prime(number: int) -> int:
@@ -79,8 +79,8 @@ def largest_prime(number: int) -> int:
 
 def registers(layer: Layer, context: Context) -> Iterator[Cause]:
     """Strides and pads fit their fields, and there is no dilation and no output of indices."""
-    result = layer.output.dims if layer.output is not None else None
-    if result is None or len(result) < 3 or math.prod(result[2:]) == 1:
+    result = layer.output_dims
+    if result is None or len(result) < 3 or positions(result) == 1:
         return
     limits = context.target.limits
     strides, pads = pool_strides(layer), layer.core.integers("pads") or (0,)
@@ -101,7 +101,7 @@ def registers(layer: Layer, context: Context) -> Iterator[Cause]:
 
 def reduction(layer: Layer, context: Context) -> Iterator[Cause]:
     """Only a reduction of one or two axes other than the batch is a pooling."""
-    dims, axes = (layer.input.dims if layer.input is not None else None), reduced_axes(layer)
+    dims, axes = layer.input_dims, reduced_axes(layer)
     if dims is None or axes is None or is_float(layer, context):
         return
     axes = tuple(a for a in axes if dims[a] > 1)

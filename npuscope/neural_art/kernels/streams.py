@@ -10,8 +10,8 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 from npuscope.model.inspection.extent import elements
-from npuscope.model.layers import ACTIVATIONS, Layer, Layers, Operand
-from npuscope.neural_art.mapping.bounds import cuts_nothing
+from npuscope.model.layers import Layer, Layers, Operand
+from npuscope.neural_art.mapping.bounds import vanishes
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_FIRST,
     CHANNELS_LAST,
@@ -140,7 +140,7 @@ def comes_from_conv(source: str, layers: Layers) -> bool:
         writer = layers.writers.get(source)
         if writer is None or writer.input is None:
             return False
-        if writer.kind not in ACTIVATIONS or not cuts_nothing(writer):
+        if not vanishes(writer):
             return writer.kind in ("Conv", "ConvTranspose")
         source = writer.input.tensor
     return False

@@ -76,8 +76,8 @@ def _pooling(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
 
 def _beyond(layer: Layer) -> int:
     """Positions by which the last window of a pooling ends behind its padded map, at most."""
-    before = layer.input.dims if layer.input is not None else None
-    after = layer.output.dims if layer.output is not None else None
+    before = layer.input_dims
+    after = layer.output_dims
     window = layer.core.integers("kernel_shape") or ()
     if before is None or after is None or len(before) != len(window) + 2 or len(after) != len(before):
         return 0
@@ -91,13 +91,13 @@ def _beyond(layer: Layer) -> int:
 
 
 def _gemm(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
-    dims = layer.input.dims if layer.input is not None else None
+    dims = layer.input_dims
     if layer.core.op == "Gemm" and layer.core.integer("transA", 0) and dims is not None and min(dims) > 1:
         yield "turned", dims[0]
 
 
 def _concat(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
-    result = layer.output.dims if layer.output is not None else None
+    result = layer.output_dims
     if result is None or len(layer.inputs) < 2:
         return
     if len(result) == 4 and axis_of(layer) == 0:

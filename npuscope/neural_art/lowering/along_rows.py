@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, Operand
-from npuscope.neural_art.lowering.lower import INPUT, Lowering, laid_last, of_rows, size
+from npuscope.neural_art.lowering.lower import INPUT, Lowering, laid_last, size
 from npuscope.neural_art.lowering.operands import zero_point
-from npuscope.neural_art.mapping.bounds import cuts_nothing
+from npuscope.neural_art.mapping.bounds import vanishes
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
+from npuscope.neural_art.mapping.shapes import of_rows
 from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
 from npuscope.npu.cost import Tiling
 
@@ -30,7 +31,7 @@ def ends_in_rows(lowering: Lowering, layer: Layer, tiling: Tiling | None) -> boo
     """
     if tiling is not None and tiling.kernels_per_pass == 1:
         return False
-    if layer.kind != "Conv" or layer.output is None or not of_rows(layer.output):
+    if layer.kind != "Conv" or layer.output is None or not of_rows(layer.output_dims):
         return False
     readers = list(readers_of(lowering, layer.output))
     return any(reader.kind in STREAMED for reader in readers) or all(
@@ -50,8 +51,8 @@ def readers_of(lowering: Lowering, operand: Operand) -> Iterator[Layer]:
             if name in seen:
                 continue
             seen.add(name)
-            for reader in lowering.layers.readers.get(name, ()):
-                if reader.kind in ("Relu", "Clip") and cuts_nothing(reader):
+            for reader in lowering.readers(name):
+                if vanishes(reader):
                     pending += reader.outputs
                 else:
                     yield reader
@@ -71,11 +72,11 @@ def laid_in_columns(lowering: Lowering, layer: Layer, source: str, tiling: Tilin
     2. Not where the zero point is -128: the Sub before the convolution lays the rows out (six of TC-ResNet8, 2.2).
     """
     operand = layer.input
-    if layer.kind != "Conv" or operand is None or not of_rows(operand):
+    if layer.kind != "Conv" or operand is None or not of_rows(operand.dims):
         return source
     if source in lowering.columns:
         return lowering.columns[source]
-    writer = lowering.layers.writers.get(operand.tensor)
+    writer = lowering.writer(operand.tensor)
     if writer is None or writer.kind not in STREAMED or reads_planes(tiling):
         return source
     if zero_point(operand) == FULL_RANGE_LOW:

@@ -23,7 +23,6 @@ from npuscope.neural_art.lowering.lower import (
     Placed,
     copied_once,
     laid_last,
-    of_rows,
     size,
 )
 from npuscope.neural_art.lowering.operands import zero_point
@@ -32,7 +31,9 @@ from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.sums import all_channels, batch_without_offset, sums, written_batch
 from npuscope.neural_art.lowering.units import fused_steps
 from npuscope.neural_art.mapping.gathering import blocks, fills_blocks
+from npuscope.neural_art.mapping.operators import MATRICES
 from npuscope.neural_art.mapping.padding import convolution_with_pad
+from npuscope.neural_art.mapping.shapes import MAP_RANK, has_rank, of_map, of_rows
 from npuscope.neural_art.mapping.sizes import spread_elements
 from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
 from npuscope.npu.cost import Tiling
@@ -104,7 +105,7 @@ def shares_weights(lowering: Lowering, item: Placed) -> bool:
     inferred: two epochs for each of twenty, from how many a streaming TCN has on the NPU, 120 of 208 (mikekss/tymbal, 4.0).
     """
     dilated = item.cause(Why.CONV_DILATED)
-    return dilated is not None and dilated["shared"] == 1 and lowering.target.toolchain.takes_shared_groups
+    return dilated is not None and dilated["shared"] == 1 and lowering.toolchain.takes_shared_groups
 
 
 def first_copy(
@@ -121,7 +122,7 @@ def first_copy(
         return source
     if shape.in_channels == 1 or math.prod(shape.input_size) == 1:
         return source
-    if reads_planes(tiling) and layer.input is not None and of_rows(layer.input):
+    if reads_planes(tiling) and of_rows(layer.input_dims):
         return source
     return laid_last(lowering, INPUT, layer, source, owner="")
 
@@ -131,39 +132,28 @@ def flattened(lowering: Lowering, layer: Layer, source: str) -> bool:
 
     Gemm_18_reshape_x of toy_sound_classifier (sijiaohanshusin/NECCS_N647, Core 4.0.0): 32 channels of 4x8 as 1,024.
     """
-    if layer.kind not in ("Gemm", "MatMul") or layer.input is None or source not in lowering.written:
+    if layer.kind not in MATRICES or layer.input is None or source not in lowering.written:
         return False
     if source in lowering.planar or source in lowering.planes or source in lowering.unchained:
         return False
-    writer = lowering.layers.writers.get(layer.input.tensor)
+    writer = lowering.writer(layer.input.tensor)
     for _ in range(VIEWS_FOLLOWED):
         if writer is None or writer.input is None or writer.kind not in FLATTEN:
             return False
-        dims = writer.input.dims
-        if dims is not None and len(dims) == 4:
-            return dims[1] > 1 and dims[2] * dims[3] > 1
-        writer = lowering.layers.writers.get(writer.input.tensor)
+        if has_rank(writer.input_dims, MAP_RANK):
+            return of_map(writer.input_dims)
+        writer = lowering.writer(writer.input.tensor)
     return False
 
 
 def as_position(lowering: Lowering, layer: Layer, source: str) -> str:
     """A row that a Gemm takes for the channels of one position: a view, of which several readers have one."""
     operand = layer.input
-    dims = operand.dims if operand is not None else None
-    if (
-        operand is None
-        or dims is None
-        or len(dims) != 2
-        or dims[0] != 1
-        or layer.kind not in ("Gemm", "MatMul")
-    ):
+    if operand is None or not has_rank(operand.dims, 2) or operand.dims[0] != 1 or layer.kind not in MATRICES:
         return source
-    writer = lowering.layers.writers.get(operand.tensor)
-    if (
-        lowering.streamed(source)
-        or not lowering.target.toolchain.counts_views
-        or (writer and lowering.undone(writer))
-    ):
+    writer = lowering.writer(operand.tensor)
+    undone = writer is not None and lowering.undone(writer)
+    if undone or lowering.streamed(source) or not lowering.toolchain.counts_views:
         return source
     viewed = f"{source}#position"
     return viewed if viewed in lowering.written else lowering.viewed(layer, source, viewed)
@@ -230,7 +220,7 @@ def spread_again(lowering: Lowering, layer: Layer, summed: str, shape: Convoluti
     summed = rearranged(lowering, layer, summed, "DepthToSpace")
     if shape is None or fills_blocks(shape):
         return summed
-    if lowering.target.toolchain.crops_by_routine and min(blocks(shape)) == 1:
+    if lowering.toolchain.crops_by_routine and min(blocks(shape)) == 1:
         crop = Step(
             "Pad", layer.name, Placement.HYBRID, (Read(summed, False),), (f"{layer.name}#crop",), elements=size(layer.output),
             stored_bytes=SUM_BYTES * size(layer.output),
@@ -258,7 +248,7 @@ def grouped_in_software(lowering: Lowering, item: Placed) -> None:
     if dilated:
         source = rearranged(lowering, layer, source, "SpaceToDepth")
     count = size(layer.output)
-    cast = Placement.HYBRID if lowering.target.toolchain.casts_by_routine else Placement.SW_FLOAT
+    cast = Placement.HYBRID if lowering.toolchain.casts_by_routine else Placement.SW_FLOAT
     for op, placement, elements, width in (
         ("DequantizeLinear", Placement.SW_FLOAT, size(layer.input), FLOAT_BYTES),
         ("Conv", Placement.SW_FLOAT, count, FLOAT_BYTES),
@@ -288,7 +278,7 @@ def scaled(lowering: Lowering, layer: Layer, source: str, tiling: Tiling | None,
     count = size(layer.output)
     extra = list(fused_steps(layer))
     result = result or lowering.result(layer)
-    ops = ["Mul"] if lowering.target.toolchain.separate_scale else []
+    ops = ["Mul"] if lowering.toolchain.separate_scale else []
     ops.append("Add")
     for k, op in enumerate((*ops, *extra)):
         last = k == len(ops) + len(extra) - 1
@@ -311,8 +301,8 @@ def fetches_coefficients(lowering: Lowering, layer: Layer) -> bool:
     An EfficientNetV2-B1 (2.0: vox-haolin/992_PlantDoctor) has the epochs for it (`STEP_RULES` of evidence.py: coefficients_fetched):
     a convolution to 1,152 channels leaves its Sigmoid to the next epoch, one to 48 or 256 does not.
     """
-    dims = layer.output.dims if layer.output is not None else None
-    if dims is None or len(dims) < 2 or not lowering.target.toolchain.fetches_coefficients:
+    dims = layer.output_dims
+    if dims is None or len(dims) < 2 or not lowering.toolchain.fetches_coefficients:
         return False
     return dims[1] > lowering.target.limits.broadcast_elements
 

@@ -31,7 +31,7 @@ from npuscope.neural_art.lowering.software import (
 from npuscope.neural_art.lowering.type_changes import border, change_part, changed_parts
 from npuscope.neural_art.lowering.units import activation, affine, elementwise, requantize
 from npuscope.neural_art.mapping.facts import folded_away, geometry, narrow_submasks, swallowed
-from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, LARGER_OR_LESS, POOLING
+from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, CONVOLUTION, LARGER_OR_LESS, POOLING
 from npuscope.npu.verdict import Placement
 
 WHOLE = frozenset({Why.CONV_GROUPED, Why.CONV_DILATED, Why.CONV_WIDE_ROW, Why.CONV_SINGLE_VALUE})
@@ -123,7 +123,7 @@ def on_npu(lowering: Lowering, item: Placed) -> None:
     """Accelerators and stream engines."""
     layer = item.layer
     kind = layer.kind
-    if kind in ("Conv", "Gemm", "MatMul", "ConvTranspose"):
+    if kind in CONVOLUTION:
         conv(lowering, item)
     elif kind == "BatchNormalization":
         affine(lowering, item)

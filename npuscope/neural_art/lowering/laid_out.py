@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.along_rows import ends_in_rows
-from npuscope.neural_art.lowering.lower import INPUT, Lowering, copied_once, laid_last, of_rows, size
+from npuscope.neural_art.lowering.lower import INPUT, Lowering, copied_once, laid_last, size
 from npuscope.neural_art.mapping.layout import VIEWS
 from npuscope.neural_art.mapping.padding import absorbed
+from npuscope.neural_art.mapping.shapes import has_rank, of_map, of_rows, positions
 
 
 def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
@@ -26,8 +25,8 @@ def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
        sijiaohanshusin/NECCS_N647, 4.0.0).
     2. Up to 2.2 what a routine transposed before a Softmax (the YOLOv8n), as before one in integers.
     """
-    dims = layer.input.dims if layer.input is not None else None
-    if layer.kind == "Conv" and layer.input is not None and of_rows(layer.input):
+    dims = layer.input_dims
+    if layer.kind == "Conv" and layer.input is not None and of_rows(layer.input_dims):
         if name in lowering.columns or writes_columns(lowering, read_by(lowering, layer, layer.input)):
             return lowering.columns.get(name, name)
         lowering.floats.add(name)
@@ -35,10 +34,10 @@ def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
     if layer.kind == "Gemm" and name in lowering.floats and of_a_map(lowering, layer.input):
         return copied_once(lowering, f"{name}#row", layer, name, batch=1, op="Reshape", owner="")
     given = name not in lowering.written and name not in lowering.channels_last
-    if layer.kind in ("Conv", "QuantizeLinear") and dims is not None and len(dims) == 4 and given:
+    if layer.kind in ("Conv", "QuantizeLinear") and has_rank(dims, 4) and given:
         if (
             dims[1] == 1
-            or math.prod(dims[2:]) == 1
+            or positions(dims) == 1
             or (layer.kind == "QuantizeLinear" and turned(lowering, layer))
         ):
             return name
@@ -52,20 +51,18 @@ def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:
 def of_a_map(lowering: Lowering, row: Operand | None) -> bool:
     """A row that is a view of a map of several channels and positions."""
     while row is not None:
-        writer = lowering.layers.writers.get(row.tensor)
+        writer = lowering.writer(row.tensor)
         if writer is None:
             return False
         if writer.kind not in VIEWS:
-            dims = row.dims
-            kernel = writer.kind != "Transpose"
-            return kernel and dims is not None and len(dims) == 4 and dims[1] > 1 and math.prod(dims[2:]) > 1
+            return writer.kind != "Transpose" and of_map(row.dims)
         row = writer.input
     return False
 
 
 def read_by(lowering: Lowering, layer: Layer, operand: Operand) -> Operand:
     """What a kernel reads: behind a Pad that a convolution takes over, what that Pad reads."""
-    writer = lowering.layers.writers.get(operand.tensor)
+    writer = lowering.writer(operand.tensor)
     if layer.kind != "Conv" or writer is None or writer.input is None:
         return operand
     return operand if absorbed(writer, lowering.layers, lowering.target) is None else writer.input
@@ -73,14 +70,14 @@ def read_by(lowering: Lowering, layer: Layer, operand: Operand) -> Operand:
 
 def writes_columns(lowering: Lowering, operand: Operand) -> bool:
     """Rows that a Conv1d wrote."""
-    writer = lowering.layers.writers.get(operand.tensor)
-    return writer is not None and writer.kind == "Conv" and of_rows(operand)
+    writer = lowering.writer(operand.tensor)
+    return writer is not None and writer.kind == "Conv" and of_rows(operand.dims)
 
 
 def integers_in_columns(lowering: Lowering, layer: Layer, operand: Operand) -> str:
     """Rows in integers that a float Conv1d reads dequantized, copied to columns before; '' where none are."""
     name = lowering.name(operand.tensor)
-    if layer.kind != "Conv" or not of_rows(operand) or operand.quant is None or name in lowering.floats:
+    if layer.kind != "Conv" or not of_rows(operand.dims) or operand.quant is None or name in lowering.floats:
         return ""
     if name in lowering.columns or writes_columns(lowering, operand):
         return lowering.columns.get(name, "")
@@ -95,7 +92,7 @@ def float_columns(lowering: Lowering, layer: Layer) -> str:
 
 def turned(lowering: Lowering, layer: Layer) -> bool:
     """What a layer makes is read by Transposes alone."""
-    readers = lowering.layers.readers.get(layer.output.tensor, ()) if layer.output is not None else ()
+    readers = lowering.readers(layer.output.tensor) if layer.output is not None else ()
     return bool(readers) and all(reader.kind == "Transpose" for reader in readers)
 
 
@@ -104,10 +101,10 @@ def turned_by_routine(lowering: Lowering, layer: Layer) -> bool:
 
     yolov8_face (2.2) and builds of 2.1; in 4.0 both YOLOs' boards run one epoch between Transpose and Softmax.
     """
-    copied = lowering.target.copies_features or lowering.target.toolchain.copies_softmax_rows
+    copied = lowering.target.copies_features or lowering.toolchain.copies_softmax_rows
     if layer.input is None or not copied:
         return False
-    writer = lowering.layers.writers.get(layer.input.tensor)
+    writer = lowering.writer(layer.input.tensor)
     return (
         writer is not None
         and writer.kind == "Transpose"

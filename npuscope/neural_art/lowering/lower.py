@@ -20,6 +20,8 @@ from npuscope.neural_art.kernels.streams import planar
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.facts import swallowed
+from npuscope.neural_art.mapping.operators import MATRICES
+from npuscope.neural_art.mapping.shapes import has_rank, of_rows
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost
 from npuscope.npu.verdict import Placement
@@ -53,9 +55,7 @@ class Lowering:
     """The steps made so far, and what is known of the tensors between them."""
 
     def __init__(self, layers: Layers, target: Target) -> None:
-        self.layers, self.target = layers, target
-        self.begins = target.toolchain.begins_behind_cpu
-        """What the CPU wrote is read by an ARITH unit in an epoch of its own."""
+        self.layers, self.target, self.toolchain = layers, target, target.toolchain
         self.planar = planar(layers)
         """Tensors that come plane by plane."""
         self.steps: list[Step] = []
@@ -100,6 +100,14 @@ class Lowering:
             tensor = known[tensor]
         return tensor
 
+    def writer(self, tensor: str) -> Layer | None:
+        """The layer that writes a tensor, None for an input of the network."""
+        return self.layers.writers.get(tensor)
+
+    def readers(self, tensor: str) -> tuple[Layer, ...]:
+        """The layers that read a tensor as an activation."""
+        return self.layers.readers.get(tensor, ())
+
     def source(self, layer: Layer) -> str:
         """What a layer with one operand reads; '' where it has none."""
         if layer.name in self.replaced:
@@ -116,7 +124,7 @@ class Lowering:
     def renamed(self, layer: Layer, source: str) -> None:
         """The output of a layer is a view of a tensor; an Identity or Dropout is nothing at all."""
         name, operand = self.name(source), layer.output
-        counted = self.target.toolchain.counts_views and not self.streamed(name)
+        counted = self.toolchain.counts_views and not self.streamed(name)
         if operand is None or not counted or layer.kind in SAME_TENSOR or self.undone(layer):
             self.results_are(layer, source)
         else:
@@ -124,16 +132,11 @@ class Lowering:
 
     def undone(self, layer: Layer) -> bool:
         """A view of one position as a row, which a Gemm takes for one position again (mobilenet_v2_224, 2.2)."""
-        before = layer.input.dims if layer.input is not None else None
-        if (
-            before is None
-            or len(before) != 4
-            or before[0] * before[2] * before[3] != 1
-            or layer.output is None
-        ):
+        before = layer.input_dims
+        if layer.output is None or not has_rank(before, 4) or before[0] * before[2] * before[3] != 1:
             return False
-        readers = self.layers.readers.get(layer.output.tensor, ())
-        return bool(readers) and all(reader.kind in ("Gemm", "MatMul") for reader in readers)
+        readers = self.readers(layer.output.tensor)
+        return bool(readers) and all(reader.kind in MATRICES for reader in readers)
 
     def streamed(self, tensor: str) -> bool:
         """A unit or a view makes it, so that a view of it is a part of that epoch."""
@@ -169,7 +172,7 @@ class Lowering:
         self.steps.append(step)
         step.batch = batch
         step.stored_bytes = step.stored_bytes or step.elements * step.width
-        if self.begins and step.arith:
+        if self.toolchain.begins_behind_cpu and step.arith:
             step.begins = any(read.tensor in self.software for read in step.reads)
         for tensor in step.writes:
             self.written.add(tensor)
@@ -223,15 +226,15 @@ class Lowering:
     def batch(self, operand: Operand) -> int:
         """Channels that an operand is written at a time; an input of the network in rows lies channel after channel."""
         name = self.name(operand.tensor)
-        return self.batches.get(name, 1 if name not in self.written and of_rows(operand) else 0)
+        return self.batches.get(name, 1 if name not in self.written and of_rows(operand.dims) else 0)
 
     def count(self, tensor: str, layer: Layer) -> int:
         """Elements of a tensor that a layer reads first; a Pad taken along does not count."""
-        writer = self.layers.writers.get(tensor)
+        writer = self.writer(tensor)
         if writer is not None:
             operands = writer.outputs
         else:  # an input of the network
-            operands = tuple(o for reader in self.layers.readers.get(tensor, ()) for o in reader.inputs)
+            operands = tuple(o for reader in self.readers(tensor) for o in reader.inputs)
         made = next((o for o in operands if o.tensor == tensor), None)
         return size(made) or size(layer.input)
 
@@ -243,7 +246,7 @@ class Lowering:
         parts, pending = [], known[::-1]
         while pending:
             operand = pending.pop()
-            writer = self.layers.writers.get(operand.tensor)
+            writer = self.writer(operand.tensor)
             if writer is not None and swallowed(writer, self.layers):
                 pending += [o for o in writer.inputs[::-1] if o.constant is None]
             else:
@@ -272,12 +275,6 @@ def laid_last(lowering: Lowering, mark: str, layer: Layer, source: str, owner: s
     made = copied_once(lowering, source + mark, layer, source, owner=owner)
     lowering.laid_last.add(made)
     return made
-
-
-def of_rows(operand: Operand) -> bool:
-    """Three dimensions, of more than one channel and position."""
-    dims = operand.dims
-    return dims is not None and len(dims) == 3 and min(dims[1:]) > 1
 
 
 def size(operand: Operand | None) -> int:

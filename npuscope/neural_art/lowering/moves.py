@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from npuscope.model.layers import Layer, Operand
@@ -42,6 +41,7 @@ from npuscope.neural_art.mapping.layout import (
 from npuscope.neural_art.mapping.operators import POOLING
 from npuscope.neural_art.mapping.padding import absorbed
 from npuscope.neural_art.mapping.scales import stored_alike
+from npuscope.neural_art.mapping.shapes import MAP_RANK, has_rank, of_map
 from npuscope.neural_art.mapping.sizes import operand_bytes
 from npuscope.npu.verdict import Placement
 
@@ -78,11 +78,11 @@ def slices_together(lowering: Lowering, layer: Layer) -> list[Layer]:
     Behind a routine they stay Slices (three behind the Concats of N6Net, ibid.), and so do those of a float input, which may
     overlap (two of two of a DNSMOS, LarocheC/dnsmos_exported, 4.0.1).
     """
-    if layer.kind != "Slice" or layer.input is None or not lowering.target.toolchain.joins_slices:
+    if layer.kind != "Slice" or layer.input is None or not lowering.toolchain.joins_slices:
         return []
     if lowering.name(layer.input.tensor) in lowering.software or is_float_input(lowering, layer.input):
         return []
-    readers = lowering.layers.readers.get(layer.input.tensor, ())
+    readers = lowering.readers(layer.input.tensor)
     return [
         reader for reader in readers if reader.kind == "Slice" and sliced_axes(reader) == sliced_axes(layer)
     ]
@@ -118,13 +118,13 @@ def view(lowering: Lowering, item: Placed) -> None:
         return
     if layer.kind in RESHAPING and laid_anew(layer, lowering.layers, lowering.target):
         made = lowering.result(layer)
-        channels = layer.output.dims[1] if layer.output is not None and layer.output.dims is not None else 0
+        channels = layer.output_dims[1] if layer.output_dims is not None else 0
         lowering.copy(layer.name, source, made, size(layer.output), op="Reshape", batch=channels)
         return
     if layer.kind not in ("Split", "Slice", "Gather"):
         (lowering.results_are if item.placement is Placement.NONE else lowering.renamed)(layer, source)
         return
-    divided = lowering.target.toolchain.copies_splits or source not in lowering.floats
+    divided = lowering.toolchain.copies_splits or source not in lowering.floats
     if divides_channels(layer) and source in lowering.written and divided:
         split(lowering, layer, source)
         return
@@ -142,10 +142,10 @@ def view(lowering: Lowering, item: Placed) -> None:
 
 def laid_for_border(lowering: Lowering, layer: Layer) -> None:
     """Parts of a map that leave the network are copied to channels first."""
-    if layer.kind not in ("Slice", "Split") or not lowering.target.toolchain.copies_at_borders:
+    if layer.kind not in ("Slice", "Split") or not lowering.toolchain.copies_at_borders:
         return
     for operand in layer.outputs:
-        if of_map(operand) and leaves(lowering.layers, operand):
+        if of_map(operand.dims) and leaves(lowering.layers, operand):
             lowering.copy(layer.name, operand.tensor, f"{operand.tensor}#border", size(operand), batch=1)
 
 
@@ -183,8 +183,8 @@ def transpose(lowering: Lowering, item: Placed) -> None:
         lowering.renamed(layer, source)
         return
     result = lowering.result(layer)
-    rows = layer.input is not None and layer.input.dims is not None and len(layer.input.dims) < 4
-    if rows and source in lowering.software and lowering.target.toolchain.counts_views:
+    rows = layer.input_dims is not None and len(layer.input_dims) < MAP_RANK
+    if rows and source in lowering.software and lowering.toolchain.counts_views:
         source = lowering.viewed(
             layer, source, f"{layer.name}#four"
         )  # the compiler's tensors have four dimensions
@@ -218,8 +218,7 @@ def dequantized_as_it_lies(lowering: Lowering, item: Placed, source: str) -> boo
     layer = item.layer
     if not item.because(Why.CARRIES_DEQUANTIZE) or layer.input is None or source not in lowering.software:
         return False
-    dims = layer.input.dims
-    last = dims is not None and len(dims) == 4 and permutation(layer) == CHANNELS_LAST
+    last = has_rank(layer.input_dims, MAP_RANK) and permutation(layer) == CHANNELS_LAST
     return last and not laid_in_planes(layer.input.tensor, lowering.layers)
 
 
@@ -232,7 +231,7 @@ def pad(lowering: Lowering, item: Placed) -> None:
     layer = item.layer
     if layer.input is None or layer.output is None:
         return
-    readers = lowering.layers.readers.get(layer.output.tensor, ())
+    readers = lowering.readers(layer.output.tensor)
     pooled = bool(readers) and all(r.kind in POOLING for r in readers)
     amounts = pad_amounts(layer)
     nothing = amounts is None or not any(map(any, amounts))
@@ -308,7 +307,7 @@ def concat(lowering: Lowering, item: Placed) -> None:
     result = lowering.result(layer)
     reads = tuple(Read(name, False, 0) for name in rescaled(lowering, layer))
     step = Step("Concat", layer.name, Placement.HW, reads, (result,), lead=True, elements=size(layer.output))
-    if lowering.target.toolchain.copies_concat:
+    if lowering.toolchain.copies_concat:
         step.copy, step.extra_streams = True, 1
     else:
         step.free = True
@@ -380,13 +379,7 @@ def rescaled(lowering: Lowering, layer: Layer) -> list[str]:
 def given_planes(lowering: Lowering, operand: Operand, name: str) -> bool:
     """An input of the network that lies channels first, which a Concat joins with what lies channels last."""
     given = name not in lowering.written and name not in lowering.channels_last
-    return given and of_map(operand) and lowering.target.toolchain.copies_at_borders
-
-
-def of_map(operand: Operand) -> bool:
-    """Four dimensions, of more than one channel and position."""
-    dims = operand.dims
-    return dims is not None and len(dims) == 4 and dims[1] > 1 and math.prod(dims[2:]) > 1
+    return given and of_map(operand.dims) and lowering.toolchain.copies_at_borders
 
 
 def is_view(layer: Layer) -> bool:

@@ -8,7 +8,7 @@ from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.lower import Lowering, size
 from npuscope.neural_art.lowering.steps import Read
-from npuscope.neural_art.mapping.bounds import cuts_nothing
+from npuscope.neural_art.mapping.bounds import vanishes
 from npuscope.neural_art.mapping.facts import signed_zero_point
 from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
 
@@ -47,21 +47,16 @@ def cut_at_zero(lowering: Lowering, layer: Layer, operand: Operand) -> bool:
     """
     if layer.kind != "Add" or len(lowering.activations(layer)) != 2:
         return False
-    writer = lowering.layers.writers.get(operand.tensor)
+    writer = lowering.writer(operand.tensor)
     if writer is not None and writer.kind == "PRelu":
-        return lowering.target.toolchain.adds_cut_apart
+        return lowering.toolchain.adds_cut_apart
     if zero_point(operand) != FULL_RANGE_LOW:
         return False
     for _ in range(VANISHING):
-        if (
-            writer is None
-            or writer.kind not in ("Relu", "Clip")
-            or writer.input is None
-            or not cuts_nothing(writer)
-        ):
+        if writer is None or writer.input is None or not vanishes(writer):
             break
-        writer = lowering.layers.writers.get(writer.input.tensor)
-    return writer is not None and writer.kind == "Conv" and lowering.target.toolchain.adds_cut_apart
+        writer = lowering.writer(writer.input.tensor)
+    return writer is not None and writer.kind == "Conv" and lowering.toolchain.adds_cut_apart
 
 
 def apart_in_rows(target: Target, result: Operand | None) -> bool:

@@ -12,6 +12,7 @@ from npuscope.neural_art.lowering.units import printed
 from npuscope.neural_art.mapping.capacity import largest_divisor
 from npuscope.neural_art.mapping.layout import pool_strides, pool_window
 from npuscope.neural_art.mapping.scales import stored_alike
+from npuscope.neural_art.mapping.shapes import positions
 from npuscope.npu.verdict import Placement
 
 POOL_BATCH = 8
@@ -63,10 +64,10 @@ def pooled_apart(lowering: Lowering, layer: Layer, source: str) -> bool:
     are one epoch (conv2d_32f_5x5, 4.0.0). inferred: it may be the sums that read memory where a pooling follows; the epochs
     are as many, and as long.
     """
-    if source not in lowering.summed or not lowering.target.toolchain.pools_sums_apart:
+    if source not in lowering.summed or not lowering.toolchain.pools_sums_apart:
         return False
-    before, after = (operand.dims if operand is not None else None for operand in (layer.input, layer.output))
-    return before is None or after is None or math.prod(after[2:]) > 1
+    before, after = layer.input_dims, layer.output_dims
+    return before is None or after is None or positions(after) > 1
 
 
 def changes_scale(layer: Layer) -> bool:
@@ -111,7 +112,7 @@ def padded_on_one_side(layer: Layer) -> bool:
     window = pool_window(layer)
     if layer.kind != "MaxPool" or window is None or len(window) != 2 or set(window) != {2}:
         return False
-    before, after = (operand.dims if operand is not None else None for operand in (layer.input, layer.output))
+    before, after = layer.input_dims, layer.output_dims
     return before is not None and before == after and set(pool_strides(layer)) == {1}
 
 
@@ -123,7 +124,7 @@ def padded(lowering: Lowering, layer: Layer, source: str) -> str:
     32,768 cycles, one for each of the 512 x 8 x 8 values it writes (x-cube-n6-ai-power-measurement, 3.0). With -O3 up to 2.2 the map is
     copied to planes before, as for stages (LeakyReLU_36_out_0_cp_in_19, zhaoyu-cmd/STM32N647-Cow-Parturition-Monitoring-System, 2.1).
     """
-    dims = layer.input.dims if layer.input is not None else None
+    dims = layer.input_dims
     if lowering.target.copies_features and lowering.batches.get(source, 0) != 1:
         source = copied_once(lowering, f"{source}#planes", layer, source, 1)
     step = Step(
@@ -138,8 +139,7 @@ def staged(layer: Layer) -> bool:
     window = pool_window(layer)
     if layer.kind != "MaxPool" or window is None or len(window) != 2 or len(set(window)) > 1:
         return False
-    dims, result = layer.input, layer.output
-    same = dims is not None and result is not None and dims.dims is not None and dims.dims == result.dims
+    same = layer.input_dims is not None and layer.input_dims == layer.output_dims
     return same and window[0] > STAGE and window[0] % 2 == 1 and set(pool_strides(layer)) == {1}
 
 
@@ -180,5 +180,5 @@ def stages(lowering: Lowering, layer: Layer) -> None:
         before = lowering.add(step, 1)
     if rescaled:
         rescale(lowering, layer, before, result, 1)
-    if any(staged(reader) for reader in lowering.layers.readers.get(result, ())):
+    if any(staged(reader) for reader in lowering.readers(result)):
         lowering.planes.add(result)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, Placed, size
 from npuscope.neural_art.lowering.operands import carried, once_each, stream, zero_point
 from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.neural_art.mapping.shapes import positions
 from npuscope.neural_art.mapping.swish import fills_its_range, gated_by
 from npuscope.npu.verdict import Placement
 
@@ -75,7 +74,7 @@ def second_first(lowering: Lowering) -> bool:
     three epochs by the sums of its cycles (Estadio-do-Dragao-app/STM32N6-GettingStarted-ObjectDetection, 4.0.0): 8.22 million compute
     cycles of 8.25, 6.62 with two.
     """
-    return lowering.target.toolchain.second_correction_first
+    return lowering.toolchain.second_correction_first
 
 
 def corrections(lowering: Lowering, first: Operand, second: Operand) -> tuple[tuple[Operand, Operand], ...]:
@@ -92,16 +91,16 @@ def of_two_maps(lowering: Lowering, layer: Layer) -> bool:
     ailparper/STM32N647-YOLOV8-FireDetect). Products by a vector, or of one position, do not; nor from 4.0 on x * Sigmoid(x), with
     which the totals of yolov8n_micro_224 agree.
     """
-    dims = layer.output.dims if layer.output is not None else None
+    dims = layer.output_dims
     maps = {o.tensor for o in lowering.activations(layer) if size(o) == size(layer.output)}
     if dims is None or len(maps) != 2 or (second_first(lowering) and gates(lowering, layer)):
         return False
-    return math.prod(dims[2:]) > 1
+    return positions(dims) > 1
 
 
 def gates(lowering: Lowering, layer: Layer) -> bool:
     """A product of x and Sigmoid(x)."""
-    writers = [lowering.layers.writers.get(operand.tensor) for operand in layer.inputs]
+    writers = [lowering.writer(operand.tensor) for operand in layer.inputs]
     return any(
         w is not None and w.kind == "Sigmoid" and gated_by(w, lowering.layers) is layer for w in writers
     )
@@ -115,7 +114,7 @@ def swish(lowering: Lowering, layer: Layer) -> Operand | None:
     if not lowering.target.recognises_swish or layer.kind != "Mul" or len(layer.inputs) != 2:
         return None
     for value, gate in (layer.inputs, layer.inputs[::-1]):
-        writer = lowering.layers.writers.get(gate.tensor)
+        writer = lowering.writer(gate.tensor)
         if value.constant is None and writer is not None and swish_of(lowering, writer) is layer:
             return value
     return None

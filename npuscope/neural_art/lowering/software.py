@@ -23,6 +23,7 @@ from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import fused_steps, printed
 from npuscope.neural_art.mapping.facts import norm_taken_apart
 from npuscope.neural_art.mapping.layout import lies_channels_last
+from npuscope.neural_art.mapping.operators import CONVOLUTION
 from npuscope.npu.verdict import Placement
 
 FLOAT = Placement.SW_FLOAT
@@ -37,11 +38,7 @@ def integer(lowering: Lowering, item: Placed) -> None:
     if layer.kind == "Mul" and len(layer.inputs) == 2:
         product(lowering, item)
         return
-    if (
-        layer.kind in ("MatMul", "Gemm", "Conv", "ConvTranspose")
-        and layer.weight is None
-        and len(layer.inputs) > 1
-    ):
+    if layer.kind in CONVOLUTION and layer.weight is None and len(layer.inputs) > 1:
         matrices(lowering, item)
         return
     reads = [Read(lowering.name(o.tensor), False) for o in lowering.activations(layer)]
@@ -74,7 +71,7 @@ def outputs(lowering: Lowering, layer: Layer) -> tuple[str, ...]:
 def matrices(lowering: Lowering, item: Placed) -> None:
     """A product of two activations: each is split by head and copied, one software Conv a head, then joined."""
     layer = item.layer
-    result = layer.output.dims if layer.output is not None else None
+    result = layer.output_dims
     heads = math.prod(result[:-2]) if result is not None and len(result) > 2 else 1
     heads = min(heads, lowering.target.limits.kernel_groups)
     ready: list[str] = []
@@ -82,7 +79,7 @@ def matrices(lowering: Lowering, item: Placed) -> None:
         name = lowering.name(operand.tensor)
         count = size(operand)
         if heads > 1:
-            alone = len(lowering.layers.readers.get(operand.tensor, ())) < 2
+            alone = len(lowering.readers(operand.tensor)) < 2
             routine = (name in lowering.software and alone) or lies_channels_last(
                 operand.tensor, lowering.layers, lowering.target
             )
@@ -112,7 +109,7 @@ def matrices(lowering: Lowering, item: Placed) -> None:
             "Concat", layer.name, Placement.HW, (Read(shaped, False), *(Read(n, False, 0) for n in made[4:])), written,
             elements=size(layer.output),
         )  # fmt: skip
-        step.copy = lowering.target.toolchain.copies_concat
+        step.copy = lowering.toolchain.copies_concat
         step.free = not step.copy
         lowering.add(step)
     else:
@@ -140,10 +137,10 @@ def floating(lowering: Lowering, item: Placed) -> None:
     reads = tuple(
         Read(laid_out(lowering, layer, as_float(lowering, layer, o, fallback)), False) for o in operands
     )
-    parted = layer.kind == "BatchNormalization" and lowering.target.toolchain.batch_norm_apart
+    parted = layer.kind == "BatchNormalization" and lowering.toolchain.batch_norm_apart
     ops = ["Mul", "Add"] if parted else [printed(layer.kind)]
     if layer.kind == "Gemm" and not layer.quantized and layer.bias is not None:
-        ops += ["Add"] if lowering.target.toolchain.float_bias_apart else []
+        ops += ["Add"] if lowering.toolchain.float_bias_apart else []
     if norm_taken_apart(layer, lowering.target):
         ops = list(LAYER_NORM)
     if staged(layer):  # 3 of 3 of a float YOLOv5n (aldo-smart/STM32N6-FaceRecognition, 2.2)
@@ -297,7 +294,7 @@ def as_float(lowering: Lowering, layer: Layer, operand: Operand, own: bool) -> s
 def in_integers(lowering: Lowering, name: str) -> bool:
     """An input of the network whose readers dequantize it; one that reads a view before its Q does not say so itself."""
     if name not in lowering.read_in_integers:  # asked by each of its readers
-        readers = lowering.layers.readers.get(name, ())
+        readers = lowering.readers(name)
         lowering.read_in_integers[name] = any(
             o.quant is not None for reader in readers for o in reader.inputs if o.tensor == name
         )
@@ -307,7 +304,7 @@ def in_integers(lowering: Lowering, name: str) -> bool:
 def lowered_reads(lowering: Lowering, tensor: str) -> int:
     """How many steps read a tensor: a Mul reads an operand again where the other one has a zero point."""
     total = 0
-    for reader in lowering.layers.readers.get(tensor, ()):
+    for reader in lowering.readers(tensor):
         times = sum(o.tensor == tensor for o in reader.inputs)
         if reader.kind == "Mul" and len(reader.inputs) == 2:
             first, second = reader.inputs
@@ -372,7 +369,7 @@ def narrow_parts(lowering: Lowering, item: Placed) -> None:
             elements=count, width=SUM_BYTES,
         )  # fmt: skip
         total = lowering.add(step, 1)
-    scale = ["Mul", "Add"] if lowering.target.toolchain.separate_scale else ["Add"]
+    scale = ["Mul", "Add"] if lowering.toolchain.separate_scale else ["Add"]
     for k, op in enumerate(scale):
         written = lowering.result(layer) if k == len(scale) - 1 else f"{layer.name}#scaled"
         total = lowering.add(

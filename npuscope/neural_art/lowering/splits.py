@@ -13,7 +13,6 @@ Source: 16 Splits of yolov8_face (2.2) and of a network compiled with 2.0; yolov
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, Operand
@@ -21,13 +20,11 @@ from npuscope.neural_art.lowering.lower import FLOAT_BYTES, Lowering, copied_onc
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.layout import axis_of, sliced_axes
 from npuscope.neural_art.mapping.operators import ARITHMETIC
+from npuscope.neural_art.mapping.shapes import MAP_RANK, has_rank, positions
 from npuscope.npu.verdict import Placement
 
 CHANNELS = 1
 """The axis of the channels, of three or four."""
-
-MAP_RANK = 4
-"""Dimensions of a map of height and width."""
 
 SIDE_BY_SIDE = "#last"
 """What a part of a Split is called behind its name once a copy has laid its channels side by side."""
@@ -35,8 +32,8 @@ SIDE_BY_SIDE = "#last"
 
 def divides_channels(layer: Layer) -> bool:
     """The layer takes some of a feature map's channels; a map of one row may have three dimensions (inferred: none was seen)."""
-    dims = layer.input.dims if layer.input is not None else None
-    if dims is None or len(dims) not in (3, 4) or math.prod(dims[2:]) == 1 or dims[0] != 1:
+    dims = layer.input_dims
+    if not has_rank(dims, 3, MAP_RANK) or positions(dims) == 1 or dims[0] != 1:
         return False
     if layer.kind == "Split":
         return len(layer.outputs) > 1 and axis_of(layer) == CHANNELS
@@ -54,12 +51,12 @@ def split(lowering: Lowering, layer: Layer, source: str) -> None:
     writes = tuple(operand.tensor for operand in parts)
     planes = source
     as_it_lies = layer.kind == "Split" and whole_batches(lowering, source, parts)
-    if as_it_lies and not lowering.target.toolchain.copies_splits:
+    if as_it_lies and not lowering.toolchain.copies_splits:
         in_batches(lowering, layer, source, parts)
         return
     if source not in lowering.planes and not as_it_lies and not of_one_channel(lowering, source):
         planes = copied_once(lowering, f"{source}#planes", layer, source, 1)
-    copied = lowering.target.toolchain.copies_splits
+    copied = lowering.toolchain.copies_splits
     lowering.add(
         Step(
             "Split", layer.name, Placement.HW, (Read(planes, False, 1 if copied else 0),), writes, lead=True,
@@ -80,7 +77,7 @@ def split_floats(lowering: Lowering, layer: Layer, source: str, parts: list[Oper
     that the Split is all (one of one, ibid.).
     """
     writes = tuple(operand.tensor for operand in parts)
-    rows = layer.input is not None and layer.input.dims is not None and len(layer.input.dims) < MAP_RANK
+    rows = layer.input_dims is not None and len(layer.input_dims) < MAP_RANK
     planes = source if rows else copied_once(lowering, f"{source}#planes", layer, source, 1)
     step = Step(
         "Split", layer.name, Placement.HW, (Read(planes, False),), writes, lead=True, copy=True,
@@ -101,14 +98,9 @@ def of_one_channel(lowering: Lowering, source: str) -> bool:
 
     In 4.0 their boards run nothing but the convolution there; up to 2.2 a Slice is a copy in any case.
     """
-    writer = lowering.layers.writers.get(source)
-    dims = writer.output.dims if writer is not None and writer.output is not None else None
-    return (
-        dims is not None
-        and len(dims) == 4
-        and dims[CHANNELS] == 1
-        and not lowering.target.toolchain.copies_splits
-    )
+    writer = lowering.writer(source)
+    dims = writer.output_dims if writer is not None else None
+    return has_rank(dims, MAP_RANK) and dims[CHANNELS] == 1 and not lowering.toolchain.copies_splits
 
 
 def in_batches(lowering: Lowering, layer: Layer, source: str, parts: list[Operand]) -> None:
@@ -122,7 +114,7 @@ def in_batches(lowering: Lowering, layer: Layer, source: str, parts: list[Operan
     )  # fmt: skip
     lowering.stored(parts)
     for part in parts:
-        readers = lowering.layers.readers.get(part.tensor, ())
+        readers = lowering.readers(part.tensor)
         dims = part.dims
         reader = next((r for r in readers if r.kind == "Conv"), None)
         if reader is not None and dims is not None and dims[CHANNELS] > batch:
@@ -136,7 +128,7 @@ def whole_batches(lowering: Lowering, source: str, parts: list[Operand]) -> bool
     """
     batch = lowering.batches.get(source, 0)
     sizes = [operand.dims[CHANNELS] for operand in parts if operand.dims is not None]
-    grouped = source in lowering.grouped or not lowering.target.toolchain.copies_splits
+    grouped = source in lowering.grouped or not lowering.toolchain.copies_splits
     return grouped and batch > 0 and all(size % batch == 0 for size in sizes)
 
 
@@ -145,22 +137,22 @@ def _parts(lowering: Lowering, layer: Layer) -> Iterator[Operand]:
     yield from layer.outputs
     if layer.kind != "Slice" or layer.input is None:
         return
-    for reader in lowering.layers.readers.get(layer.input.tensor, ()):
+    for reader in lowering.readers(layer.input.tensor):
         if reader.name != layer.name and reader.kind == "Slice" and divides_channels(reader):
             yield from reader.outputs
 
 
 def side_by_side(lowering: Lowering, layer: Layer, source: str) -> str:
     """A tensor with its channels side by side: itself, or a copy that all who want it so share."""
-    if source not in lowering.planes or not lowering.target.toolchain.copies_splits:
+    if source not in lowering.planes or not lowering.toolchain.copies_splits:
         return source
     return laid_last(lowering, SIDE_BY_SIDE, layer, source)
 
 
 def part_of_batches(lowering: Lowering, tensor: str) -> bool:
     """Some batches of what a Split on channels divides as it lies, from 3.0 on."""
-    writer = lowering.layers.writers.get(tensor)
-    if writer is None or writer.kind != "Split" or lowering.target.toolchain.copies_splits:
+    writer = lowering.writer(tensor)
+    if writer is None or writer.kind != "Split" or lowering.toolchain.copies_splits:
         return False
     return divides_channels(writer) and tensor not in lowering.planes and lowering.batches.get(tensor, 0) > 1
 
@@ -174,8 +166,8 @@ def joins_planes(lowering: Lowering, concat: Layer) -> bool:
 
 
 def _sum_with_a_plane(lowering: Lowering, operand: Operand, concat: Layer) -> bool:
-    writer = lowering.layers.writers.get(operand.tensor)
+    writer = lowering.writer(operand.tensor)
     if writer is None or writer.kind not in ARITHMETIC:
         return False
-    alone = all(reader.name == concat.name for reader in lowering.layers.readers.get(operand.tensor, ()))
+    alone = all(reader.name == concat.name for reader in lowering.readers(operand.tensor))
     return alone and any(lowering.name(o.tensor) in lowering.planes for o in lowering.activations(writer))

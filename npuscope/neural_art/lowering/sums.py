@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import NamedTuple
 
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.lowering.along_rows import read_alone
-from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, of_rows, size
+from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, size
 from npuscope.neural_art.lowering.operands import apart_in_rows
 from npuscope.neural_art.lowering.pools import POOL_BATCH
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.mapping.bounds import cuts_nothing
+from npuscope.neural_art.mapping.bounds import vanishes
 from npuscope.neural_art.mapping.capacity import kernels_of_parts, largest_divisor
 from npuscope.neural_art.mapping.operators import POOLING
 from npuscope.neural_art.mapping.row_kernels import along_rows
+from npuscope.neural_art.mapping.shapes import has_rank, of_rows, positions
 from npuscope.neural_art.mapping.tiling import work
 from npuscope.neural_art.price.traffic import WIDE_SUM_BYTES
 from npuscope.npu.cost import Tiling
@@ -90,11 +90,11 @@ def batch_without_offset(lowering: Lowering, layer: Layer, source: str, depth: i
     3. What the CPU wrote comes with all its channels; from 4.0 on it goes on to a convolution that reads all of them at a time.
        The boards of yolov8n_micro_224 and yolov11n_micro_224 run one epoch behind the Softmax, yolov8_face (2.2) two.
     """
-    dims = layer.input.dims if layer.input is not None else None
-    whole = dims is not None and len(dims) == 4 and 1 < depth == dims[1]
-    if whole and lowering.target.toolchain.streams_all_channels and source in lowering.software:
+    dims = layer.input_dims
+    whole = has_rank(dims, 4) and 1 < depth == dims[1]
+    if whole and lowering.toolchain.streams_all_channels and source in lowering.software:
         return depth
-    joined = source in lowering.rearranged and layer.input is not None and of_rows(layer.input)
+    joined = source in lowering.rearranged and of_rows(layer.input_dims)
     batch = 1 if joined and depth == 1 else lowering.batches.get(source, 0)
     return 0 if source in lowering.planar and batch != depth else batch
 
@@ -105,14 +105,9 @@ def all_channels(lowering: Lowering, layer: Layer, source: str) -> int:
     From 4.0 on the bias is added to all of them at a time, so that a 1x1 which reads all goes on in the same epoch: six of six of
     LiSenNet, by what their set-up takes (LarocheC/eco8-neaixt, prof_base_fixed.log, 4.0.1), and 131 of the 131 epochs with 24 channels.
     """
-    dims = layer.output.dims if layer.output is not None else None
-    whole = (
-        dims is not None
-        and len(dims) == 4
-        and lowering.target.toolchain.streams_all_channels
-        and source in lowering.software
-    )
-    return dims[1] if whole and dims is not None else 0
+    dims = layer.output_dims
+    streamed = lowering.toolchain.streams_all_channels and source in lowering.software
+    return dims[1] if has_rank(dims, 4) and streamed else 0
 
 
 def sum_bytes(lowering: Lowering, tiling: Tiling | None) -> int:
@@ -122,7 +117,7 @@ def sum_bytes(lowering: Lowering, tiling: Tiling | None) -> int:
     8x8, depthwise kernels and versions before keep 16 bits, as c_info files of these have them.
     """
     wide = tiling is not None and len(tiling.parts) > 1 and tiling.simd == "16x8" and tiling.group == 1
-    return WIDE_SUM_BYTES if wide and lowering.target.toolchain.wide_sums else SUM_BYTES
+    return WIDE_SUM_BYTES if wide and lowering.toolchain.wide_sums else SUM_BYTES
 
 
 def in_one_step(lowering: Lowering, layer: Layer, depth: int, groups: list[Group]) -> bool:
@@ -136,15 +131,10 @@ def summed_apart(lowering: Lowering, layer: Layer, shape: Convolution | None) ->
     All 46 of citrinet_256, of 7, 9 and 11 taps, and the 7 to 15 taps of LarocheC/stm32n6-stt, a single channel excepted (4.0.1);
     both 1x7 of LiSenNet (LarocheC/eco8-neaixt, 4.0.1). Where all run at once they take a stream that comes in planes as it comes.
     """
-    dims = layer.output.dims if layer.output is not None else None
-    if (
-        shape is None
-        or not shape.depthwise
-        or dims is None
-        or not lowering.target.toolchain.adds_row_sums_apart
-    ):
+    dims = layer.output_dims
+    if not lowering.toolchain.adds_row_sums_apart or shape is None or not shape.depthwise or dims is None:
         return False
-    return shape.in_channels > 1 and math.prod(dims[2:]) > 1 and along_rows(shape).kernel[0] == 1
+    return shape.in_channels > 1 and positions(dims) > 1 and along_rows(shape).kernel[0] == 1
 
 
 class Group(NamedTuple):
@@ -242,7 +232,7 @@ def written_batch(lowering: Lowering, layer: Layer, shape: Convolution | None, t
     if tiling is None:
         return 0
     batch = tiling.kernels_per_pass
-    if shape is None or tiling.deep1x1 or not lowering.target.toolchain.fits_poolings:
+    if shape is None or tiling.deep1x1 or not lowering.toolchain.fits_poolings:
         return batch
     fewer = largest_divisor(batch, POOL_BATCH)
     more = replace(tiling, kernels_per_pass=fewer, passes=tiling.passes * (batch // fewer))
@@ -261,10 +251,10 @@ def pooled_alone(lowering: Lowering, layer: Layer) -> bool:
     seen: set[str] = set()
     while operand is not None and operand.tensor not in seen:
         seen.add(operand.tensor)  # in a damaged model a tensor may depend on itself
-        readers = lowering.layers.readers.get(operand.tensor, ())
+        readers = lowering.readers(operand.tensor)
         if len(readers) != 1:
             return False
-        if readers[0].kind not in ("Relu", "Clip") or not cuts_nothing(readers[0]):
+        if not vanishes(readers[0]):
             return readers[0].kind in POOLING
         operand = readers[0].output
     return False
@@ -277,4 +267,4 @@ def writes_little(lowering: Lowering, tiling: Tiling | None) -> bool:
     takes, and has fewer epochs in its last blob than there would be; the buffers of an EfficientNetV2-B1 (4.0.0, andre1012345/
     STM32N6-digits-recognition) have a depthwise convolution, its Swish and the pooling of it in one.
     """
-    return tiling is not None and (tiling.iterations > 1 or lowering.target.toolchain.rejoins_chains)
+    return tiling is not None and (tiling.iterations > 1 or lowering.toolchain.rejoins_chains)

@@ -9,7 +9,7 @@ from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, Placed, size
 from npuscope.neural_art.lowering.operands import carried, once_each, stream, zero_point
 from npuscope.neural_art.lowering.products import product, swish_of
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.mapping.bounds import cuts_nothing
+from npuscope.neural_art.mapping.bounds import vanishes
 from npuscope.neural_art.mapping.facts import sums_to_floats
 from npuscope.neural_art.mapping.scales import stored_alike
 from npuscope.npu.verdict import Placement
@@ -104,7 +104,7 @@ def same_layout(lowering: Lowering, layer: Layer) -> None:
 
 def along_last_axis(layer: Layer) -> bool:
     """A constant vector along the last of three dimensions: the unit writes row by row, nothing is chained to it."""
-    result = layer.output.dims if layer.output is not None else None
+    result = layer.output_dims
     if result is None or len(result) != 3 or result[1] < 2:
         return False
     constant = next((o for o in layer.inputs if o.constant is not None), None)
@@ -117,7 +117,7 @@ def activation(lowering: Lowering, item: Placed) -> None:
     source = layer.input
     if source is None:
         return
-    if layer.kind in ("Relu", "Clip") and cuts_nothing(layer):
+    if vanishes(layer):
         lowering.results_are(layer, source.tensor)
         return
     if lowering.target.recognises_swish and swish_of(lowering, layer) is not None:

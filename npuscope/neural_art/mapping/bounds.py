@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from npuscope.model.layers import Layer
+from npuscope.model.layers import ACTIVATIONS, Layer
 from npuscope.neural_art.mapping.scales import stored_alike
 
 
-def cuts_nothing(layer: Layer) -> bool:
-    """The values its input can hold already lie within a Relu's or Clip's bounds, and the scale stays."""
+def vanishes(layer: Layer) -> bool:
+    """A Relu or Clip within whose bounds the values its input can hold already lie, and which leaves their scale."""
     source, result = layer.input, layer.output
+    if layer.kind not in ACTIVATIONS:
+        return False
     if (
         source is None
         or result is None
@@ -20,12 +22,12 @@ def cuts_nothing(layer: Layer) -> bool:
     step = float(source.quant.scale.flat[0])
     if layer.kind == "Relu":
         return low >= -step / 2
-    return within_bounds(layer, low, high, step)
+    return _within_bounds(layer, low, high, step)
 
 
-def within_bounds(layer: Layer, low: float, high: float, step: float) -> bool:
+def _within_bounds(layer: Layer, low: float, high: float, step: float) -> bool:
     """A range lies within the bounds of a Clip."""
-    bounds = [number(layer, "min", 0, -float("inf")), number(layer, "max", 1, float("inf"))]
+    bounds = [_number(layer, "min", 0, -float("inf")), _number(layer, "max", 1, float("inf"))]
     return (
         bounds[0] is not None
         and bounds[1] is not None
@@ -34,7 +36,7 @@ def within_bounds(layer: Layer, low: float, high: float, step: float) -> bool:
     )
 
 
-def number(layer: Layer, attribute: str, position: int, default: float) -> float | None:
+def _number(layer: Layer, attribute: str, position: int, default: float) -> float | None:
     """A bound of a Clip, as an attribute or as an input; None where it is not known."""
     value = layer.core.attribute(attribute)
     if isinstance(value, float):

@@ -199,7 +199,7 @@ def moves_bare_floats(layer: Layer, layers: Layers) -> bool:
     if layer.kind == "Transpose":
         perm = permutation(layer)
         return perm is None or perm[-1] != 3
-    result = layer.output.dims if layer.output is not None else None
+    result = layer.output_dims
     if result is not None and len(result) == 3 and layer.core.integer("axis", 0) in (1, -2):
         writers = [layers.writers.get(o.tensor) for o in layer.inputs]
         return result[0] == 1 and not any(one is not None and one.kind in VIEWS for one in writers)

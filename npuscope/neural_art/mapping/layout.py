@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from npuscope.model.same_tensor import SAME_TENSOR
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
+from npuscope.neural_art.mapping.shapes import has_rank, positions
 from npuscope.npu.rule import Context
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def lies_channels_last(tensor: str, layers: Layers, target: Target) -> bool:
     """
     for _ in range(MOST_FOLLOWED):
         writer = layers.writers.get(tensor)
-        result = writer.output.dims if writer is not None and writer.output is not None else None
-        if writer is None or writer.input is None or result is None or len(result) != 4 or result[0] != 1:
+        result = writer.output_dims if writer is not None else None
+        if writer is None or writer.input is None or not has_rank(result, 4) or result[0] != 1:
             return False
         if writer.kind in ("Conv", "ConvTranspose"):
             return True
@@ -91,20 +92,22 @@ def laid_anew(reshape: Layer, layers: Layers, target: Target) -> bool:
 
 def _lays_anew(reshape: Layer, target: Target) -> bool:
     """It would where its map lies channels last: both have four dimensions, channels and more than one place."""
-    source, result = reshape.input, reshape.output
     if reshape.kind not in RESHAPING or not target.toolchain.lays_reshapes_anew:
         return False
-    before = source.dims if source is not None else None
-    after = result.dims if result is not None else None
-    if before is None or after is None or before == after or not len(before) == len(after) == 4:
-        return False
-    return math.prod(before[2:]) > 1 and after[1] > 1
+    before, after = reshape.input_dims, reshape.output_dims
+    return (
+        has_rank(before, 4)
+        and has_rank(after, 4)
+        and before != after
+        and positions(before) > 1
+        and after[1] > 1
+    )
 
 
 def sliced_axes(layer: Layer) -> tuple[int, ...] | None:
     """The axes along which a Slice takes less than everything; None where a shape is not known."""
-    before = layer.input.dims if layer.input is not None else None
-    after = layer.output.dims if layer.output is not None else None
+    before = layer.input_dims
+    after = layer.output_dims
     if before is None or after is None or len(before) != len(after):
         return None
     return tuple(i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b)
@@ -120,7 +123,7 @@ def permutation(layer: Layer) -> tuple[int, ...] | None:
     3. The exchange of the last two of three dimensions behind a batch of 1, or of both of two, is channels last.
     4. None where a shape is not known or the rank is above 4.
     """
-    dims = layer.input.dims if layer.input is not None else None
+    dims = layer.input_dims
     perm = layer.core.integers("perm")
     if dims is None:
         return None
@@ -174,7 +177,7 @@ def moves_values(layer: Layer, context: Context) -> bool:
     perm, source = permutation(layer), layer.input
     if perm not in ((0, 1, 2, 3), CHANNELS_LAST, CHANNELS_FIRST):
         return True
-    dims, stated = (source.dims if source is not None else None), layer.core.integers("perm")
+    dims, stated = layer.input_dims, layer.core.integers("perm")
     if source is None or dims is None or stated is None or len(dims) != 4 or stated[0] != 0:
         return False
     if sum(size > 1 for size in dims) != 2:
@@ -221,7 +224,7 @@ def reduced_axes(layer: Layer) -> tuple[int, ...] | None:
 
 def pool_window(layer: Layer) -> tuple[int, ...] | None:
     """Sizes a pooling layer works over, per dimension; None where they are not known."""
-    dims = layer.input.dims if layer.input is not None else None
+    dims = layer.input_dims
     if layer.kind in ("AveragePool", "MaxPool"):
         return layer.core.integers("kernel_shape")
     if dims is None:
@@ -240,8 +243,8 @@ def pool_strides(layer: Layer) -> tuple[int, ...]:
 
 def resize_factors(layer: Layer) -> tuple[float, ...] | None:
     """Size of the output over that of the input, per dimension."""
-    before = layer.input.dims if layer.input is not None else None
-    after = layer.output.dims if layer.output is not None else None
+    before = layer.input_dims
+    after = layer.output_dims
     if before is None or after is None or len(before) != len(after):
         return None
     return tuple(b / a for a, b in zip(before, after, strict=True))
@@ -262,8 +265,8 @@ def pad_amounts(layer: Layer) -> tuple[tuple[int, int], ...] | None:
 
     Where only the sum is known it is given as (0, sum).
     """
-    before = layer.input.dims if layer.input is not None else None
-    after = layer.output.dims if layer.output is not None else None
+    before = layer.input_dims
+    after = layer.output_dims
     if before is None or after is None or len(before) != len(after):
         return None
     rank = len(before)

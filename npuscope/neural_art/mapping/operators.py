@@ -26,6 +26,9 @@ POOLING = _words("AveragePool MaxPool GlobalAveragePool GlobalMaxPool ReduceMean
 
 CONVOLUTION = _words("Conv ConvTranspose Gemm MatMul")
 
+MATRICES = _words("Gemm MatMul")
+"""Products of matrices, which the compiler writes as convolutions."""
+
 MOVEMENT = _words(
     "Concat Split Slice Pad Transpose Reshape Flatten Squeeze Unsqueeze Identity Shape Size Dropout DepthToSpace "
     "SpaceToDepth Resize Upsample Cast Constant ConstantOfShape Range"

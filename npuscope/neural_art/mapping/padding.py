@@ -9,6 +9,7 @@ from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.neural_art.mapping.gathering import block, gathered
 from npuscope.neural_art.mapping.layout import stated_pads
+from npuscope.neural_art.mapping.shapes import has_rank
 
 if TYPE_CHECKING:
     from npuscope.model.layers import Layer, Layers
@@ -42,9 +43,9 @@ def absorbed(pad: Layer, layers: Layers, target: Target | None) -> tuple[int, in
     """
     if pad.kind != "Pad" or pad.input is None or pad.output is None:
         return None
-    source, result = pad.input.dims, pad.output.dims
+    source, result = pad.input_dims, pad.output_dims
     readers = layers.readers.get(pad.output.tensor, ())
-    if source is None or result is None or len(source) not in (3, 4) or len(source) != len(result):
+    if not has_rank(source, 3, 4) or result is None or len(source) != len(result):
         return None
     if not readers or any(r.kind != "Conv" for r in readers) or source[:2] != result[:2]:
         return None

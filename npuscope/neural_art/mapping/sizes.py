@@ -64,8 +64,8 @@ def largest_tensor(layer: Layer) -> int | None:
 
 def spread_elements(layer: Layer) -> int | None:
     """Elements of a ConvTranspose's input with zeros put between its values, None where a shape is not known."""
-    source = layer.input.dims if layer.input is not None else None
-    result = layer.output.dims if layer.output is not None else None
+    source = layer.input_dims
+    result = layer.output_dims
     if source is None or result is None or len(source) < 3:
         return None
     return source[1] * elements(result[2:])

@@ -254,7 +254,7 @@ def _software_cost(
     count = largest_tensor(layer)
     if count is None and not macs:
         return None
-    outputs = elements(layer.output.dims) if layer.output is not None and layer.output.dims else 0
+    outputs = elements(layer.output_dims) if layer.output_dims else 0
     constants = constant_bytes(layer)
     if macs:
         beside = _beside_tensors(layer, conv, macs, placement)
@@ -322,7 +322,7 @@ def _beside_tensors(layer: Layer, conv: Convolution | None, macs: int, placement
     """
     bias = layer.bias.constant.size if layer.bias is not None and layer.bias.constant is not None else 0
     heads, window = 1, math.prod(conv.kernel) * (conv.in_channels // conv.group) if conv is not None else 0
-    result = layer.output.dims if layer.output is not None else None
+    result = layer.output_dims
     if conv is None and result is not None and len(result) > 1:
         heads, window = math.prod(result[:-2]), macs // max(1, elements(result))
         bias = bias or result[-2]
@@ -345,7 +345,7 @@ def _parameters(layer: Layer) -> int:
 
 def channels(layer: Layer) -> int:
     """Channels of a layer's result, 0 where they are not known."""
-    dims = layer.output.dims if layer.output is not None else None
+    dims = layer.output_dims
     return dims[1] if dims is not None and len(dims) > 1 else 0
 
 
@@ -374,9 +374,9 @@ _RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 def _product_macs(layer: Layer) -> int:
     """MACs of what is not a convolution for an accelerator: two activations, three dimensions, integers as such."""
     operands = (*layer.inputs, *((layer.weight,) if layer.weight is not None else ()))
-    if len(operands) < 2 or layer.output is None or not layer.output.dims or not operands[0].dims:
+    if len(operands) < 2 or not layer.output_dims or not operands[0].dims:
         return 0
-    left, right, result = operands[0].dims, operands[1].dims, layer.output.dims
+    left, right, result = operands[0].dims, operands[1].dims, layer.output_dims
     macs = 0
     if layer.kind in _PRODUCTS:
         first = right if right and constant_first(layer) else left

@@ -92,7 +92,7 @@ MOST_TURNED = 4
 def hybrid_seconds(layer: Layer, elements: int, target: Target) -> float:
     """A runtime routine that drives the DMAs, or copies on the CPU: a Concat along the last axis, a Transpose of many dimensions."""
     latency, rate = target.latency, target.latency.hybrid_cycles_per_element
-    rank = len(layer.output.dims) if layer.output is not None and layer.output.dims is not None else 0
+    rank = len(layer.output_dims) if layer.output_dims is not None else 0
     if layer.kind == "Concat" and rank and layer.core.integer("axis", 0) in (-1, rank - 1):
         rate = latency.concat_cycles_per_element
     elif layer.kind == "Transpose" and rank > MOST_TURNED:

@@ -105,7 +105,7 @@ def lone_accesses(layer: Layer, size: int, batch: int, target: Target) -> int:
     Once for each position and batch of channels. An Add of such a vector is not seen to take longer for it
     (LarocheC/eco8-neaixt, full-band probes, 4.0.1).
     """
-    made = layer.output.dims if layer.output is not None else None
+    made = layer.output_dims
     if layer.kind != "Mul" or made is None or len(made) < 3:
         return 0
     if len(made) > 3 and target.toolchain.fetches_scales_ahead:

@@ -12,7 +12,7 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
-    shape = layer.input.dims if layer.input is not None else None
+    shape = layer.input_dims
     steps = f" of {shape[0]} steps" if shape and len(shape) == 3 else ""
     return Finding(
         "N310",

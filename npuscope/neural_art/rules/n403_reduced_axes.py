@@ -32,7 +32,7 @@ def _named(axes: Sequence[int]) -> str:
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    dims = layer.input.dims if layer.input is not None else None
+    dims = layer.input_dims
     axes = reduced_axes(layer)
     if dims is None or axes is None or is_float(layer, context):
         return

@@ -28,7 +28,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         both = cause["routines"] == 2
         stand = f"{'Transposes' if both else 'a Transpose'} that the CPU drives stand{'' if both else 's'} "
         stand += "before and behind it" if both else "behind it"
-    dims = layer.input.dims if layer.input is not None else None
+    dims = layer.input_dims
     added = cause.count("added")
     change = f"adds {added} to" if added > 0 else f"takes {-added} from"
     seen = cause["axis"] == 1 and dims is not None and len(dims) == 4 and added > 0
