@@ -23,7 +23,7 @@ from npuscope.neural_art.lowering import along_rows, conv, pools, sums
 from npuscope.neural_art.lowering.lower import Lowering
 from npuscope.neural_art.lowering.products import of_two_maps
 from npuscope.neural_art.mapping.capacity import submasks
-from npuscope.neural_art.mapping.operators import POOLING
+from npuscope.neural_art.mapping.operators import AVERAGES, POOLING
 from npuscope.npu.cost import Tiling
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot
@@ -93,7 +93,7 @@ RULES: Mapping[str, Rule] = {
         ((conv, "fetches_coefficients", never),),
     ),
     "averages_scaled": Rule(
-        lambda _, layer, __: layer.kind in pools.AVERAGES and pools.changes_scale(layer),
+        lambda _, layer, __: layer.kind in AVERAGES and pools.changes_scale(layer),
         ((pools, "scales_itself", never),),
     ),
     "pooled_apart": Rule(pools_sub_masks, ((pools, "pooled_apart", never),)),

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from npuscope.numbers.runner import Sample
     from npuscope.numbers.user_supplied.images import Preparation
 
-IMAGE_OPTIONS = ("image_mean", "image_std", "image_size", "image_layout", "image_order")
-
 
 def given_options(parser: argparse.ArgumentParser) -> None:
     """--reader and the preparation of images."""

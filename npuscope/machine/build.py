@@ -18,7 +18,6 @@ COMPILERS_OWN = "default"
 """An optimization level or a scheduler that no option names, where all options are known."""
 OPTIMIZATIONS = ("0", "1", "2", "3", COMPILERS_OWN)
 AUTO, ALT = "auto", "alt"
-SCHEDULERS = (AUTO, ALT, COMPILERS_OWN)
 
 
 @dataclass(frozen=True, slots=True)

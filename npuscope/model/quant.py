@@ -15,6 +15,9 @@ from npuscope.record import cached_property, record
 _LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int4": (-8, 7), "uint4": (0, 15), "int2": (-2, 1)}
 _LIMITS |= {"uint2": (0, 3), "int16": (-32768, 32767), "uint16": (0, 65535), "int32": (-(2**31), 2**31 - 1)}
 
+INT32_MAX = 2**31 - 1
+"""Of a bias, either way."""
+
 MAX_SCALES = 1 << 20
 
 FEW = 32

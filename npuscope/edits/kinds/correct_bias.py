@@ -13,6 +13,7 @@ from npuscope.edits.toolkit.rewiring import substituted
 from npuscope.model.graph import Graph
 from npuscope.model.inference.moved import dequantize_of
 from npuscope.model.layers import Layers
+from npuscope.model.quant import INT32_MAX
 from npuscope.record import dataclass
 
 EXAMPLE = quantized(
@@ -22,8 +23,6 @@ EXAMPLE = quantized(
     "2,4,1,1",
     "int32[2] bq = {3, -5}, float bs = {0.001}, int32 bz = {0}",
 ).replace("  [op]", "  b = DequantizeLinear(bq, bs, bz)\n  [op]")
-
-HIGHEST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class CorrectBias(Declared):
         if len(self.shifts) != values.size:
             return Refusal(f"{self.layer} has {values.size} biases, {len(self.shifts)} shifts are given")
         moved = values.astype(np.int64) + np.array(self.shifts, np.int64).reshape(values.shape)
-        if np.abs(moved).max(initial=0) > HIGHEST:
+        if np.abs(moved).max(initial=0) > INT32_MAX:
             return Refusal(f"the corrected bias of {self.layer} does not fit in 32 bits")
         draft = Draft(graph, layer.core)
         inputs = (draft.constant(dequantize.input(0), moved.astype(np.int32)), *dequantize.inputs[1:])

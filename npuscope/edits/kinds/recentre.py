@@ -17,14 +17,13 @@ from npuscope.edits.toolkit.shared_grids import SharedGrid, dequantize_before, s
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers
 from npuscope.model.names import with_article
-from npuscope.model.quant import Quant, of_node
+from npuscope.model.quant import INT32_MAX, Quant, of_node
 from npuscope.model.tensors import TensorType
 from npuscope.record import dataclass
 
 FAST = (0, -128)
 """Int8 zero points with which features need no subtraction (FACTS 3.3)."""
 
-BIAS_LIMIT = 2**31 - 1
 
 SCALE_AGREES = 1e-3
 """Relative difference up to which the scale of a bias counts as input scale x weight scale."""
@@ -243,7 +242,7 @@ def _rebiased(draft: Draft, layer: Layer, quant: Quant, scale: float) -> tuple[N
     values = bias.constant.array()
     with np.errstate(all="ignore"):
         integers = np.rint(values * (stored_scale / scales.astype(np.float64))).reshape(values.shape)
-    if not np.isfinite(integers).all() or np.abs(integers).max(initial=0) > BIAS_LIMIT:
+    if not np.isfinite(integers).all() or np.abs(integers).max(initial=0) > INT32_MAX:
         return Refusal(f"the bias of {layer.name} does not fit in 32 bits at the input scale {scale:g}")
     draft.pattern = layer.core
     old = graph.constants[dequantize.input(1)].array()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from npuscope.model.graph import CONTROL_FLOW
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, WEIGHTED, Layer
 from npuscope.neural_art.frontend.formats import has_real_borders
 from npuscope.neural_art.kernels import borders, convolutions, datatypes, functions, movers, pools, unseen
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.form import form_of
-from npuscope.neural_art.mapping.operators import ARITHMETIC, CONTROL_FLOW, NORMALIZATION, RECURRENT
+from npuscope.neural_art.mapping.operators import ARITHMETIC, NORMALIZATION, RECURRENT
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 

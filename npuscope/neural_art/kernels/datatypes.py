@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from npuscope.model.graph import CONTROL_FLOW
 from npuscope.model.inspection.extent import dtype_bits
 from npuscope.model.inspection.weights import output_axis
 from npuscope.model.layers import (
@@ -33,10 +34,10 @@ from npuscope.neural_art.mapping.facts import (
     on_cpu,
     takes_float_constants,
 )
+from npuscope.neural_art.mapping.form import EIGHT_BITS
 from npuscope.neural_art.mapping.operators import (
     ACTIVATION,
     ARITHMETIC,
-    CONTROL_FLOW,
     CONVOLUTION,
     DYNAMIC,
     LATER_IN_INTEGERS,
@@ -106,9 +107,6 @@ def plain(layer: Layer, context: Context) -> Iterator[Cause]:
         if not known_when_compiling(layer, context):
             yield Cause(Why.PLAIN_DATA, Placement.SW_FLOAT, (("role", role), ("dtype", dtype)))
         return
-
-
-EIGHT_BITS = frozenset({"int8", "uint8"})
 
 
 def all_in_order(layer: Layer, context: Context) -> bool:

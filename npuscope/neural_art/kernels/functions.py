@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from npuscope.model.graph import CONTROL_FLOW
 from npuscope.model.layers import FLOATS, Layer, Operand
 from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.model.validity.functions import function_of, is_ambiguous
@@ -20,7 +21,6 @@ from npuscope.neural_art.mapping.facts import (
 )
 from npuscope.neural_art.mapping.layout import axis_of, outermost
 from npuscope.neural_art.mapping.operators import (
-    CONTROL_FLOW,
     DYNAMIC,
     LARGER_OR_LESS,
     LATER_ACTIVATION,

@@ -37,6 +37,7 @@ from npuscope.neural_art.mapping.layout import (
 )
 from npuscope.neural_art.mapping.scales import stored_alike
 from npuscope.neural_art.mapping.shapes import positions
+from npuscope.neural_art.mapping.sizes import FLOAT_BYTES
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
@@ -46,8 +47,8 @@ HYBRID, HW = Placement.HYBRID, Placement.HW
 COMMON_BATCH = 8
 """Channels at a time that unequal parts have in common where they are joined in place, up to 2.2."""
 
-FLOAT_BYTES, CACHE_LINE = 4, 32
-"""Bytes of a float, and of a cache line of the Cortex-M55."""
+CACHE_LINE = 32
+"""Bytes of one of the Cortex-M55."""
 
 
 def concat_causes(layer: Layer, context: Context) -> Iterator[Cause]:

@@ -8,6 +8,7 @@ from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import is_float, is_read, on_cpu
 from npuscope.neural_art.mapping.layout import pool_strides, pool_window, reduced_axes
+from npuscope.neural_art.mapping.operators import AVERAGES
 from npuscope.neural_art.mapping.shapes import has_rank, positions
 from npuscope.neural_art.mapping.tiling import divisors
 from npuscope.npu.cause import Cause
@@ -53,9 +54,6 @@ def takes_all(layer: Layer) -> bool:
         return reduced_axes(layer) == (2, 3)
     result = layer.output_dims
     return result is not None and positions(result) == 1
-
-
-AVERAGES = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean"})
 
 
 def takes_strips(layer: Layer, sizes: tuple[int, ...]) -> bool:

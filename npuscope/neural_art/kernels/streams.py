@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from npuscope.model.inspection.extent import elements
-from npuscope.model.layers import Layer, Layers, Operand
+from npuscope.model.layers import Layer, Layers
 from npuscope.neural_art.mapping.bounds import vanishes
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_FIRST,
@@ -22,6 +21,7 @@ from npuscope.neural_art.mapping.layout import (
     permutation,
 )
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
+from npuscope.neural_art.mapping.sizes import size
 
 _CHAINED = ACTIVATION | ARITHMETIC | POOLING | {"QuantizeLinear"}
 """Kinds whose units take a stream as it comes."""
@@ -55,14 +55,10 @@ def _keeps_planes(layer: Layer) -> bool:
 def _first(layer: Layer) -> str:
     """The operand whose batch a layer works in: the first that is not constant and not repeated."""
     activations = [o for o in layer.inputs if o.constant is None]
-    total = _size(layer.output)
+    total = size(layer.output)
     if layer.kind in ARITHMETIC:
-        activations = [o for o in activations if _size(o) == total]
+        activations = [o for o in activations if size(o) == total]
     return activations[0].tensor if activations else ""
-
-
-def _size(operand: Operand | None) -> int:
-    return elements(operand.dims) if operand is not None and operand.dims is not None else 0
 
 
 def rows_stay(perm: tuple[int, ...] | None) -> bool:

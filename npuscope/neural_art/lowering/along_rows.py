@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, Operand
-from npuscope.neural_art.lowering.lower import INPUT, Lowering, laid_last, size
+from npuscope.neural_art.lowering.lower import INPUT, Lowering, laid_last
 from npuscope.neural_art.lowering.operands import zero_point
 from npuscope.neural_art.mapping.bounds import vanishes
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
 from npuscope.neural_art.mapping.shapes import of_rows
+from npuscope.neural_art.mapping.sizes import size
 from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
 from npuscope.npu.cost import Tiling
 

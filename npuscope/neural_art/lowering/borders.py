@@ -9,8 +9,9 @@ from npuscope.machine.build import Build
 from npuscope.model.graph import Graph
 from npuscope.model.layers import FLOATS, QUANTIZE, Layer, Layers, Operand, is_transparent
 from npuscope.neural_art.frontend.borders import input_stays_float
-from npuscope.neural_art.lowering.lower import FLOAT_BYTES, INPUT, Lowering, Placed, laid_last, size
+from npuscope.neural_art.lowering.lower import INPUT, Lowering, Placed, laid_last
 from npuscope.neural_art.lowering.steps import Step
+from npuscope.neural_art.mapping.sizes import FLOAT_BYTES, size
 from npuscope.npu.cost import Epoch, Inserted, Move
 from npuscope.npu.verdict import Placement
 

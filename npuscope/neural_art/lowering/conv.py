@@ -15,16 +15,7 @@ from npuscope.neural_art.lowering.along_rows import (
     reads_planes,
 )
 from npuscope.neural_art.lowering.copies import wants_copy
-from npuscope.neural_art.lowering.lower import (
-    FLOAT_BYTES,
-    INPUT,
-    SUM_BYTES,
-    Lowering,
-    Placed,
-    copied_once,
-    laid_last,
-    size,
-)
+from npuscope.neural_art.lowering.lower import INPUT, Lowering, Placed, copied_once, laid_last
 from npuscope.neural_art.lowering.operands import zero_point
 from npuscope.neural_art.lowering.splits import side_by_side
 from npuscope.neural_art.lowering.steps import Read, Step
@@ -34,7 +25,7 @@ from npuscope.neural_art.mapping.gathering import blocks, fills_blocks
 from npuscope.neural_art.mapping.operators import MATRICES
 from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.mapping.shapes import MAP_RANK, has_rank, of_map, of_rows
-from npuscope.neural_art.mapping.sizes import spread_elements
+from npuscope.neural_art.mapping.sizes import FLOAT_BYTES, SUM_BYTES, size, spread_elements
 from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
 from npuscope.npu.cost import Tiling
 from npuscope.npu.verdict import Placement

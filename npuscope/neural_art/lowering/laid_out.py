@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.along_rows import ends_in_rows
-from npuscope.neural_art.lowering.lower import INPUT, Lowering, copied_once, laid_last, size
+from npuscope.neural_art.lowering.lower import INPUT, Lowering, copied_once, laid_last
 from npuscope.neural_art.mapping.layout import VIEWS
 from npuscope.neural_art.mapping.padding import absorbed
 from npuscope.neural_art.mapping.shapes import has_rank, of_map, of_rows, positions
+from npuscope.neural_art.mapping.sizes import size
 
 
 def laid_out(lowering: Lowering, layer: Layer, name: str) -> str:

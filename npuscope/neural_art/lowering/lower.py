@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from math import prod
 from typing import NamedTuple
 
 from npuscope.machine.machine import Target
@@ -22,12 +21,10 @@ from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.facts import swallowed
 from npuscope.neural_art.mapping.operators import MATRICES
 from npuscope.neural_art.mapping.shapes import has_rank, of_rows
+from npuscope.neural_art.mapping.sizes import FLOAT_BYTES, size
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost
 from npuscope.npu.verdict import Placement
-
-SUM_BYTES, FLOAT_BYTES = 2, 4
-"""Bytes of a value between a multiplication and its requantization, and of a float (edges of the compiler's graphs)."""
 
 INPUT = "#input"
 """Ends the name of a copy that lies channels last, of what lay channels first; no layer owns it."""
@@ -275,11 +272,6 @@ def laid_last(lowering: Lowering, mark: str, layer: Layer, source: str, owner: s
     made = copied_once(lowering, source + mark, layer, source, owner=owner)
     lowering.laid_last.add(made)
     return made
-
-
-def size(operand: Operand | None) -> int:
-    """Elements of an operand, 0 where its shape is not known."""
-    return prod(operand.dims) if operand is not None and operand.dims is not None else 0
 
 
 def as_imported(placed: Sequence[Placed]) -> list[Placed]:

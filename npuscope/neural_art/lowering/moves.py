@@ -8,15 +8,7 @@ from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.kernels.rows import leaves
 from npuscope.neural_art.kernels.streams import laid_in_planes
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.lowering.lower import (
-    FLOAT_BYTES,
-    INPUT,
-    Lowering,
-    Placed,
-    copied_once,
-    laid_last,
-    size,
-)
+from npuscope.neural_art.lowering.lower import INPUT, Lowering, Placed, copied_once, laid_last
 from npuscope.neural_art.lowering.splits import (
     SIDE_BY_SIDE,
     divides_channels,
@@ -42,7 +34,7 @@ from npuscope.neural_art.mapping.operators import POOLING
 from npuscope.neural_art.mapping.padding import absorbed
 from npuscope.neural_art.mapping.scales import stored_alike
 from npuscope.neural_art.mapping.shapes import MAP_RANK, has_rank, of_map
-from npuscope.neural_art.mapping.sizes import operand_bytes
+from npuscope.neural_art.mapping.sizes import FLOAT_BYTES, operand_bytes, size
 from npuscope.npu.verdict import Placement
 
 

@@ -6,10 +6,11 @@ import math
 
 from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer, Operand
-from npuscope.neural_art.lowering.lower import Lowering, size
+from npuscope.neural_art.lowering.lower import Lowering
 from npuscope.neural_art.lowering.steps import Read
 from npuscope.neural_art.mapping.bounds import vanishes
 from npuscope.neural_art.mapping.facts import signed_zero_point
+from npuscope.neural_art.mapping.sizes import size
 from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
 
 

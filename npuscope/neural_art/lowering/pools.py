@@ -6,13 +6,15 @@ import math
 
 from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer
-from npuscope.neural_art.lowering.lower import Lowering, Placed, copied_once, size
+from npuscope.neural_art.lowering.lower import Lowering, Placed, copied_once
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.lowering.units import printed
 from npuscope.neural_art.mapping.capacity import largest_divisor
 from npuscope.neural_art.mapping.layout import pool_strides, pool_window
+from npuscope.neural_art.mapping.operators import AVERAGES
 from npuscope.neural_art.mapping.scales import stored_alike
 from npuscope.neural_art.mapping.shapes import positions
+from npuscope.neural_art.mapping.sizes import size
 from npuscope.npu.verdict import Placement
 
 POOL_BATCH = 8
@@ -79,9 +81,6 @@ def changes_scale(layer: Layer) -> bool:
         and result is not None
         and not stored_alike(source.quant, result.quant)
     )
-
-
-AVERAGES = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean"})
 
 
 def scales_itself(layer: Layer, target: Target) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from npuscope.model.layers import Layer, Operand
-from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, Placed, size
+from npuscope.neural_art.lowering.lower import Lowering, Placed
 from npuscope.neural_art.lowering.operands import carried, once_each, stream, zero_point
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.shapes import positions
+from npuscope.neural_art.mapping.sizes import SUM_BYTES, size
 from npuscope.neural_art.mapping.swish import fills_its_range, gated_by
 from npuscope.npu.verdict import Placement
 

@@ -15,7 +15,7 @@ from npuscope.neural_art.lowering.laid_out import (
     read_by,
     turned_by_routine,
 )
-from npuscope.neural_art.lowering.lower import FLOAT_BYTES, SUM_BYTES, Lowering, Placed, size
+from npuscope.neural_art.lowering.lower import Lowering, Placed
 from npuscope.neural_art.lowering.operands import zero_point
 from npuscope.neural_art.lowering.pools import stage_count, staged
 from npuscope.neural_art.lowering.products import product
@@ -24,6 +24,7 @@ from npuscope.neural_art.lowering.units import fused_steps, printed
 from npuscope.neural_art.mapping.facts import norm_taken_apart
 from npuscope.neural_art.mapping.layout import lies_channels_last
 from npuscope.neural_art.mapping.operators import CONVOLUTION
+from npuscope.neural_art.mapping.sizes import FLOAT_BYTES, SUM_BYTES, size
 from npuscope.npu.verdict import Placement
 
 FLOAT = Placement.SW_FLOAT

@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, Operand
-from npuscope.neural_art.lowering.lower import FLOAT_BYTES, Lowering, copied_once, laid_last, size
+from npuscope.neural_art.lowering.lower import Lowering, copied_once, laid_last
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.layout import axis_of, sliced_axes
 from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.neural_art.mapping.shapes import MAP_RANK, has_rank, positions
+from npuscope.neural_art.mapping.sizes import FLOAT_BYTES, size
 from npuscope.npu.verdict import Placement
 
 CHANNELS = 1

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.lowering.along_rows import read_alone
-from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, size
+from npuscope.neural_art.lowering.lower import Lowering
 from npuscope.neural_art.lowering.operands import apart_in_rows
 from npuscope.neural_art.lowering.pools import POOL_BATCH
 from npuscope.neural_art.lowering.steps import Read, Step
@@ -17,6 +17,7 @@ from npuscope.neural_art.mapping.capacity import kernels_of_parts, largest_divis
 from npuscope.neural_art.mapping.operators import POOLING
 from npuscope.neural_art.mapping.row_kernels import along_rows
 from npuscope.neural_art.mapping.shapes import has_rank, of_rows, positions
+from npuscope.neural_art.mapping.sizes import SUM_BYTES, size
 from npuscope.neural_art.mapping.tiling import work
 from npuscope.neural_art.price.traffic import WIDE_SUM_BYTES
 from npuscope.npu.cost import Tiling

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from npuscope.model.layers import FLOATS, Layer, Operand
-from npuscope.neural_art.lowering.lower import FLOAT_BYTES, Lowering, size
+from npuscope.neural_art.lowering.lower import Lowering
 from npuscope.neural_art.lowering.software import FLOAT, as_float
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.facts import bare, read_as_floats
+from npuscope.neural_art.mapping.sizes import FLOAT_BYTES, size
 
 
 def is_float_input(lowering: Lowering, operand: Operand) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, Operand
-from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, Placed, size
+from npuscope.neural_art.lowering.lower import Lowering, Placed
 from npuscope.neural_art.lowering.operands import carried, once_each, stream, zero_point
 from npuscope.neural_art.lowering.products import product, swish_of
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.bounds import vanishes
 from npuscope.neural_art.mapping.facts import sums_to_floats
 from npuscope.neural_art.mapping.scales import stored_alike
+from npuscope.neural_art.mapping.sizes import SUM_BYTES, size
 from npuscope.npu.verdict import Placement
 
 COMMON_NAMES = {

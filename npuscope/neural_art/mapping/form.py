@@ -16,8 +16,8 @@ from npuscope.npu.cost import Cost
 if TYPE_CHECKING:
     from npuscope.model.layers import Layer, Operand
 
-WEIGHTED = frozenset({"Conv", "Gemm"})
-KINDS = WEIGHTED | {"Add", "Mul", "Sub"} | (ACTIVATION - {"HardSigmoid", "PRelu", "Clip", "Abs"})
+MULTIPLIED = frozenset({"Conv", "Gemm"})
+KINDS = MULTIPLIED | {"Add", "Mul", "Sub"} | (ACTIVATION - {"HardSigmoid", "PRelu", "Clip", "Abs"})
 """Kinds whose kernel and price are chosen without a look at other layers, and without one at scales or zero points but that of
 the first input."""
 
@@ -65,7 +65,7 @@ def form_of(layer: Layer) -> Form | None:
 def _stated(layer: Layer) -> tuple[object, ...] | None:
     """What tells one form from another."""
     weight, core = layer.weight, layer.core
-    if layer.kind not in KINDS or layer.parameters or (weight is not None) is not (layer.kind in WEIGHTED):
+    if layer.kind not in KINDS or layer.parameters or (weight is not None) is not (layer.kind in MULTIPLIED):
         return None
     stated: list[object] = [layer.kind, layer.op, layer.domain, layer.fused, len(layer.inputs)]
     for operand in (*layer.inputs, *layer.outputs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from npuscope.model.layer import WEIGHTED
 from npuscope.npu.verdict import Placement
 
 
@@ -24,7 +25,11 @@ ARITHMETIC = _words("Add Sum Sub Mul Div And Or Not Equal Neg")
 POOLING = _words("AveragePool MaxPool GlobalAveragePool GlobalMaxPool ReduceMean ReduceMax")
 """On the POOL unit."""
 
-CONVOLUTION = _words("Conv ConvTranspose Gemm MatMul")
+AVERAGES = _words("AveragePool GlobalAveragePool ReduceMean")
+"""Those that divide a sum, by a multiplication."""
+
+CONVOLUTION = WEIGHTED
+"""On the CONV unit."""
 
 MATRICES = _words("Gemm MatMul")
 """Products of matrices, which the compiler writes as convolutions."""
@@ -51,8 +56,6 @@ NORMALIZATION = _words(
 """Normalisations as one operator."""
 
 RECURRENT = _words("LSTM GRU RNN DynamicQuantizeLSTM")
-
-CONTROL_FLOW = _words("If Loop Scan SequenceMap")
 
 DYNAMIC = _words("DynamicQuantizeLinear MatMulInteger ConvInteger MatMulIntegerToFloat DynamicQuantizeMatMul")
 """What onnxruntime's quantize_dynamic writes."""

@@ -12,6 +12,9 @@ from npuscope.model.inspection.extent import dtype_bits, elements
 if TYPE_CHECKING:
     from npuscope.model.layers import Layer, Operand
 
+SUM_BYTES, FLOAT_BYTES = 2, 4
+"""Bytes of a value between a multiplication and its requantization, and of a float (edges of the compiler's graphs)."""
+
 MOST_ELEMENTS = 1 << 40
 """No device holds a tensor of that many elements; a file may name one all the same."""
 
@@ -26,6 +29,11 @@ def too_large_to_compute(layer: Layer) -> bool:
 def beyond_computing(*counts: int) -> bool:
     """A tensor of so many elements is too large."""
     return max(counts) > MOST_ELEMENTS
+
+
+def size(operand: Operand | None) -> int:
+    """Elements of an operand, 0 where its shape is not known."""
+    return elements(operand.dims) if operand is not None and operand.dims is not None else 0
 
 
 def operand_bytes(operand: Operand) -> int:

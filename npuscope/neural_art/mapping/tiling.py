@@ -17,6 +17,7 @@ from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
 from npuscope.neural_art.mapping.capacity import Capacity, capacity, kernel_depth, largest_divisor, of_one_tap
 from npuscope.neural_art.mapping.row_kernels import along_rows
+from npuscope.neural_art.mapping.sizes import COEFFICIENT_BYTES
 from npuscope.npu.cost import Tiling, epochs_of
 from npuscope.record import record
 
@@ -126,9 +127,6 @@ _PREFERENCE = attrgetter("preference")
 
 GROUPED = (4, 2)
 """Channels that depthwise weights are brought together by from 3.0 on with -O3, the most first."""
-
-COEFFICIENT_BYTES = 6
-"""Bytes of the scale and the bias of a channel."""
 
 
 def in_groups(tiling: Tiling, conv: Convolution, target: Target) -> Tiling:
@@ -241,8 +239,21 @@ def tile_bytes(conv: Convolution, channels: int, simd: str) -> int:
     return channels * math.prod(conv.input_size) * (1 if simd == "8x8" else 2)
 
 
+DEEP1X1_BLOCK = 3
+"""Deep1x1 streams so many channels and weights a cycle (FACTS 2.4.4)."""
+
 DSS2_BLOCK = 2
 """DSS2 takes the weights of two channels at a time (inflated to [C, 2, 3, 3] in mobilenet_v2_128)."""
+
+
+def features_a_cycle(deep1x1: bool, dss2: bool) -> int:
+    """Of one CA."""
+    return DEEP1X1_BLOCK if deep1x1 else DSS2_BLOCK if dss2 else 1
+
+
+def weights_a_cycle(deep1x1: bool) -> int:
+    """Of all CAs."""
+    return DEEP1X1_BLOCK if deep1x1 else 1
 
 
 def dss2_refusal(conv: Convolution, simd: str, target: Target) -> str | None:
@@ -257,7 +268,7 @@ def dss2_refusal(conv: Convolution, simd: str, target: Target) -> str | None:
 
 
 def deep1x1_refusal(conv: Convolution, simd: str, zero_point: int | None, target: Target) -> str | None:
-    """Why Deep1x1 cannot be used, None where it can; it streams three channels and weights a cycle (FACTS 2.4.4)."""
+    """Why Deep1x1 cannot be used, None where it can."""
     least = target.tiling.deep1x1_above_channels
     if conv.kernel != (1, 1):
         return f"the kernel is {conv.kernel[0]}x{conv.kernel[1]}"
@@ -371,9 +382,8 @@ class _Sizes(NamedTuple):
         """Cycles of a step for features that are read so many times, for weights and for results."""
         feat = self.features // accelerators * reads
         weights = self.taps * (self.channels // group)
-        feat_rate = 3 if deep1x1 else 2 if dss2 else 1
-        weight_rate = 3 if deep1x1 else 1
-        return -(-feat // feat_rate), -(-weights // weight_rate), self.results * iterations
+        feat, weights = -(-feat // features_a_cycle(deep1x1, dss2)), -(-weights // weights_a_cycle(deep1x1))
+        return feat, weights, self.results * iterations
 
 
 @lru_cache(maxsize=1 << 10)

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
-from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
+from npuscope.neural_art.mapping.tiling import choose, features_a_cycle, simd_mode, weights_a_cycle, work
 from npuscope.npu.cost import Cost, Tiling
 from npuscope.npu.figures import thousands
 from npuscope.npu.ledger import Line
@@ -132,7 +132,7 @@ def _limit(tiling: Tiling, conv: Convolution) -> str:
     height, width = conv.output_size
     if port == "weights":
         uses = conv.batch * height * width
-        rate = 3 if tiling.deep1x1 else 1
+        rate = weights_a_cycle(tiling.deep1x1)
         times = "once" if uses == 1 else f"{thousands(uses)} times"
         return f"weight port: {thousands(conv.weights)} weights, {rate} a cycle, each used {times}"
     if port == "feat":
@@ -144,7 +144,7 @@ def _limit(tiling: Tiling, conv: Convolution) -> str:
 
 
 def _lanes(tiling: Tiling) -> int:
-    return tiling.accelerators * (3 if tiling.deep1x1 else 2 if tiling.dss2 else 1)
+    return tiling.accelerators * features_a_cycle(tiling.deep1x1, tiling.dss2)
 
 
 def _next(conv: Convolution, simd: str, inputs: bool, present: int | None, target: Target) -> Better | None:

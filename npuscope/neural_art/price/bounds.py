@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from npuscope.npu.cost import NOTHING, Cost, Epoch
+from npuscope.npu.ledger import START
 from npuscope.record import dataclass
 
-START = "start"
 """The set-up of epochs."""
 
 

@@ -8,14 +8,12 @@ from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec
 from npuscope.model.convolution import Convolution
 from npuscope.neural_art.mapping.sizes import WIDE_COEFFICIENT_BYTES
+from npuscope.neural_art.mapping.tiling import weights_a_cycle
 from npuscope.neural_art.price.traffic import Flow
 from npuscope.npu.cost import Tiling
 
 if TYPE_CHECKING:
     from npuscope.model.layers import Layer
-
-DEEP1X1_WEIGHTS = 3
-"""Weights that Deep1x1 takes a cycle; other modes take one."""
 
 
 GROUPS_WAIT = 0.5
@@ -45,7 +43,7 @@ def convolution_seconds(
     passes = tiling.passes * tiling.group * tiling.steps
     compute = busy_cycles / npu_hz
     # What memory gives beyond that waits at the accelerators' port for kernels.
-    port = npu_hz * (DEEP1X1_WEIGHTS if tiling.deep1x1 else 1)
+    port = npu_hz * weights_a_cycle(tiling.deep1x1)
     fetch = weights_bytes / min(target.bytes_per_second(pool), port)
     changes = (latency.fill_cycles + latency.pass_cycles * passes) / npu_hz
     streamed = streamed_seconds(conv, vectors, target, pool)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from npuscope.model.layers import Layer
+from npuscope.model.layers import WEIGHTED, Layer
 from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
-
-KINDS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
@@ -38,7 +36,7 @@ RULE = Rule(
     confidence=Confidence.THIRD_PARTY,
     check=check,
     by_form=True,
-    kinds=KINDS,
+    kinds=WEIGHTED,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (uint8[1,256] x) => (uint8[1,64] y)
 <float s = {0.1}, uint8 z = {128}, int8 wz = {0}, int64[2] ws = {256, 64}>

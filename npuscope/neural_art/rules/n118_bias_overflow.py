@@ -7,12 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from npuscope.model.layers import Layer
+from npuscope.model.quant import INT32_MAX
 from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
-
-HIGHEST = 2**31 - 1
 
 MOST_READ = 1 << 16
 """Values of a bias that are read."""
@@ -25,7 +24,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         return
     if bias.constant.dtype == "int32":
         values = np.abs(bias.constant.array().astype(np.int64))
-        over, how = values >= HIGHEST, "are at a limit of int32: they were clipped"
+        over, how = values >= INT32_MAX, "are at a limit of int32: they were clipped"
     elif (
         bias.constant.dtype == "float32" and source is not None and source.scale_known and weight.scale_known
     ):
@@ -34,7 +33,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
             scales = float(source.scale[0]) * weight.scale.astype(np.float64).reshape(-1)
             if source.per_channel or scales.size not in (1, steps.size):
                 return
-            over = steps / scales > HIGHEST
+            over = steps / scales > INT32_MAX
         how = "do not fit into int32 at the scale of the products, input x weight"
     else:
         return

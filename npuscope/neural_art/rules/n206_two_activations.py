@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from npuscope.model.layers import Layer
+from npuscope.model.layers import WEIGHTED, Layer
 from npuscope.model.names import quoted
 from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.model.validity.functions import function_of, way_out
@@ -10,8 +10,6 @@ from npuscope.neural_art.kernels.why import Why
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
-
-KINDS = frozenset({"Conv", "Gemm", "MatMul", "ConvTranspose"})
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
@@ -63,7 +61,7 @@ RULE = Rule(
     confidence=Confidence.DOCUMENTED,
     causes=frozenset({Why.PRODUCT_OF_ACTIVATIONS, Why.WEIGHTS_UNFOLDED}),
     word=word,
-    kinds=KINDS,
+    kinds=WEIGHTED,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,2,16,16] a, int8[1,2,16,16] b) => (int8[1,2,16,16] y) <float s = {0.1}, int8 z = {0}>
 { fa = DequantizeLinear(a, s, z)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from npuscope.model.brief import Names
 from npuscope.model.names import printable
-from npuscope.neural_art.price.bounds import START, Bound, Part
+from npuscope.neural_art.price.bounds import Bound, Part
 from npuscope.npu.cost import NOTHING, Cost
-from npuscope.npu.ledger import BOUNDS
+from npuscope.npu.ledger import BOUNDS, START
 from npuscope.widgets.bars.figure_bars import bar
 from npuscope.widgets.text.cells import cells, left, right, whole
 from npuscope.widgets.text.figures import percent, time_cell

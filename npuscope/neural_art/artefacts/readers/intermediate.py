@@ -15,6 +15,7 @@ import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from npuscope.model.errors import ModelError
+from npuscope.model.layer import WEIGHTED
 from npuscope.model.load import Source, load
 from npuscope.neural_art.artefacts.readers.c_info_graph import printed
 from npuscope.neural_art.artefacts.text.documents import listing, mapping, number_of, parse, text_of
@@ -25,7 +26,6 @@ from npuscope.record import dataclass
 MAX_TENSORS = 200_000
 MOST = float(1 << 31)
 """Scales and zero points are below it."""
-WEIGHTED = frozenset({"Conv", "Gemm", "MatMul", "ConvTranspose"})
 FLOAT = TensorProto.FLOAT
 REAL = "/real"
 """Ends the name of what a DequantizeLinear of ours writes."""
