@@ -10,7 +10,7 @@ from npuscope.model.graph import Graph
 from npuscope.model.layers import FLOATS, QUANTIZE, Layer, Layers, Operand, is_transparent
 from npuscope.neural_art.frontend.borders import input_stays_float
 from npuscope.neural_art.lowering.lower import INPUT, Lowering, Placed, laid_last
-from npuscope.neural_art.lowering.steps import Step
+from npuscope.neural_art.lowering.steps import Step, float_name
 from npuscope.neural_art.mapping.sizes import FLOAT_BYTES, size
 from npuscope.npu.cost import Epoch, Inserted, Move
 from npuscope.npu.verdict import Placement
@@ -31,7 +31,7 @@ def quantized_inputs(graph: Graph, layers: Layers, build: Build) -> Iterator[Epo
         behind = reading[0].input is not None and reading[0].input.tensor != name
         if (behind and not asked) or input_stays_float(name, graph, build):
             reader, stored = reading
-            floats = f"{name}#float"
+            floats = float_name(name)
             yield Epoch(
                 0,
                 Placement.SW_FLOAT,

@@ -17,15 +17,17 @@ from npuscope.neural_art.lowering.along_rows import (
 from npuscope.neural_art.lowering.copies import wants_copy
 from npuscope.neural_art.lowering.lower import INPUT, Lowering, Placed, copied_once, laid_last
 from npuscope.neural_art.lowering.operands import zero_point
+from npuscope.neural_art.lowering.planes import padded_map
+from npuscope.neural_art.lowering.software import float_sums
 from npuscope.neural_art.lowering.splits import side_by_side
-from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.neural_art.lowering.steps import BATCH, SUM, Read, Step
 from npuscope.neural_art.lowering.sums import all_channels, batch_without_offset, sums, written_batch
 from npuscope.neural_art.lowering.units import fused_steps
 from npuscope.neural_art.mapping.gathering import blocks, fills_blocks
 from npuscope.neural_art.mapping.operators import MATRICES
 from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.mapping.shapes import MAP_RANK, has_rank, of_map, of_rows
-from npuscope.neural_art.mapping.sizes import FLOAT_BYTES, SUM_BYTES, size, spread_elements
+from npuscope.neural_art.mapping.sizes import SUM_BYTES, size, spread_elements
 from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
 from npuscope.npu.cost import Tiling
 from npuscope.npu.verdict import Placement
@@ -70,7 +72,7 @@ def conv(lowering: Lowering, item: Placed) -> None:
         and wants_copy(lowering, source, shape, tiling)
     ):
         source = copied_once(
-            lowering, f"{source}#batch{tiling.batch_depth}", layer, source, tiling.batch_depth
+            lowering, f"{source}{BATCH}{tiling.batch_depth}", layer, source, tiling.batch_depth
         )
     summed = sums(lowering, layer, source, shape, tiling)
     if shares:
@@ -199,11 +201,8 @@ def padded(
         source = lowering.copy(
             layer.name, source, f"{layer.name}#{result}_planes", size(layer.input), batch=1
         )
-    step = Step(
-        "Conv", layer.name, Placement.HW, (lowering.read(source, planes and in_planes),), (f"{layer.name}#{result}",), conv=1,
-        extra_streams=1, elements=size(layer.input) if count is None else count,
-    )  # fmt: skip
-    return lowering.add(step, 1)
+    elements = size(layer.input) if count is None else count
+    return padded_map(lowering, layer, source, f"{layer.name}#{result}", elements, planes and in_planes)
 
 
 def spread_again(lowering: Lowering, layer: Layer, summed: str, shape: Convolution | None) -> str:
@@ -238,18 +237,8 @@ def grouped_in_software(lowering: Lowering, item: Placed) -> None:
         source = padded(lowering, layer, source, planes=True)
     if dilated:
         source = rearranged(lowering, layer, source, "SpaceToDepth")
-    count = size(layer.output)
-    cast = Placement.HYBRID if lowering.toolchain.casts_by_routine else Placement.SW_FLOAT
-    for op, placement, elements, width in (
-        ("DequantizeLinear", Placement.SW_FLOAT, size(layer.input), FLOAT_BYTES),
-        ("Conv", Placement.SW_FLOAT, count, FLOAT_BYTES),
-        ("Cast", cast, count, SUM_BYTES),
-    ):
-        step = Step(
-            op, layer.name, placement, (Read(source, False),), (f"{layer.name}#{op}",), lead=op == "Conv",
-            elements=elements, stored_bytes=elements * width,
-        )  # fmt: skip
-        source = lowering.add(step)
+    names = (f"{layer.name}#DequantizeLinear", f"{layer.name}#Conv", f"{layer.name}#Cast")
+    source = float_sums(lowering, layer, source, names)
     scaled(lowering, layer, spread_again(lowering, layer, source, shape) if dilated else source, None)
 
 
@@ -317,7 +306,7 @@ def transposed_conv(lowering: Lowering, item: Placed) -> None:
     if zero_point(layer.input) == FULL_RANGE_LOW:
         source = without_offset(lowering, layer, source, count=spread)
     made = lowering.add(
-        Step("Conv", layer.name, Placement.HW, (lowering.read(source, False, 3),), (f"{layer.name}#sum",), conv=3, extra_streams=1,
+        Step("Conv", layer.name, Placement.HW, (lowering.read(source, False, 3),), (layer.name + SUM,), conv=3, extra_streams=1,
              elements=max(size(layer.output), spread // 3), stored_bytes=SUM_BYTES * size(layer.output)),
         0,
     )  # fmt: skip

@@ -8,7 +8,8 @@ from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.kernels.rows import leaves
 from npuscope.neural_art.kernels.streams import laid_in_planes
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.lowering.lower import INPUT, Lowering, Placed, copied_once, laid_last
+from npuscope.neural_art.lowering.lower import INPUT, Lowering, Placed, laid_last
+from npuscope.neural_art.lowering.planes import padded_map, planes_of
 from npuscope.neural_art.lowering.splits import (
     SIDE_BY_SIDE,
     divides_channels,
@@ -234,12 +235,8 @@ def pad(lowering: Lowering, item: Placed) -> None:
     if not pooled:
         source = in_planes(lowering, layer, source, layer.input.tensor)
     elif source not in lowering.planes:
-        source = copied_once(lowering, f"{source}#planes", layer, source, 1)
-    step = Step(
-        "Conv", layer.name, Placement.HW, (lowering.read(source, False),), (lowering.result(layer),), conv=1,
-        lead=True, extra_streams=1, elements=size(layer.output),
-    )  # fmt: skip
-    lowering.add(step, 1)
+        source = planes_of(lowering, layer, source)
+    padded_map(lowering, layer, source, lowering.result(layer), size(layer.output), lead=True)
 
 
 def in_planes(lowering: Lowering, layer: Layer, source: str, stream: str) -> str:
@@ -271,11 +268,7 @@ def channel_pad(lowering: Lowering, item: Placed) -> None:
     lowering.unchained.add(turned)
     if rows is not None:
         turned = in_planes(lowering, layer, turned, layer.input.tensor)
-    lowering.add(
-        Step("Conv", layer.name, Placement.HW, (Read(turned, False),), (padded,), conv=1, lead=True, share=share,
-             extra_streams=1, elements=size(layer.output)),
-        1,
-    )  # fmt: skip
+    padded_map(lowering, layer, turned, padded, size(layer.output), lead=True, share=share)
     # Behind the Pad's own CONV channels first is a way of writing; rows in another order are not.
     back = Step(
         "Transpose", layer.name, Placement.HW if rows is None else Placement.HYBRID,

@@ -6,7 +6,8 @@ import math
 
 from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer
-from npuscope.neural_art.lowering.lower import Lowering, Placed, copied_once
+from npuscope.neural_art.lowering.lower import Lowering, Placed
+from npuscope.neural_art.lowering.planes import padded_map, planes_of
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.lowering.units import printed
 from npuscope.neural_art.mapping.capacity import largest_divisor
@@ -125,12 +126,9 @@ def padded(lowering: Lowering, layer: Layer, source: str) -> str:
     """
     dims = layer.input_dims
     if lowering.target.copies_features and lowering.batches.get(source, 0) != 1:
-        source = copied_once(lowering, f"{source}#planes", layer, source, 1)
-    step = Step(
-        "Conv", layer.name, Placement.HW, (lowering.read(source, False),), (f"{layer.name}#pad",), conv=1, extra_streams=1,
-        elements=math.prod(dims[:2]) * math.prod(side + 1 for side in dims[2:]) if dims is not None else 0,
-    )  # fmt: skip
-    return lowering.add(step, 1)
+        source = planes_of(lowering, layer, source)
+    values = math.prod(dims[:2]) * math.prod(side + 1 for side in dims[2:]) if dims is not None else 0
+    return padded_map(lowering, layer, source, f"{layer.name}#pad", values)
 
 
 def staged(layer: Layer) -> bool:
@@ -160,13 +158,9 @@ def stages(lowering: Lowering, layer: Layer) -> None:
     reach, count = window[0] - 1, window[0] // 2
     source, result = lowering.name(layer.input.tensor), lowering.result(layer)
     if source not in lowering.planes:
-        source = copied_once(lowering, f"{source}#planes", layer, source, 1)
-    padded = channels * (height + reach) * (width + reach)
-    step = Step(
-        "Conv", layer.name, Placement.HW, (lowering.read(source, False),), (f"{layer.name}#pad",), conv=1, extra_streams=1,
-        elements=padded,
-    )  # fmt: skip
-    before = lowering.add(step, 1)
+        source = planes_of(lowering, layer, source)
+    values = channels * (height + reach) * (width + reach)
+    before = padded_map(lowering, layer, source, f"{layer.name}#pad", values)
     rescaled = changes_scale(layer)
     for stage in range(count):
         last = stage == count - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from npuscope.model.convolution import convolution
 from npuscope.model.layers import FLOATS, Layer, Operand
@@ -19,7 +20,7 @@ from npuscope.neural_art.lowering.lower import Lowering, Placed
 from npuscope.neural_art.lowering.operands import zero_point
 from npuscope.neural_art.lowering.pools import stage_count, staged
 from npuscope.neural_art.lowering.products import product
-from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.neural_art.lowering.steps import SUM, Read, Step, float_name
 from npuscope.neural_art.lowering.units import fused_steps, printed
 from npuscope.neural_art.mapping.facts import norm_taken_apart
 from npuscope.neural_art.mapping.layout import lies_channels_last
@@ -122,11 +123,9 @@ def matrices(lowering: Lowering, item: Placed) -> None:
 def floating(lowering: Lowering, item: Placed) -> None:
     """A float layer: a DequantizeLinear for what lies in integers, the operator, a QuantizeLinear for its results.
 
-    1. Where the layer is quantized all around, the compiler itself falls back on float: it inserts a Q for each step
-       that reads the result, and a DQ of this layer's own. Where the model leaves the layer float, Q and DQ are the
-       model's: one Q, and one DQ for all float layers that read the tensor.
-    2. A BatchNormalization is a Mul and an Add up to 2.1, and one step from 2.2 on.
-    3. From 4.0 a Gemm with a bias is a Conv and an Add (one of one, junnun1/RTOS_embb, 4.0.1).
+    Where the layer is quantized all around, the compiler itself falls back on float: it inserts a Q for each step that reads
+    the result, and a DQ of this layer's own. Where the model leaves the layer float, Q and DQ are the model's: one Q, and one
+    DQ for all float layers that read the tensor.
     """
     layer = item.layer
     fallback = (
@@ -138,61 +137,67 @@ def floating(lowering: Lowering, item: Placed) -> None:
     reads = tuple(
         Read(laid_out(lowering, layer, as_float(lowering, layer, o, fallback)), False) for o in operands
     )
-    parted = layer.kind == "BatchNormalization" and lowering.toolchain.batch_norm_apart
-    ops = ["Mul", "Add"] if parted else [printed(layer.kind)]
-    if layer.kind == "Gemm" and not layer.quantized and layer.bias is not None:
-        ops += ["Add"] if lowering.toolchain.float_bias_apart else []
-    if norm_taken_apart(layer, lowering.target):
-        ops = list(LAYER_NORM)
-    if staged(layer):  # 3 of 3 of a float YOLOv5n (aldo-smart/STM32N6-FaceRecognition, 2.2)
-        ops = ["Pad", *["MaxPool"] * stage_count(layer)]
-    ops += fused_steps(layer)
-    last_writes = tuple(float_name(o) for o in layer.outputs)
     columns = float_columns(lowering, layer)
-    if columns:
-        last_writes = (columns,)
+    results = (columns,) if columns else tuple(float_name(o.tensor) for o in layer.outputs)
+    ops, own = float_operators(lowering, layer)
     for k, op in enumerate(ops):
-        writes = last_writes if k == len(ops) - 1 else (f"{layer.name}#{k}",)
-        lowering.add(
-            Step(
-                op,
-                layer.name,
-                FLOAT,
-                reads,
-                writes,
-                lead=k == 0 or (parted and k == 1),
-                elements=size(layer.output),
-                width=FLOAT_BYTES,
-            )
-        )
+        writes = results if k == len(ops) - 1 else (f"{layer.name}#{k}",)
+        step = Step(op, layer.name, FLOAT, reads, writes, lead=k < own, elements=size(layer.output), width=FLOAT_BYTES)  # fmt: skip
+        lowering.add(step)
         reads = tuple(Read(name, False) for name in writes)
     if columns:
         lowering.floats.add(columns)
-        laid_in_rows(lowering, layer, columns, float_name(layer.outputs[0]))
+        laid_in_rows(lowering, layer, columns, float_name(layer.outputs[0].tensor))
     for operand in layer.outputs:
-        lowering.floats.add(float_name(operand))
-        if operand.quant is None:
-            lowering.view(operand.seen, float_name(operand))
-            continue
-        times = max(1, lowered_reads(lowering, operand.tensor)) if fallback or of_bare_constant(layer) else 1
-        for k in range(min(times, 8)):
-            written = operand.tensor if k == 0 else f"{operand.tensor}#{k}"
-            in_columns = k == 0 and ends_in_rows(lowering, layer, None)
-            step = Step(
-                "QuantizeLinear",
-                layer.name,
-                FLOAT,
-                (Read(float_name(operand), False),),
-                (f"{layer.name}#columns" if in_columns else written,),
-                elements=size(operand),
-            )
-            lowering.add(step)
-            if in_columns:
-                laid_in_rows(lowering, layer, f"{layer.name}#columns", written)
-        if layer.float_reads:
-            lowering.view(operand.seen, float_name(operand))
-        elif operand.seen != operand.tensor:
-            lowering.view(operand.seen, operand.tensor)
+        float_result(lowering, layer, operand, fallback)
+
+
+def float_operators(lowering: Lowering, layer: Layer) -> tuple[tuple[str, ...], int]:
+    """What a float layer consists of, and how many of these do its own work; activations that it takes along come behind.
+
+    1. A BatchNormalization is a Mul and an Add up to 2.1, and one step from 2.2 on.
+    2. From 4.0 a Gemm with a bias is a Conv and an Add (one of one, junnun1/RTOS_embb, 4.0.1).
+    3. A large MaxPool has its stages: 3 of 3 of a float YOLOv5n (aldo-smart/STM32N6-FaceRecognition, 2.2).
+    """
+    toolchain, own = lowering.toolchain, 1
+    ops: tuple[str, ...] = (printed(layer.kind),)
+    if layer.kind == "BatchNormalization" and toolchain.batch_norm_apart:
+        ops, own = ("Mul", "Add"), 2
+    elif norm_taken_apart(layer, lowering.target):
+        ops = LAYER_NORM
+    elif staged(layer):
+        ops = ("Pad", *["MaxPool"] * stage_count(layer))
+    elif layer.kind == "Gemm" and not layer.quantized and layer.bias is not None:
+        ops += ("Add",) if toolchain.float_bias_apart else ()
+    return (*ops, *fused_steps(layer)), own
+
+
+def float_result(lowering: Lowering, layer: Layer, operand: Operand, fallback: bool) -> None:
+    """What a float layer made as its readers take it: quantized once, or for each of them."""
+    floats = float_name(operand.tensor)
+    lowering.floats.add(floats)
+    if operand.quant is None:
+        lowering.view(operand.seen, floats)
+        return
+    times = max(1, lowered_reads(lowering, operand.tensor)) if fallback or of_bare_constant(layer) else 1
+    for k in range(min(times, MOST_QUANTIZED)):
+        written = operand.tensor if k == 0 else f"{operand.tensor}#{k}"
+        in_columns = k == 0 and ends_in_rows(lowering, layer, None)
+        made = f"{layer.name}#columns" if in_columns else written
+        step = Step(
+            "QuantizeLinear", layer.name, FLOAT, (Read(floats, False),), (made,), elements=size(operand)
+        )
+        lowering.add(step)
+        if in_columns:
+            laid_in_rows(lowering, layer, made, written)
+    if layer.float_reads:
+        lowering.view(operand.seen, floats)
+    elif operand.seen != operand.tensor:
+        lowering.view(operand.seen, operand.tensor)
+
+
+MOST_QUANTIZED = 8
+"""QuantizeLinear of one tensor that are written out, at most."""
 
 
 def change_of_type(lowering: Lowering, item: Placed) -> None:
@@ -224,7 +229,7 @@ def cast(lowering: Lowering, item: Placed) -> None:
     name = (
         lowering.name(source.tensor) if source.quant is None else as_float(lowering, layer, source, own=False)
     )
-    written = result.tensor if result.quant is None else float_name(result)
+    written = result.tensor if result.quant is None else float_name(result.tensor)
     wide = FLOAT_BYTES if result.quant is not None or result.type.dtype in FLOATS else 1
     step = Step(
         layer.kind, layer.name, item.placement, (Read(name, False),), (written,), lead=True, elements=size(source),
@@ -263,11 +268,6 @@ def of_bare_constant(layer: Layer) -> bool:
     return layer.kind == "Sub" and any(bare_constant(o) for o in layer.inputs)
 
 
-def float_name(operand: Operand) -> str:
-    """The float tensor behind an operand."""
-    return f"{operand.tensor}#float"
-
-
 def as_float(lowering: Lowering, layer: Layer, operand: Operand, own: bool) -> str:
     """An operand as floats, dequantized first where it lies in integers."""
     columns = integers_in_columns(lowering, layer, operand)
@@ -278,7 +278,7 @@ def as_float(lowering: Lowering, layer: Layer, operand: Operand, own: bool) -> s
         return name  # a float input of the network
     if not own and name in lowering.dequantized:
         return lowering.dequantized[name]
-    result = f"{name}#float{len(lowering.steps)}"
+    result = f"{float_name(name)}{len(lowering.steps)}"
     step = Step(
         "DequantizeLinear", layer.name, FLOAT, (Read(name, False),), (result,), elements=size(operand),
         width=FLOAT_BYTES,
@@ -323,66 +323,54 @@ def narrow_parts(lowering: Lowering, item: Placed) -> None:
     source = lowering.name(layer.input.tensor)
     rows = -(-shape.kernel[0] // lowering.target.limits.kernel_height)
     count = size(layer.output)
-    total = f"{layer.name}#wide"
+    wide, beside = f"{layer.name}#wide", min(rows, 4)
     lowering.add(
-        Step("Conv", layer.name, Placement.HW, (lowering.read(source, False, min(rows, 4)),), (total,), conv=min(rows, 4),
-             arith=1, extra_streams=min(rows, 4), elements=max(size(layer.input), count), stored_bytes=SUM_BYTES * count),
+        Step("Conv", layer.name, Placement.HW, (lowering.read(source, False, beside),), (wide,), conv=beside, arith=1,
+             extra_streams=beside, elements=max(size(layer.input), count), stored_bytes=SUM_BYTES * count),
         1,
     )  # fmt: skip
     if zero_point(layer.input):  # a float kernel knows none
         step = Step("Sub", layer.name, Placement.HW, (lowering.read(source),), (f"{layer.name}#off",), arith=1,
                     elements=size(layer.input))  # fmt: skip
         source = lowering.add(step)
-    parts = []
-    for row in range(rows):
-        row_name = f"{layer.name}#narrow{row}"
-        for op, read, written, elements, width in (
-            ("DequantizeLinear", source, f"{row_name}f", size(layer.input), FLOAT_BYTES),
-            ("Conv", f"{row_name}f", f"{row_name}c", count, FLOAT_BYTES),
-            ("Cast", f"{row_name}c", row_name, count, SUM_BYTES),
-        ):
-            lowering.add(
-                Step(
-                    op,
-                    layer.name,
-                    FLOAT,
-                    (Read(read, False),),
-                    (written,),
-                    lead=op == "Conv",
-                    elements=elements,
-                    stored_bytes=elements * width,
-                )
-            )
-        parts.append(row_name)
+    names = [f"{layer.name}#narrow{row}" for row in range(rows)]
+    narrow = [float_sums(lowering, layer, source, (f"{name}f", f"{name}c", name)) for name in names]
     # A tree: the sums of two parts each go through memory, those of these sums do not (mobilefacenet_qop, 2.1).
-    leaves = [*(f"{layer.name}#wide" for _ in range(rows - 2)), *parts]
-    held_sums = []
-    for k in range(0, len(leaves), 2):
-        reads = tuple(Read(name, False) for name in leaves[k : k + 2])
+    parts = [*[wide] * (rows - 2), *narrow]
+    pairs = [
+        added(lowering, layer, [Read(name, False) for name in parts[k : k + 2]], f"{layer.name}#pair{k}")
+        for k in range(0, len(parts), 2)
+    ]
+    total = wide
+    for k, pair in enumerate(pairs):
+        reads = [lowering.read(total), Read(pair, False)]
+        total = added(lowering, layer, reads, f"{layer.name}{SUM}{k}")
+    if lowering.toolchain.separate_scale:
+        total = added(lowering, layer, [lowering.read(total)], f"{layer.name}#scaled", "Mul")
+    added(lowering, layer, [lowering.read(total)], lowering.result(layer))
+
+
+def float_sums(lowering: Lowering, layer: Layer, source: str, names: tuple[str, str, str]) -> str:
+    """Integers multiplied by a float kernel, and the sums as integers again; `names` are what is written on the way."""
+    cast = Placement.HYBRID if lowering.toolchain.casts_by_routine else FLOAT
+    kernels = (
+        ("DequantizeLinear", FLOAT, layer.input, FLOAT_BYTES),
+        ("Conv", FLOAT, layer.output, FLOAT_BYTES),
+        ("Cast", cast, layer.output, SUM_BYTES),
+    )
+    for written, (op, placement, operand, width) in zip(names, kernels, strict=True):
+        count = size(operand)
         step = Step(
-            "Add", layer.name, Placement.HW, reads, (f"{layer.name}#pair{k}",), arith=1, elements=count,
-            width=SUM_BYTES,
+            op, layer.name, placement, (Read(source, False),), (written,), lead=op == "Conv", elements=count,
+            stored_bytes=count * width,
         )  # fmt: skip
-        held_sums.append(lowering.add(step, 1))
-    for k, part in enumerate(held_sums):
-        step = Step(
-            "Add", layer.name, Placement.HW, (lowering.read(total), Read(part, False)), (f"{layer.name}#sum{k}",), arith=1,
-            elements=count, width=SUM_BYTES,
-        )  # fmt: skip
-        total = lowering.add(step, 1)
-    scale = ["Mul", "Add"] if lowering.toolchain.separate_scale else ["Add"]
-    for k, op in enumerate(scale):
-        written = lowering.result(layer) if k == len(scale) - 1 else f"{layer.name}#scaled"
-        total = lowering.add(
-            Step(
-                op,
-                layer.name,
-                Placement.HW,
-                (lowering.read(total),),
-                (written,),
-                arith=1,
-                elements=count,
-                width=SUM_BYTES,
-            ),
-            1,
-        )
+        source = lowering.add(step)
+    return source
+
+
+def added(lowering: Lowering, layer: Layer, reads: Sequence[Read], written: str, op: str = "Add") -> str:
+    """One ARITH step between a convolution's sums, which come plane by plane."""
+    step = Step(
+        op, layer.name, Placement.HW, tuple(reads), (written,), arith=1, elements=size(layer.output), width=SUM_BYTES
+    )  # fmt: skip
+    return lowering.add(step, 1)

@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, Operand
-from npuscope.neural_art.lowering.lower import Lowering, copied_once, laid_last
+from npuscope.neural_art.lowering.lower import Lowering, laid_last
+from npuscope.neural_art.lowering.planes import planes_of
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.layout import axis_of, sliced_axes
 from npuscope.neural_art.mapping.operators import ARITHMETIC
@@ -56,7 +57,7 @@ def split(lowering: Lowering, layer: Layer, source: str) -> None:
         in_batches(lowering, layer, source, parts)
         return
     if source not in lowering.planes and not as_it_lies and not of_one_channel(lowering, source):
-        planes = copied_once(lowering, f"{source}#planes", layer, source, 1)
+        planes = planes_of(lowering, layer, source)
     copied = lowering.toolchain.copies_splits
     lowering.add(
         Step(
@@ -79,7 +80,7 @@ def split_floats(lowering: Lowering, layer: Layer, source: str, parts: list[Oper
     """
     writes = tuple(operand.tensor for operand in parts)
     rows = layer.input_dims is not None and len(layer.input_dims) < MAP_RANK
-    planes = source if rows else copied_once(lowering, f"{source}#planes", layer, source, 1)
+    planes = source if rows else planes_of(lowering, layer, source)
     step = Step(
         "Split", layer.name, Placement.HW, (Read(planes, False),), writes, lead=True, copy=True,
         elements=sum(map(size, parts)), width=FLOAT_BYTES,

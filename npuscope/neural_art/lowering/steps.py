@@ -7,6 +7,24 @@ from typing import NamedTuple
 from npuscope.npu.verdict import Placement
 from npuscope.record import dataclass
 
+SUM, PART, BATCH, FLOAT = "#sum", "#part", "#batch", "#float"
+"""How names of the compiler's own tensors go on behind that of the layer or tensor, where it matters which they are."""
+
+
+def float_name(tensor: str) -> str:
+    """The floats behind a tensor."""
+    return tensor + FLOAT
+
+
+def is_sum(tensor: str, layer: str) -> bool:
+    """A sum of multiplications between the steps of a convolution."""
+    return tensor.startswith((layer + SUM, layer + PART))
+
+
+def in_batches(tensor: str) -> bool:
+    """A copy in the batches of the convolution that reads it."""
+    return BATCH in tensor
+
 
 class Read(NamedTuple):
     """A tensor as a step reads it."""

@@ -11,7 +11,7 @@ from npuscope.neural_art.lowering.along_rows import read_alone
 from npuscope.neural_art.lowering.lower import Lowering
 from npuscope.neural_art.lowering.operands import apart_in_rows
 from npuscope.neural_art.lowering.pools import POOL_BATCH
-from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.neural_art.lowering.steps import PART, SUM, Read, Step
 from npuscope.neural_art.mapping.bounds import vanishes
 from npuscope.neural_art.mapping.capacity import kernels_of_parts, largest_divisor
 from npuscope.neural_art.mapping.operators import POOLING
@@ -33,43 +33,37 @@ def sums(
        of their sums. The sums of two groups are added behind both, from memory.
     2. Where a sub-mask takes all accelerators in series, each adds the sum before it (5x5 of 16 channels, gg-cnn).
     """
-    series = tiling.accelerators if tiling is not None else 1
-    once_only = tiling is not None and (tiling.passes == 1 or tiling.group > 1) and series == 1
-    batch = written_batch(lowering, layer, shape, tiling)
-    depth = tiling.batch_depth if tiling is not None else 0
-    single = shape is not None and shape.in_channels == 1  # one channel lies the same at every depth
-    chained = once_only and (single or lowering.batches.get(source, 0) == depth)
-    accumulates = tiling is not None and tiling.iterations > 1
-    parts = len(tiling.parts) if tiling is not None else 1
     count = size(layer.output)
-    at_once = tiling.side_by_side if tiling is not None else 1
+    if tiling is None:
+        step = Step(
+            "Conv", layer.name, Placement.HW, (lowering.read(source, False),), (f"{layer.name}{SUM}0",), conv=1, lead=True,
+            extra_streams=1, elements=count, width=SUM_BYTES,
+        )  # fmt: skip
+        return lowering.add(step)
+    once_only = (tiling.passes == 1 or tiling.group > 1) and tiling.accelerators == 1
+    single = shape is not None and shape.in_channels == 1  # one channel lies the same at every depth
+    chained = once_only and (single or lowering.batches.get(source, 0) == tiling.batch_depth)
+    accumulates = tiling.iterations > 1
+    parts, at_once = len(tiling.parts), tiling.side_by_side
     beside = at_once > 1 and parts > 1 and summed_apart(lowering, layer, shape)
     if at_once == 1 or parts < 2:
-        groups = [Group(1, 0, (f"{layer.name}#sum{k}",)) for k in range(max(parts, 1))]
+        groups = [Group(1, 0, (f"{layer.name}{SUM}{k}",)) for k in range(max(parts, 1))]
         joins: list[Join] = []
     else:
-        widths = (
-            kernels_of_parts(shape, tiling, lowering.target)
-            if shape is not None and tiling is not None
-            else ()
-        )
-        apart = beside or (len(set(widths)) > 1 and apart_in_rows(lowering.target, layer.output))
-        rows = tuple(part[0] == 1 for part in tiling.parts) if tiling is not None else ()
-        groups, joins = tree(
-            layer.name, parts, at_once, widths, lowering.target.units.stream, apart, rows, beside
-        )
-    in_step = chained and (parts < 2 or (beside and in_one_step(lowering, layer, depth, groups)))
-    width = sum_bytes(lowering, tiling)
+        masks = sub_masks(lowering, layer, shape, tiling, beside)
+        groups, joins = tree(masks, at_once, lowering.target.units.stream)
+    in_step = chained and (parts < 2 or (beside and in_one_step(lowering, layer, tiling.batch_depth, groups)))
+    batch, width = written_batch(lowering, layer, shape, tiling), sum_bytes(lowering, tiling)
     total = ""
     for group in groups:
         # Where a sub-mask takes all accelerators, the sum so far comes from memory: the epoch before wrote it.
         before = (Read(total, False),) if total and at_once == 1 else ()
-        units = max(1, min(lowering.target.units.conv, series * group.leaves))
+        units = max(1, min(lowering.target.units.conv, tiling.accelerators * group.leaves))
         step = Step(
             "Conv", layer.name, Placement.HW, (lowering.read(source, in_step, 1 if beside else units), *before), group.writes,
-            conv=units, arith=group.adds + len(before), lead=True,
-            extra_streams=group.leaves + len(group.writes) - 1 + (1 if accumulates else 0), loops=accumulates, portioned=writes_little(lowering, tiling),
-            elements=count, width=width, share=group.leaves / max(parts, 1),
+            conv=units, arith=group.adds + len(before), lead=True, extra_streams=group.leaves + len(group.writes) - 1 + accumulates,
+            loops=accumulates, portioned=writes_little(lowering, tiling), elements=count, width=width,
+            share=group.leaves / max(parts, 1),
         )  # fmt: skip
         total = lowering.add(step, batch)
     for join in joins:
@@ -111,13 +105,13 @@ def all_channels(lowering: Lowering, layer: Layer, source: str) -> int:
     return dims[1] if has_rank(dims, 4) and streamed else 0
 
 
-def sum_bytes(lowering: Lowering, tiling: Tiling | None) -> int:
+def sum_bytes(lowering: Lowering, tiling: Tiling) -> int:
     """Bytes of the sum of a sub-mask in memory: 24 bits of products with features of 16 bits.
 
     ST's tables (3.0) have two such sums of the 7x7 of SqueezeNet and two SqueezeNext in external RAM, to the byte. inferred: that
     8x8, depthwise kernels and versions before keep 16 bits, as c_info files of these have them.
     """
-    wide = tiling is not None and len(tiling.parts) > 1 and tiling.simd == "16x8" and tiling.group == 1
+    wide = len(tiling.parts) > 1 and tiling.simd == "16x8" and tiling.group == 1
     return WIDE_SUM_BYTES if wide and lowering.toolchain.wide_sums else SUM_BYTES
 
 
@@ -155,58 +149,66 @@ class Join(NamedTuple):
     """Those of its operands that other joins make."""
 
 
-def tree(
-    name: str,
-    parts: int,
-    at_once: int,
-    widths: tuple[int, ...],
-    most_streams: int,
-    apart: bool,
-    rows: tuple[bool, ...],
-    shared: bool,
-) -> tuple[list[Group], list[Join]]:
+class SubMasks(NamedTuple):
+    """The sub-masks of a kernel, and how their results lie."""
+
+    layer: str
+    batches: tuple[int, ...]
+    """Channels that each writes at a time; 0 where that is not known."""
+    of_one_row: tuple[bool, ...]
+    apart: bool
+    """Each sum reads memory."""
+    shared: bool
+    """One stream engine fetches the features for all."""
+
+
+def sub_masks(
+    lowering: Lowering, layer: Layer, shape: Convolution | None, tiling: Tiling, shared: bool
+) -> SubMasks:
+    """Those of a convolution; what is `shared` is also summed apart."""
+    parts = tiling.parts
+    widths = kernels_of_parts(shape, tiling, lowering.target) if shape is not None else ()
+    apart = shared or (len(set(widths)) > 1 and apart_in_rows(lowering.target, layer.output))
+    batches = widths if len(widths) == len(parts) else (0,) * len(parts)
+    return SubMasks(layer.name, batches, tuple(part[0] == 1 for part in parts), apart, shared)
+
+
+def tree(masks: SubMasks, at_once: int, most_streams: int) -> tuple[list[Group], list[Join]]:
     """The sums of neighbours, then of those; the last sub-masks come first, as many as there are accelerators.
 
     1. What two groups wrote is added behind both, from memory: the last sum of gg-cnn's eight sub-masks, the last two of the
        six of conv2d_32f_7x7, whose board report has three epochs of full length and a fourth for what then finds no ARITH unit.
     2. So is a sum and what comes in other batches: 1x7 beside two 3x7 (sgarper3/stm32n657-audio-edge-ai, 2.2), and 1x4 beside
-       3x4, whose one row (`rows`) is worked on by more kernels (two DS-CNN of AbhiMalappa/tinybench, 2.2). 3x6 and 3x1 of
+       3x4, whose one row is worked on by more kernels (two DS-CNN of AbhiMalappa/tinybench, 2.2). 3x6 and 3x1 of
        conv2d_32f_7x7 are added as they come.
     3. What is left without a neighbour comes first in the next round: the nine sub-masks of TC-ResNet8 (2.2).
     4. There are stream engines for the features, weights and results of three; four need two of their results added beside
        them (the DS-CNN: three of 10x4, then the fourth).
-    5. With `apart` each sum reads memory: nine of the ten of two 8x9 that make a single row, their sub-masks in several batches
-       (FRIENDA256/stm32N6_AI, 2.2), and those of depthwise kernels of one row (`summed_apart`). The features of these are
-       `shared`: one stream engine fetches them for all sub-masks (a depthwise 7 of LarocheC/stm32n6-stt, 4.0.1, nine for four).
+    5. Each sum may read memory: nine of the ten of two 8x9 that make a single row, their sub-masks in several batches
+       (FRIENDA256/stm32N6_AI, 2.2), and those of depthwise kernels of one row (`summed_apart`), whose features one stream
+       engine fetches for all sub-masks (a depthwise 7 of LarocheC/stm32n6-stt, 4.0.1, nine for four).
     """
-    batches = widths if len(widths) == parts else (0,) * parts
-    single = frozenset(f"{name}#part{k}" for k, one in enumerate(rows) if one)
-    groups, joins = joined(name, parts, at_once, batches, apart, single, shared)
-    if any((1 if shared else g.leaves) + g.leaves + len(g.writes) > most_streams for g in groups):
-        return joined(name, parts, at_once - 1, batches, apart, single, shared)
+    groups, joins = joined(masks, at_once)
+    if any((1 if masks.shared else g.leaves) + g.leaves + len(g.writes) > most_streams for g in groups):
+        return joined(masks, at_once - 1)
     return groups, joins
 
 
-def joined(
-    name: str,
-    parts: int,
-    at_once: int,
-    batches: tuple[int, ...],
-    apart: bool,
-    single: frozenset[str],
-    shared: bool,
-) -> tuple[list[Group], list[Join]]:
-    """The tree for that many sub-masks at a time, written in those batches; `single` are those of one row."""
+def joined(masks: SubMasks, at_once: int) -> tuple[list[Group], list[Join]]:
+    """The tree for that many sub-masks at a time."""
+    batches, apart, parts = masks.batches, masks.apart, len(masks.batches)
+    names = [f"{masks.layer}{PART}{k}" for k in range(parts)]
+    single = {name for name, one in zip(names, masks.of_one_row, strict=True) if one}
     level: list[tuple[str, int | None, int]] = [
-        (f"{name}#part{k}", (k if shared else parts - 1 - k) // at_once, batches[k]) for k in range(parts)
+        (names[k], (k if masks.shared else parts - 1 - k) // at_once, batches[k]) for k in range(parts)
     ]
     leaves = [min(at_once, parts - begin) for begin in range(0, parts, at_once)]
     adds, joins, read = [0] * len(leaves), list[Join](), set[str]()
-    made, leaf_names = list(level), {name for name, _, _ in level}
+    made, leaf_names = list(level), set(names)
     while len(level) > 1:
         above: list[tuple[str, int | None, int]] = []
         for (one, first, width), (other, second, beside) in zip(level[::2], level[1::2], strict=False):
-            written = f"{name}#sum{len(made)}"
+            written = f"{masks.layer}{SUM}{len(made)}"
             beginning = {one, other} <= leaf_names and (one in single) == (other in single)
             alike = not apart and (width == beside or beginning)
             if first is not None and first == second and alike:
@@ -261,11 +263,11 @@ def pooled_alone(lowering: Lowering, layer: Layer) -> bool:
     return False
 
 
-def writes_little(lowering: Lowering, tiling: Tiling | None) -> bool:
+def writes_little(lowering: Lowering, tiling: Tiling) -> bool:
     """Chains behind a convolution may meet again in its epoch: partial sums come out little by little.
 
     In 4.0 they meet behind any: yolov11n_micro_224 could not hold x and sigmoid(x) of its first layers in the 457,856 bytes it
     takes, and has fewer epochs in its last blob than there would be; the buffers of an EfficientNetV2-B1 (4.0.0, andre1012345/
     STM32N6-digits-recognition) have a depthwise convolution, its Swish and the pooling of it in one.
     """
-    return tiling is not None and (tiling.iterations > 1 or lowering.toolchain.rejoins_chains)
+    return tiling.iterations > 1 or lowering.toolchain.rejoins_chains

@@ -1,4 +1,4 @@
-"""What moves in each epoch, and how long each buffer lifetimes.
+"""What moves in each epoch, and how long each buffer lives.
 
 1. A tensor that is written and read in one epoch never reaches memory; the schedule says which ones do (`Epoch.moves`).
 2. Views of a tensor, and parts of it, lie in one buffer.
@@ -22,6 +22,7 @@ from npuscope.model.inspection.extent import elements
 from npuscope.model.layers import QUANTIZE, Layer, Layers
 from npuscope.neural_art.frontend.borders import input_stays_float
 from npuscope.neural_art.lowering.borders import quantized
+from npuscope.neural_art.lowering.steps import float_name, in_batches, is_sum
 from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.mapping.pieces import in_planes, narrow_accesses, run_in, run_out, times_read
 from npuscope.neural_art.mapping.sizes import operand_bytes, stored_bytes
@@ -177,22 +178,22 @@ class Flowing:
             self.wide.append(move.buffer)
             return Flow(move.buffer, size, 1, move.write, by_byte=True)
         if move.write:
-            sums = in_planes(tiling, conv) and is_sum(move.tensor, layer)
+            sums = in_planes(tiling, conv) and is_sum(move.tensor, layer.name)
             return Flow(move.buffer, size, 0 if sums else run_out(tiling, conv), True)
-        if move.lead and not is_sum(move.tensor, layer):
+        if move.lead and not is_sum(move.tensor, layer.name):
             fetched = round(size * times_read(tiling, conv) * move.share)
             # A copy before a convolution lies in its batches: what a CA takes of it lies together.
-            lone = 0 if self.in_batches(move.tensor) else narrow_accesses(fetched, tiling, conv)
+            lone = 0 if self.copied(move.tensor) else narrow_accesses(fetched, tiling, conv)
             return Flow(move.buffer, fetched, run_in(tiling, conv), False, lone)
         return Flow(move.buffer, size, 0, False)
 
-    def in_batches(self, tensor: str) -> bool:
+    def copied(self, tensor: str) -> bool:
         """A copy of the compiler's own, in the batches of the convolution that reads it."""
-        return "#batch" in tensor and tensor not in self.layers.writers and tensor not in self.inputs
+        return in_batches(tensor) and tensor not in self.layers.writers and tensor not in self.inputs
 
     def wide_sum(self, tensor: str, layer: Layer, size: int) -> bool:
         """A sum of a sub-mask that has three bytes."""
-        if layer.output is None or not is_sum(tensor, layer):
+        if layer.output is None or not is_sum(tensor, layer.name):
             return False
         return size == WIDE_SUM_BYTES * elements(layer.output.dims or ())
 
@@ -261,7 +262,7 @@ class Flowing:
             if layer is None:
                 break
             stored = self.stored_as(tensor, layer)
-            for name in (f"{stored}#float", stored):
+            for name in (float_name(stored), stored):
                 if name in lying:
                     return lying[name]
             source = next((o for o in layer.inputs if o.constant is None), None)
@@ -269,8 +270,3 @@ class Flowing:
                 break
             tensor = source.tensor
         return lying.get(tensor, tensor)
-
-
-def is_sum(tensor: str, layer: Layer) -> bool:
-    """A sum of multiplications that the compiler puts between a convolution's own steps."""
-    return tensor.startswith((f"{layer.name}#sum", f"{layer.name}#part"))
