@@ -93,6 +93,11 @@ class Operand:
     def __post_init__(self) -> None:
         self.dims = self.type.dims  # type: ignore[misc]
 
+    @property
+    def bare(self) -> bool:
+        """Floats without a Q/DQ beside them."""
+        return self.quant is None and self.type.dtype in FLOATS
+
 
 @record(eq=False, slots=False)
 class Layer:
@@ -145,7 +150,7 @@ class Layer:
     def quantized(self) -> bool:
         """Reads and writes integers: every non-constant float operand has a Q/DQ beside it."""
         operands = (*self.inputs, *self.outputs)
-        return not [o for o in operands if o.quant is None and o.type.dtype in FLOATS]
+        return not [o for o in operands if o.bare]
 
 
 FLOATS = frozenset({"float32", "float16", "float64", "bfloat16", "unknown"})

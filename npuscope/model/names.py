@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from npuscope.model.layer import Layer
 
 QUOTED = 120
 """Characters of a name in a sentence."""
@@ -47,3 +51,9 @@ def typed(word: str) -> str:
 def with_article(word: str) -> str:
     """'an Add', 'a Conv'."""
     return f"{'an' if word[:1] in 'AEIOaeio' else 'a'} {word}"
+
+
+def printable_kind(layer: Layer) -> str:
+    """The layer's kind, safe to print."""
+    kind = layer.kind
+    return kind if kind.isascii() and kind.isidentifier() and len(kind) <= 40 else repr(kind[:40])[1:-1]

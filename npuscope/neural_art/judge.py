@@ -8,17 +8,13 @@ from enum import Enum
 from functools import cache
 
 from npuscope.machine.machine import Target
-from npuscope.model.convolution import Convolution
+from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.frontend.formats import has_real_borders
 from npuscope.neural_art.kernels.choose import ALONE, choose
-from npuscope.neural_art.mapping.facts import (
-    awaits_zero_point,
-    geometry,
-    input_zero_point,
-    known_when_compiling,
-)
+from npuscope.neural_art.mapping.folded import known_when_compiling
 from npuscope.neural_art.mapping.form import form_of
+from npuscope.neural_art.mapping.zero_points import awaits_zero_point, input_zero_point
 from npuscope.neural_art.rules import RULES
 from npuscope.npu.cause import Cause, worst
 from npuscope.npu.rule import Context, Rule, silent
@@ -116,7 +112,7 @@ _SAID: dict[tuple[str, Convolution, int | None, bool, Target], tuple[Finding, ..
 
 def _of_geometry(layer: Layer, context: Context, rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
     """What these rules say, of convolutions alike once."""
-    conv = geometry(layer)
+    conv = convolution(layer)
     if conv is None:
         return ()
     key = layer.kind, conv, input_zero_point(layer), awaits_zero_point(layer), context.target

@@ -10,7 +10,7 @@ from npuscope.model.validity.foreign import hindrance
 from npuscope.neural_art.dependencies import Dependencies, changed
 from npuscope.neural_art.frontend.formats import is_quantized, style
 from npuscope.neural_art.kernels.datatypes import ORDERS, unscaled
-from npuscope.neural_art.mapping.facts import bare, folded_away
+from npuscope.neural_art.mapping.folded import folded_away
 from npuscope.neural_art.rules.n101_float_layer import PREPARES
 
 HOPS = 5
@@ -36,8 +36,8 @@ def looks_far(layer: Layer) -> bool:
             layer.kind in FAR
             or folded_away(layer)
             or (layer.kind in ORDERS and any(unscaled(o) for o in (*layer.inputs, *layer.outputs)))
-            or (layer.core.op in PREPARES and any(bare(o) for o in layer.inputs))
-            or (is_transparent(layer.core) and any(bare(o) for o in layer.inputs))
+            or (layer.core.op in PREPARES and any(o.bare for o in layer.inputs))
+            or (is_transparent(layer.core) and any(o.bare for o in layer.inputs))
         )
     return known
 

@@ -8,7 +8,7 @@ from npuscope.edits.edit import DAMAGED, Edit, Refusal
 from npuscope.edits.kinds.pad_channels import PadChannels, PadOutputs
 from npuscope.edits.toolkit.weighted import weighted_layer
 from npuscope.model.budget import OutOfTimeError
-from npuscope.neural_art.mapping.facts import geometry
+from npuscope.model.convolution import convolution
 from npuscope.neural_art.mapping.pieces import waiting_cycles
 from npuscope.planning.layer_tuning import propose_recentring, tuned_channels
 from npuscope.planning.placement_fixes import propose_fixes
@@ -51,7 +51,7 @@ def propose_padding(
 def _waits(session: Session, snapshot: Snapshot, layer: str) -> bool:
     """A layer's accelerators wait for its features, which its own figures leave out (N906)."""
     report = snapshot.by_name.get(layer)
-    conv = geometry(report.layer) if report is not None else None
+    conv = convolution(report.layer) if report is not None else None
     if conv is None or report is None or report.cost is None or report.cost.tiling is None:
         return False
     return waiting_cycles(report.cost.tiling, conv, session.target) > 0

@@ -17,14 +17,10 @@ from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.errors import ModelError
 from npuscope.model.inspection.extent import dtype_bits
 from npuscope.neural_art.kernels.convolutions import Sized, of_sizes
-from npuscope.neural_art.mapping.facts import (
-    awaits_zero_point,
-    input_zero_point,
-    signed_zero_point,
-    without_unit,
-)
+from npuscope.neural_art.mapping.floats import without_unit
 from npuscope.neural_art.mapping.gathering import gathered
 from npuscope.neural_art.mapping.sizes import beyond_computing, packed_bytes
+from npuscope.neural_art.mapping.zero_points import awaits_zero_point, input_zero_point, signed_zero_point
 from npuscope.neural_art.price.estimate import beside_product, convolution_cost, software_product_cost
 from npuscope.neural_art.price.traffic import Streams, convolved_bytes
 from npuscope.npu.cause import Cause, worst

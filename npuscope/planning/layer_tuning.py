@@ -8,9 +8,10 @@ from dataclasses import replace
 from npuscope.edits.kinds.recentre import FAST, Recentre
 from npuscope.edits.kinds.to_qdq import ToQdq
 from npuscope.machine.machine import Target
+from npuscope.model.convolution import convolution
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import awaits_zero_point, geometry, input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
+from npuscope.neural_art.mapping.zero_points import awaits_zero_point, input_zero_point
 from npuscope.planning.proposals import Preview, Wanted, any_edit, preview, simulated
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
@@ -27,7 +28,7 @@ def propose_recentring(
 ) -> Iterator[Preview]:
     """Zero point 0 or -128 for a Conv, Gemm or MatMul that would then take fewer cycles."""
     report = snapshot.by_name.get(layer)
-    if report is None or report.layer.weight is None or geometry(report.layer) is None:
+    if report is None or report.layer.weight is None or convolution(report.layer) is None:
         return
     zero = input_zero_point(report.layer)
     if zero is None or simd_mode(zero) == "8x8":
@@ -45,7 +46,7 @@ def tuned_channels(layer: Layer, target: Target, inputs: bool) -> int | None:
     Inputs are searched up to an eighth more, outputs up to a half more (53 to 54: 3 passes instead of 53) and only
     where reading the features again for each pass sets the time.
     """
-    conv, zero = geometry(layer), input_zero_point(layer)
+    conv, zero = convolution(layer), input_zero_point(layer)
     if (
         conv is None
         or conv.group != 1

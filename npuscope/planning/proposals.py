@@ -20,9 +20,9 @@ from npuscope.model.layers import Layer, Layers, fold
 from npuscope.model.names import quoted
 from npuscope.model.validity.faults import invalid_node
 from npuscope.neural_art.judge import judge
-from npuscope.neural_art.mapping.facts import input_zero_point
 from npuscope.neural_art.mapping.pieces import waiting_cycles
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
+from npuscope.neural_art.mapping.zero_points import input_zero_point
 from npuscope.neural_art.price.estimate import layer_cost, with_memory
 from npuscope.npu.cost import Cost
 from npuscope.npu.ledger import line_alone

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from npuscope.model.as_int8.symbolic import zero_points_at_0
-from npuscope.neural_art.mapping.facts import awaits_zero_point
+from npuscope.neural_art.mapping.zero_points import awaits_zero_point
 from npuscope.npu.figures import thousands
 from npuscope.npu.times import in_ms
 from npuscope.record import dataclass

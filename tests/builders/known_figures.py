@@ -13,11 +13,12 @@ from npuscope.edits.edit import Refusal
 from npuscope.machine.catalogue import PROFILES, TOOLCHAINS
 from npuscope.machine.machine import Target, target
 from npuscope.machine.what_if import Options, with_options
+from npuscope.model.convolution import convolution
 from npuscope.model.inspection.blocks import blocks
 from npuscope.model.layers import Layer
 from npuscope.neural_art.artefacts.values import ReportedEpoch
-from npuscope.neural_art.mapping.facts import awaits_zero_point, geometry, input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, work
+from npuscope.neural_art.mapping.zero_points import awaits_zero_point, input_zero_point
 from npuscope.neural_art.price.advice import advice
 from npuscope.neural_art.price.bounds import bounds
 from npuscope.planning.channels import channel_table, shape_of
@@ -90,7 +91,7 @@ class Known:
         for reports in BlockRows(snapshot, blocks(snapshot.links, 24)).reports:
             self.shares.append(fsum(map(snapshot.share, reports)))
         for report in snapshot.layers:
-            conv, cost = geometry(report.layer), report.cost
+            conv, cost = convolution(report.layer), report.cost
             self.add_calibrated(report.layer, snapshot.target)
             if conv is not None and report.layer.quantized and cost is not None and cost.compute_cycles:
                 told = advice(conv, input_zero_point(report.layer), cost, snapshot.target, report.line)
@@ -101,7 +102,7 @@ class Known:
 
     def add_calibrated(self, layer: Layer, on: Target) -> None:
         """What a layer of a float model computes in where calibration sets its zero point to 0."""
-        conv = geometry(layer)
+        conv = convolution(layer)
         best = choose(conv, "8x8", on) if conv is not None and awaits_zero_point(layer) else None
         if conv is not None and best is not None:
             self.cycles.append(work(best, conv).cycles)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from npuscope.neural_art.mapping.facts import geometry, input_zero_point
+from npuscope.model.convolution import convolution
+from npuscope.neural_art.mapping.zero_points import input_zero_point
 from npuscope.neural_art.price.advice import advice
 from npuscope.npu.cost import Tiling
 from npuscope.npu.ledger import bound_name
@@ -117,7 +118,7 @@ def _layer(report: LayerReport, selection: Selection, width: int) -> Iterator[Li
 
 def _advice(report: LayerReport, selection: Selection, width: int) -> Iterator[Line]:
     """What limits a convolution, and what would be faster."""
-    conv = geometry(report.layer) if report.layer.quantized else None
+    conv = convolution(report.layer) if report.layer.quantized else None
     if conv is None:
         return
     advised = advice(

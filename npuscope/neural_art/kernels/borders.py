@@ -7,15 +7,9 @@ from collections.abc import Iterator
 from npuscope.model.layers import Layer, is_transparent
 from npuscope.neural_art.frontend.borders import becomes_unsigned, input_stays_float
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import (
-    bare,
-    ends_in_integers,
-    folded_away,
-    is_border,
-    quantizes_parts,
-    starts_in_integers,
-    stays,
-)
+from npuscope.neural_art.mapping.floats import quantizes_parts
+from npuscope.neural_art.mapping.folded import folded_away
+from npuscope.neural_art.mapping.type_borders import ends_in_integers, is_border, starts_in_integers, stays
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
@@ -36,13 +30,13 @@ def borders(layer: Layer, context: Context) -> Iterator[Cause]:
 def carried(layer: Layer, context: Context) -> Iterator[Cause]:
     """A mover between float and int8, or a Concat of both: the change of type that belongs to it runs on the CPU."""
     if quantizes_parts(layer, context.graph):
-        if any(bare(o) for o in layer.inputs):
+        if any(o.bare for o in layer.inputs):
             yield Cause(Why.QUANTIZES_PARTS, Placement.HW)
         return
-    source, results = layer.input, {bare(o) for o in layer.outputs}
-    if source is None or not is_transparent(layer.core) or folded_away(layer) or results == {bare(source)}:
+    source, results = layer.input, {o.bare for o in layer.outputs}
+    if source is None or not is_transparent(layer.core) or folded_away(layer) or results == {source.bare}:
         return
-    if bare(source):
+    if source.bare:
         first = starts_in_integers(layer, context)
         if not first or input_stays_float(source.seen, context.graph, context.target.build):
             yield Cause(Why.CARRIES_QUANTIZE, Placement.HW)

@@ -8,20 +8,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from npuscope.machine.machine import Target
-from npuscope.model.convolution import Convolution
+from npuscope.model.convolution import Convolution, convolution
 from npuscope.neural_art.kernels.fields import beyond_fields
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.capacity import submasks
-from npuscope.neural_art.mapping.facts import (
-    geometry,
-    input_zero_point,
-    is_float,
-    narrow_submasks,
-    on_cpu,
-    row_too_wide,
-)
+from npuscope.neural_art.mapping.capacity import narrow_submasks, row_too_wide, submasks
+from npuscope.neural_art.mapping.floats import is_float, on_cpu
 from npuscope.neural_art.mapping.gathering import block, dilated, steps_unevenly
 from npuscope.neural_art.mapping.tiling import choose, simd_mode
+from npuscope.neural_art.mapping.zero_points import input_zero_point
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Tiling
 from npuscope.npu.rule import Context
@@ -99,7 +93,7 @@ class Sized(NamedTuple):
 
 def by_sizes(layer: Layer, context: Context) -> Iterator[Cause]:
     """What the sizes of a convolution decide."""
-    conv = geometry(layer)
+    conv = convolution(layer)
     if conv is not None:
         zero_point, cpu = input_zero_point(layer), on_cpu(layer, context)
         yield from _once(Sized(layer.kind, conv, zero_point, layer.quantized, cpu, context.target))

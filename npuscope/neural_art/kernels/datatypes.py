@@ -24,16 +24,13 @@ from npuscope.model.validity.foreign import unfolded
 from npuscope.neural_art.frontend.formats import real_borders
 from npuscope.neural_art.kernels.fields import beyond_fields
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import (
-    bare,
-    changed_types,
-    folded_away,
+from npuscope.neural_art.mapping.floats import (
     is_float,
-    known_when_compiling,
     moves_bare_floats,
     on_cpu,
     takes_float_constants,
 )
+from npuscope.neural_art.mapping.folded import folded_away, known_when_compiling
 from npuscope.neural_art.mapping.form import EIGHT_BITS
 from npuscope.neural_art.mapping.operators import (
     ACTIVATION,
@@ -48,6 +45,7 @@ from npuscope.neural_art.mapping.operators import (
     RECURRENT,
     SOFTWARE,
 )
+from npuscope.neural_art.mapping.type_borders import changed_types
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
@@ -63,8 +61,8 @@ def floats(layer: Layer, context: Context) -> Iterator[Cause]:
     if moves_bare_floats(layer, context.layers):
         return
     kept = takes_float_constants(layer)
-    inputs = [o for o in layer.inputs if bare(o) and not (kept and o.constant is not None)]
-    bare_weight = layer.weight is not None and bare(layer.weight)
+    inputs = [o for o in layer.inputs if o.bare and not (kept and o.constant is not None)]
+    bare_weight = layer.weight is not None and layer.weight.bare
     if not inputs and not bare_weight:
         between = real_borders(layer, context.graph)
         why = Why.FLOAT_BETWEEN_BORDERS if between else Why.FLOAT_OUTPUT

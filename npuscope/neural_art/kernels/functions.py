@@ -6,19 +6,12 @@ import math
 from collections.abc import Iterator
 
 from npuscope.model.graph import CONTROL_FLOW
-from npuscope.model.layers import FLOATS, Layer, Operand
+from npuscope.model.layers import Layer, Operand
 from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.model.validity.functions import function_of, is_ambiguous
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import (
-    awaits_zero_point,
-    bare,
-    folded_away,
-    input_zero_point,
-    is_border,
-    is_float,
-    on_cpu,
-)
+from npuscope.neural_art.mapping.floats import is_float, on_cpu
+from npuscope.neural_art.mapping.folded import folded_away
 from npuscope.neural_art.mapping.layout import axis_of, outermost
 from npuscope.neural_art.mapping.operators import (
     DYNAMIC,
@@ -32,6 +25,8 @@ from npuscope.neural_art.mapping.operators import (
 )
 from npuscope.neural_art.mapping.scales import stored_alike
 from npuscope.neural_art.mapping.shapes import MAP_RANK
+from npuscope.neural_art.mapping.type_borders import is_border
+from npuscope.neural_art.mapping.zero_points import awaits_zero_point, input_zero_point
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
@@ -168,7 +163,7 @@ def subtraction(layer: Layer, context: Context) -> Iterator[Cause]:
         return
     first, second = layer.inputs
     if second.constant is not None:
-        if first.constant is None and bare(second) and not is_float(layer, context):
+        if first.constant is None and second.bare and not is_float(layer, context):
             yield Cause(Why.FLOAT_CONSTANT, FLOAT)
         return
     sizes = (first.dims, second.dims)
@@ -180,7 +175,7 @@ def subtraction(layer: Layer, context: Context) -> Iterator[Cause]:
     if first.quant is not None and None not in sizes and without_ones(first) == without_ones(second):
         yield Cause(Why.FULL_CONSTANT_MINUS, HW)
         return
-    yield Cause(Why.CONSTANT_MINUS, FLOAT if bare(first) else on_cpu(layer, context))
+    yield Cause(Why.CONSTANT_MINUS, FLOAT if first.bare else on_cpu(layer, context))
 
 
 def without_ones(operand: Operand) -> tuple[int, ...]:
@@ -196,7 +191,7 @@ def prelu_causes(layer: Layer, context: Context) -> Iterator[Cause]:
         return
     slopes = layer.inputs[1]
     count = math.prod(slopes.dims) if slopes.dims is not None else 0
-    if slopes.quant is None and slopes.type.dtype in FLOATS:
+    if slopes.bare:
         yield Cause(Why.PRELU_FLOAT_SLOPES, Placement.SW_INT, (("slopes", count),))
     else:
         yield Cause(Why.PRELU_INTEGER_SLOPES, HW, (("slopes", count),))

@@ -15,16 +15,8 @@ from npuscope.neural_art.kernels.streams import (
     turns_channels,
 )
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import (
-    bare,
-    changed_types,
-    divides_float_input,
-    folded_away,
-    is_float,
-    moves_bare_floats,
-    on_cpu,
-    swallowed,
-)
+from npuscope.neural_art.mapping.floats import is_float, moves_bare_floats, on_cpu, swallowed
+from npuscope.neural_art.mapping.folded import folded_away
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_LAST,
     axis_of,
@@ -38,6 +30,7 @@ from npuscope.neural_art.mapping.layout import (
 from npuscope.neural_art.mapping.scales import stored_alike
 from npuscope.neural_art.mapping.shapes import positions
 from npuscope.neural_art.mapping.sizes import FLOAT_BYTES
+from npuscope.neural_art.mapping.type_borders import changed_types, divides_float_input
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
@@ -207,7 +200,7 @@ def _unaligned(layer: Layer, context: Context) -> int | None:
         return None
     if axis_of(layer) != 1 or not context.target.toolchain.copies_float_parts:
         return None
-    if not all(bare(o) for o in (*layer.inputs, *layer.outputs)):
+    if not all(o.bare for o in (*layer.inputs, *layer.outputs)):
         return None
     parts = (FLOAT_BYTES * math.prod(o.dims) for o in layer.outputs if o.dims is not None)
     return next((size for size in parts if size % CACHE_LINE), None)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import is_float, is_read, on_cpu
+from npuscope.neural_art.mapping.floats import is_float, is_read, on_cpu
 from npuscope.neural_art.mapping.layout import pool_strides, pool_window, reduced_axes
 from npuscope.neural_art.mapping.operators import AVERAGES
 from npuscope.neural_art.mapping.shapes import has_rank, positions

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from npuscope.model.convolution import convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.datatypes import SMALL_INTEGERS
 from npuscope.neural_art.kernels.pools import largest_prime
 from npuscope.neural_art.kernels.streams import comes_from_conv
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import folded_away, geometry, is_float
+from npuscope.neural_art.mapping.floats import is_float
+from npuscope.neural_art.mapping.folded import folded_away
 from npuscope.neural_art.mapping.layout import (
     axis_of,
     pad_amounts,
@@ -40,7 +42,7 @@ def _bias(layer: Layer) -> Iterator[tuple[str, str]]:
 
 
 def _convolution(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
-    conv = geometry(layer)
+    conv = convolution(layer)
     if conv is None or conv.group < 2:
         return
     if conv.depthwise:

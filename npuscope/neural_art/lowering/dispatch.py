@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from npuscope.model.convolution import convolution
 from npuscope.model.layers import QUANTIZE, Layer, Operand, is_transparent
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.borders import requantized_end
@@ -30,7 +31,9 @@ from npuscope.neural_art.lowering.software import (
 )
 from npuscope.neural_art.lowering.type_changes import border, change_part, changed_parts
 from npuscope.neural_art.lowering.units import activation, affine, elementwise, requantize
-from npuscope.neural_art.mapping.facts import folded_away, geometry, narrow_submasks, swallowed
+from npuscope.neural_art.mapping.capacity import narrow_submasks
+from npuscope.neural_art.mapping.floats import swallowed
+from npuscope.neural_art.mapping.folded import folded_away
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, CONVOLUTION, LARGER_OR_LESS, POOLING
 from npuscope.npu.verdict import Placement
 
@@ -98,7 +101,7 @@ def moved_as_it_lies(lowering: Lowering, item: Placed, parts: Sequence[Operand])
 
 def narrow_columns(lowering: Lowering, layer: Layer) -> bool:
     """Only the narrow sub-masks of a large depthwise kernel run in software."""
-    shape = geometry(layer)
+    shape = convolution(layer)
     return shape is not None and bool(narrow_submasks(shape, lowering.target))
 
 

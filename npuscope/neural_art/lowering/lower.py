@@ -18,7 +18,7 @@ from npuscope.model.same_tensor import SAME_TENSOR
 from npuscope.neural_art.kernels.streams import planar
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.mapping.facts import swallowed
+from npuscope.neural_art.mapping.floats import swallowed
 from npuscope.neural_art.mapping.operators import MATRICES
 from npuscope.neural_art.mapping.shapes import has_rank, of_rows
 from npuscope.neural_art.mapping.sizes import FLOAT_BYTES, size

@@ -9,9 +9,9 @@ from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.lower import Lowering
 from npuscope.neural_art.lowering.steps import Read
 from npuscope.neural_art.mapping.bounds import vanishes
-from npuscope.neural_art.mapping.facts import signed_zero_point
 from npuscope.neural_art.mapping.sizes import size
 from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
+from npuscope.neural_art.mapping.zero_points import signed_zero_point
 
 
 def zero_point(operand: Operand) -> int:

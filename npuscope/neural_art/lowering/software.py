@@ -22,7 +22,7 @@ from npuscope.neural_art.lowering.pools import stage_count, staged
 from npuscope.neural_art.lowering.products import product
 from npuscope.neural_art.lowering.steps import SUM, Read, Step, float_name
 from npuscope.neural_art.lowering.units import fused_steps, printed
-from npuscope.neural_art.mapping.facts import norm_taken_apart
+from npuscope.neural_art.mapping.floats import norm_taken_apart
 from npuscope.neural_art.mapping.layout import lies_channels_last
 from npuscope.neural_art.mapping.operators import CONVOLUTION
 from npuscope.neural_art.mapping.sizes import FLOAT_BYTES, SUM_BYTES, size
@@ -257,7 +257,7 @@ def cast(lowering: Lowering, item: Placed) -> None:
 
 def bare_constant(operand: Operand) -> bool:
     """A float constant without a Q/DQ."""
-    return operand.constant is not None and operand.quant is None and operand.type.dtype in FLOATS
+    return operand.constant is not None and operand.bare
 
 
 def of_bare_constant(layer: Layer) -> bool:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from npuscope.model.layers import FLOATS, Layer, Operand
+from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.lower import Lowering
 from npuscope.neural_art.lowering.software import FLOAT, as_float
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.mapping.facts import bare, read_as_floats
 from npuscope.neural_art.mapping.sizes import FLOAT_BYTES, size
+from npuscope.neural_art.mapping.type_borders import read_as_floats
 
 
 def is_float_input(lowering: Lowering, operand: Operand) -> bool:
     """An input of the network that stays float, as it comes."""
     name = lowering.name(operand.tensor)
-    return name not in lowering.written and bare(operand) and read_as_floats(operand.seen, lowering.layers)
+    return name not in lowering.written and operand.bare and read_as_floats(operand.seen, lowering.layers)
 
 
 def parts_of_floats(lowering: Lowering, layer: Layer, parts: Iterable[str]) -> None:
@@ -41,7 +41,7 @@ def border(lowering: Lowering, layer: Layer) -> None:
         lowering.replaced[layer.name] = lowering.add(step)
         return
     stored = name in lowering.written and name not in lowering.floats
-    if stored and source.quant is not None and result.quant is None and result.type.dtype in FLOATS:
+    if stored and source.quant is not None and result.bare:
         lowering.replaced[layer.name] = as_float(lowering, layer, source, own=False)
 
 
@@ -53,7 +53,7 @@ def changed_parts(lowering: Lowering, layer: Layer) -> tuple[Operand, ...]:
     floats = name in lowering.floats
     if not floats and (name not in lowering.written or layer.input.quant is None):
         return ()
-    changed = tuple([o for o in layer.outputs if (o.quant is not None if floats else bare(o))])
+    changed = tuple([o for o in layer.outputs if (o.quant is not None if floats else o.bare)])
     return changed if len(changed) < len(layer.outputs) else ()
 
 

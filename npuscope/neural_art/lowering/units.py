@@ -10,7 +10,7 @@ from npuscope.neural_art.lowering.operands import carried, once_each, stream, ze
 from npuscope.neural_art.lowering.products import product, swish_of
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.bounds import vanishes
-from npuscope.neural_art.mapping.facts import sums_to_floats
+from npuscope.neural_art.mapping.floats import sums_to_floats
 from npuscope.neural_art.mapping.scales import stored_alike
 from npuscope.neural_art.mapping.sizes import SUM_BYTES, size
 from npuscope.npu.verdict import Placement

@@ -203,6 +203,28 @@ def _cut(size: int, most: int) -> list[int]:
     return [min(most, size - start) for start in range(0, size, most)]
 
 
+def narrow_submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int], ...]:
+    """Sub-masks one column wide that a large depthwise kernel leaves beside wider ones: before 3.0 no unit takes them."""
+    if not conv.depthwise or target.toolchain.narrow_sub_masks or along_rows(conv).turned:
+        return ()
+    parts = submasks(conv, target)
+    narrow = tuple(part for part in parts if part[1] == 1)
+    return narrow if len(narrow) < len(parts) else ()
+
+
+def row_too_wide(conv: Convolution, target: Target) -> bool:
+    """A kernel of one row, on a map of one row, wider than the accelerators': before 3.0 it is not cut in sub-masks.
+
+    Both 1x7 of 24 channels of an eight-channel network (FRIENDA256/stm32N6_AI, 2.2) are whole float kernels between a
+    DequantizeLinear and a Cast, beside an 8x9 in six sub-masks; a Conv1d of nine taps is cut along its rows (TC-ResNet8). No report
+    prints dilations: that no SpaceToDepth stands before them, as before all dilated ones seen, is why these are taken for plain.
+    On a map of 8x8 1x7 of 128 channels is cut in six columns and one (ten of ten in FaceNet, muazzamaqeel/BA-EmbeddedAI, 2.2).
+    """
+    if conv.kernel[0] != 1 or conv.input_size[0] > 1 or conv.depthwise or along_rows(conv).turned:
+        return False
+    return len(submasks(conv, target)) > 1 and not target.toolchain.narrow_sub_masks
+
+
 # -- divisors
 
 

@@ -10,7 +10,6 @@ from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec
 from npuscope.model.convolution import Convolution, constant_first
 from npuscope.model.inspection.extent import elements
-from npuscope.neural_art.mapping.facts import input_zero_point
 from npuscope.neural_art.mapping.form import form_of
 from npuscope.neural_art.mapping.layout import VIEWS
 from npuscope.neural_art.mapping.padding import absorbed, convolution_with_pad
@@ -27,6 +26,7 @@ from npuscope.neural_art.mapping.sizes import (
     weight_bits,
 )
 from npuscope.neural_art.mapping.tiling import choose, multiplied_cycles, simd_mode, work
+from npuscope.neural_art.mapping.zero_points import input_zero_point
 from npuscope.neural_art.price.explain import explain
 from npuscope.neural_art.price.timing import (
     convolution_seconds,

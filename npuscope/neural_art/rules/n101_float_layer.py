@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from npuscope.model.layers import PASSES_SCALE_ON, Layer, Layers
+from npuscope.model.names import printable_kind
 from npuscope.model.validity.foreign import BY_ARITHMETIC, STANDARD, hindrance, rounding, stored_as
 from npuscope.neural_art.frontend.formats import is_quantized
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.neural_art.mapping.operators import ON_NPU
 from npuscope.neural_art.rules.n301_no_unit import OF_THE_APPLICATION, way_without_unit
 from npuscope.npu.cause import Cause

@@ -5,10 +5,9 @@ from __future__ import annotations
 from npuscope.model.graph import Node
 from npuscope.model.inference.free_sizes import followers, freed_by
 from npuscope.model.layers import Layer
-from npuscope.model.names import printable, quoted, shortened, typed
+from npuscope.model.names import printable, printable_kind, quoted, shortened, typed
 from npuscope.model.tensors import Dim
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity

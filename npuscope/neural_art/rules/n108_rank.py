@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
+from npuscope.model.names import printable_kind
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import folded_away, printable_kind
+from npuscope.neural_art.mapping.folded import folded_away
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity

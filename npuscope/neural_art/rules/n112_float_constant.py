@@ -7,14 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from npuscope.model.layers import Layer, Operand
-from npuscope.neural_art.mapping.facts import bare, is_float, printable_kind
+from npuscope.model.names import printable_kind
+from npuscope.neural_art.mapping.floats import is_float
 from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    constants = [o for o in layer.inputs if o.constant is not None and bare(o)]
+    constants = [o for o in layer.inputs if o.constant is not None and o.bare]
     if not constants or is_float(layer, context) or all(o.constant is not None for o in layer.inputs):
         return
     size = constants[0].constant.size if constants[0].constant is not None else 0

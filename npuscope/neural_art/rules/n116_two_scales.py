@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import QUANTIZE, Layer, Operand, is_qdq
-from npuscope.model.names import quoted
+from npuscope.model.names import printable_kind, quoted
 from npuscope.model.quant import Quant, of_node
-from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 

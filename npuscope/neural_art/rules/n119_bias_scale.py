@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import printable_kind
+from npuscope.model.names import printable_kind
 from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from npuscope.model.inspection.weights import FEW_STEPS, reach
 from npuscope.model.layers import WEIGHTED, Layer
-from npuscope.neural_art.mapping.facts import printable_kind
+from npuscope.model.names import printable_kind
 from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from npuscope.model.inspection.weights import HALF_RANGE, reach
 from npuscope.model.layers import WEIGHTED, Layer, Layers
-from npuscope.neural_art.mapping.facts import printable_kind
+from npuscope.model.names import printable_kind
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 

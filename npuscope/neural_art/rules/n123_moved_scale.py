@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import PASSES_SCALE_ON, Layer, is_transparent
+from npuscope.model.names import printable_kind
 from npuscope.model.quant import Quant
-from npuscope.neural_art.mapping.facts import is_float, printable_kind
+from npuscope.neural_art.mapping.floats import is_float
 from npuscope.neural_art.mapping.scales import stored_alike
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity

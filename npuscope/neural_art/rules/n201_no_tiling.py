@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from npuscope.machine.machine import Target
-from npuscope.model.convolution import Convolution
+from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.layers import WEIGHTED, Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import geometry
 from npuscope.neural_art.mapping.tiling import choose, divisors
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
@@ -14,7 +13,7 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
-    conv, target = geometry(layer), context.target
+    conv, target = convolution(layer), context.target
     if conv is None:
         return None
     ich = cause.count("channels")

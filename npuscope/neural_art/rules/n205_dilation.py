@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from npuscope.model.convolution import convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import geometry
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
@@ -53,7 +53,7 @@ READ_OF = ("2.0", "2.1", "2.2")
 
 def _of_software(layer: Layer, context: Context) -> Confidence:
     """Of one dimension there are two projects' notes on 4.0 alone."""
-    conv = geometry(layer)
+    conv = convolution(layer)
     if conv is not None and min(conv.kernel) == 1:
         return Confidence.THIRD_PARTY
     return Confidence.INFERRED if context.target.toolchain.version in READ_OF else Confidence.UNKNOWN

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npuscope.model.convolution import convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.capacity import submasks
-from npuscope.neural_art.mapping.facts import geometry, row_too_wide
+from npuscope.neural_art.mapping.capacity import row_too_wide, submasks
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -31,7 +31,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    conv = geometry(layer)
+    conv = convolution(layer)
     if conv is None or not layer.quantized or row_too_wide(conv, context.target):
         return
     parts = submasks(conv, context.target)

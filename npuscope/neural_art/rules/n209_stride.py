@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npuscope.model.convolution import convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import geometry
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -46,7 +46,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    conv = geometry(layer)
+    conv = convolution(layer)
     if conv is None or not layer.quantized or max(conv.stride) > context.target.limits.conv_stride:
         return
     if any(s > k for s, k in zip(conv.stride, conv.kernel, strict=True)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import awaits_zero_point
+from npuscope.neural_art.mapping.zero_points import awaits_zero_point
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Placement, Severity

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from npuscope.model.layers import Layer
+from npuscope.model.names import printable_kind
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import norm_taken_apart, printable_kind
+from npuscope.neural_art.mapping.floats import norm_taken_apart
 from npuscope.neural_art.mapping.operators import NORMALIZATION
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule

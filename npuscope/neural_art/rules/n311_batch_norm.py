@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import is_float, norm_source
+from npuscope.neural_art.mapping.floats import is_float, norm_source
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from npuscope.model.layers import Layer
-from npuscope.model.names import printable, quoted, shortened
+from npuscope.model.names import printable, printable_kind, quoted, shortened
 from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.model.validity.functions import way_out
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from npuscope.model.layers import Layer
+from npuscope.model.names import printable_kind
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from npuscope.model.layers import Layer
+from npuscope.model.names import printable_kind
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import is_float, printable_kind
+from npuscope.neural_art.mapping.floats import is_float
 from npuscope.neural_art.mapping.layout import reduced_axes
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npuscope.model.convolution import convolution
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import geometry, is_float
+from npuscope.neural_art.mapping.floats import is_float
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    conv = geometry(layer)
+    conv = convolution(layer)
     if conv is None or not conv.depthwise or max(conv.stride) < 2 or is_float(layer, context):
         return
     if min(conv.kernel) > 1:  # as every MobileNet has them, and runs

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import folded_away
+from npuscope.neural_art.mapping.folded import folded_away
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npuscope.model.convolution import convolution
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import folded_away, geometry, is_float, printable_kind
+from npuscope.model.names import printable_kind
+from npuscope.neural_art.mapping.floats import is_float
+from npuscope.neural_art.mapping.folded import folded_away
 from npuscope.neural_art.mapping.operators import ACTIVATION
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -13,7 +16,7 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     readers = context.layers.readers.get(layer.output.tensor, ()) if layer.output is not None else ()
-    conv = geometry(readers[0]) if len(readers) == 1 and readers[0].weight is not None else None
+    conv = convolution(readers[0]) if len(readers) == 1 and readers[0].weight is not None else None
     if conv is None or not conv.depthwise or folded_away(layer) or is_float(layer, context):
         return
     yield Finding(

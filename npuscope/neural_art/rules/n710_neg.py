@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import folded_away, is_float
+from npuscope.neural_art.mapping.floats import is_float
+from npuscope.neural_art.mapping.folded import folded_away
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npuscope.model.convolution import convolution
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import awaits_zero_point, geometry, input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
+from npuscope.neural_art.mapping.zero_points import awaits_zero_point, input_zero_point
 from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    zero, conv = input_zero_point(layer), geometry(layer)
+    zero, conv = input_zero_point(layer), convolution(layer)
     awaited = awaits_zero_point(layer)
     if (zero is None and not awaited) or conv is None or not layer.quantized or simd_mode(zero) == "8x8":
         return

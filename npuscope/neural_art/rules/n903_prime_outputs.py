@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npuscope.model.convolution import convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.mapping.capacity import most_kernels
-from npuscope.neural_art.mapping.facts import geometry, input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
+from npuscope.neural_art.mapping.zero_points import input_zero_point
 from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    conv = geometry(layer)
+    conv = convolution(layer)
     if conv is None or not layer.quantized or conv.group != 1 or conv.out_channels < 12:
         return
     tiling = choose(conv, simd_mode(input_zero_point(layer)), context.target)

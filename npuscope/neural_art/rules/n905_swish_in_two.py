@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.evidence import evidence
-from npuscope.neural_art.mapping.facts import is_float
+from npuscope.neural_art.mapping.floats import is_float
 from npuscope.neural_art.mapping.swish import SCALE, fills_its_range, gated_by
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity

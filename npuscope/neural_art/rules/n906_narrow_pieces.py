@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from npuscope.model.convolution import convolution
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import geometry, input_zero_point
 from npuscope.neural_art.mapping.pieces import (
     ACCESS_BYTES,
     features_read,
@@ -15,13 +15,14 @@ from npuscope.neural_art.mapping.pieces import (
     waiting_cycles,
 )
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
+from npuscope.neural_art.mapping.zero_points import input_zero_point
 from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    conv = geometry(layer)
+    conv = convolution(layer)
     if conv is None or not layer.quantized or conv.group != 1:
         return
     target, simd = context.target, simd_mode(input_zero_point(layer))

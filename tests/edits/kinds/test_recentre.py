@@ -23,7 +23,7 @@ from npuscope.edits.toolkit.ranges import dequantized
 from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.files.onnx_file import write
 from npuscope.model.load import load
-from npuscope.neural_art.mapping.facts import input_zero_point
+from npuscope.neural_art.mapping.zero_points import input_zero_point
 from npuscope.numbers.calibrate_all import calibrate_all
 from npuscope.numbers.calibration import calibrated
 from npuscope.numbers.inputs import random_samples

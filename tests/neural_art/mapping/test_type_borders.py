@@ -10,7 +10,7 @@ import pytest
 from npuscope.machine.build import FLOAT32, Build
 from npuscope.machine.machine import target_of
 from npuscope.model.load import load
-from npuscope.neural_art.mapping.facts import ends_in_integers, starts_in_integers
+from npuscope.neural_art.mapping.type_borders import ends_in_integers, starts_in_integers
 from npuscope.npu.rule import Context
 from npuscope.session import Session
 
