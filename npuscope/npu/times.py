@@ -83,9 +83,9 @@ def add_up(parts: Sequence[float], places: int = 3) -> tuple[float, ...]:
     return tuple(rounded)
 
 
-def signed(change: float, places: int = 3) -> str:
+def signed(change: float) -> str:
     """-0.367, +0.010; 0 for what rounds to nothing."""
-    text = f"{change:+.{places}f}"
+    text = f"{change:+.3f}"
     return text if float(text) else "0"
 
 

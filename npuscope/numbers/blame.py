@@ -63,7 +63,6 @@ def first_difference(
     a: Source | Edited,
     b: Source | Edited,
     samples: int = 4,
-    seed: int = 0,
     inputs: Sequence[Sample] | None = None,
     job: Job = QUIET,
 ) -> Parting | None:
@@ -79,7 +78,7 @@ def first_difference(
         raise ModelError(f"{source_b.path}: has no layer in common with {source_a.path}")
     if set(graph_a.inputs) != set(graph_b.inputs):
         raise ModelError(f"{source_b.path}: has other inputs than {source_a.path}")
-    chosen = tuple(inputs) if inputs is not None else random_samples(source_a, samples, seed)
+    chosen = tuple(inputs) if inputs is not None else random_samples(source_a, samples)
     comparisons = [DifferenceMeter(name, output_quant(graph_a, name)) for name in tensors]
     runners = [
         _watching(source, graph, tensors) for source, graph in ((source_a, graph_a), (source_b, graph_b))
@@ -129,7 +128,6 @@ def bisect(
     session: Session,
     decibels: float | None = None,
     samples: int = 4,
-    seed: int = 0,
     inputs: Sequence[Sample] | None = None,
     job: Job = QUIET,
 ) -> Culprit | None:
@@ -138,7 +136,7 @@ def bisect(
     1. None where the outputs are good with all edits made. Takes a number of runs that grows with its logarithm.
     2. Raises ModelError where the model does not run, StoppedError where the job is stopped.
     """
-    chosen = tuple(inputs) if inputs is not None else random_samples(session.source, samples, seed)
+    chosen = tuple(inputs) if inputs is not None else random_samples(session.source, samples)
     known: dict[int, Verification] = {}
 
     def checked(count: int) -> Verification:

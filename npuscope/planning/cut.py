@@ -353,14 +353,14 @@ def _before(layers: Layers, first: Sequence[Layer]) -> tuple[str, ...]:
 
 
 def verify_cut(
-    made: Cut, samples: Sequence[Sample] | None = None, count: int = 4, seed: int = 0, job: Job = QUIET
+    made: Cut, samples: Sequence[Sample] | None = None, count: int = 4, job: Job = QUIET
 ) -> Verification:
     """Head and tail in a row against the model itself, on the same inputs.
 
     Raises ModelError where one of them does not run, StoppedError where the job is stopped.
     """
     session, head, tail = made.session, made.head, made.tail
-    chosen = tuple(samples) if samples is not None else random_samples(session.source, count, seed)
+    chosen = tuple(samples) if samples is not None else random_samples(session.source, count)
     if not chosen:
         raise ModelError("no samples to compare the models on")
     complete, first, second = (Runner(session.source, part.graph) for part in (session, head, tail))
@@ -382,5 +382,5 @@ def verify_cut(
         None if exact else min(ratios, default=0.0),
         outputs,
         len(chosen),
-        seed if samples is None else None,
+        0 if samples is None else None,
     )

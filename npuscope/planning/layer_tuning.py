@@ -54,9 +54,8 @@ def tuned_channels(layer: Layer, target: Target, inputs: bool) -> int | None:
         or (zero is None and not awaits_zero_point(layer))
     ):
         return None
-    simd = simd_mode(
-        zero
-    )  # the mode of most zero points where calibration is to come, as in all figures of the model
+    # Where calibration is to come, the mode of most zero points, as in all figures of the model.
+    simd = simd_mode(zero)
     tiling, present = choose(conv, simd, target), simulated(conv, simd, target)
     if not inputs and (tiling is None or "feat" not in work(tiling, conv).choked):
         return None

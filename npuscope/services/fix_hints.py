@@ -31,7 +31,7 @@ def with_outcomes(
     return ordered, tuple(outcomes.get(fix.edit) for fix in ordered)
 
 
-def most_different(ranked: tuple[Preview, ...], count: int = SHOWN) -> tuple[Preview, ...]:
+def most_different(ranked: tuple[Preview, ...]) -> tuple[Preview, ...]:
     """A few, each of another kind where there are so many, in their order."""
     kinds: set[str] = set()
     first = []
@@ -40,5 +40,5 @@ def most_different(ranked: tuple[Preview, ...], count: int = SHOWN) -> tuple[Pre
             kinds.add(preview.edit.kind)
             first.append(preview)
     rest = [preview for preview in ranked if preview not in first]
-    picked = (first + rest)[:count]
+    picked = (first + rest)[:SHOWN]
     return tuple(preview for preview in ranked if preview in picked)

@@ -49,7 +49,6 @@ class Pairs:
 
     graph: Graph
     symmetric: bool
-    per_channel: bool
     marks: dict[str, Mark] = field(default_factory=dict)
     removed: dict[str, str] = field(default_factory=dict)
     """Output of a Relu or Clip that goes -> the tensor it is put in the place of."""
@@ -80,7 +79,7 @@ class Pairs:
     def weights(self, name: str, axis: int) -> None:
         """Mark weights, a scale a channel where they have that axis."""
         rank = len(self.graph.constants[name].shape) if self.constant(name) else 0
-        if self.per_channel and -rank <= axis < rank:
+        if -rank <= axis < rank:
             self.mark(name, WEIGHT, axis % rank)
         else:
             self.mark(name, WEIGHT)
@@ -100,13 +99,11 @@ class Pairs:
         return first
 
 
-def find_pairs(
-    graph: Graph, symmetric: bool = False, per_channel: bool = True, exclude: frozenset[str] = frozenset()
-) -> Pairs:
+def find_pairs(graph: Graph, symmetric: bool = False) -> Pairs:
     """What is quantized of a float graph."""
-    pairs = Pairs(graph, symmetric, per_channel)
+    pairs = Pairs(graph, symmetric)
     for node in graph.nodes:
-        if node.op not in NOT_QUANTIZED and node.name not in exclude:
+        if node.op not in NOT_QUANTIZED:
             _OPERATORS.get(node.op, _every_tensor)(pairs, node)
     return pairs
 

@@ -81,11 +81,11 @@ class Call:
             return (None,) * shape[0]
         return None
 
-    def axes(self, position: int, name: str = "axes") -> tuple[int, ...] | None:
+    def axes(self, position: int) -> tuple[int, ...] | None:
         """Axes from an input, or from the attribute older opsets have."""
         if self.has(position):
             return self.numbers(position)
-        return self.node.integers(name)
+        return self.node.integers("axes")
 
 
 Rule = Callable[[Call], Answer]

@@ -45,7 +45,11 @@ class Contents:
     first: tuple[str, ...]
 
 
-def contents(constant: Constant, bins: int = 32) -> Contents:
+BINS = 32
+"""Of the histogram, at most."""
+
+
+def contents(constant: Constant) -> Contents:
     """Look at a constant. Raises ModelError where its values cannot be read or are not numbers."""
     values = _some(constant)
     if values.dtype.kind in "OSU":
@@ -62,8 +66,8 @@ def contents(constant: Constant, bins: int = 32) -> Contents:
     with np.errstate(all="ignore"):
         mean, deviation = float(finite.mean()), float(finite.std())
         if high > low and np.isfinite(high - low):
-            steps = bins
-            if values.dtype.kind in "iub" and high - low + 1 < bins:
+            steps = BINS
+            if values.dtype.kind in "iub" and high - low + 1 < BINS:
                 steps = int(high - low) + 1
             counts = tuple(np.histogram(finite, steps, (low, high))[0].tolist())
     return Contents(

@@ -35,8 +35,8 @@ class Form:
     def __init__(self) -> None:
         self.causes: dict[Target, tuple[Cause, ...]] = {}
         """What the choice of its kernel rests on."""
-        self.costs: dict[tuple[Target, bool], Cost | None] = {}
-        """Its price on the NPU, with notes on its tiling and without."""
+        self.costs: dict[Target, Cost | None] = {}
+        """Its price on the NPU."""
         self.silent: set[Target] = set()
         """Rules that ask for no more than a form say nothing of it."""
 

@@ -47,9 +47,9 @@ class Work:
         return tuple([name for name, cycles in ports if cycles == most])
 
 
-def simd_mode(zero_point: int | None, unsigned: bool = False) -> str:
+def simd_mode(zero_point: int | None) -> str:
     """'8x8' where features need no subtraction before the multiply, else '16x8' (FACTS 3.3)."""
-    return "8x8" if zero_point in ((0,) if unsigned else (0, FULL_RANGE_LOW)) else "16x8"
+    return "8x8" if zero_point in (0, FULL_RANGE_LOW) else "16x8"
 
 
 class _Way(NamedTuple):
@@ -154,13 +154,11 @@ def in_groups(tiling: Tiling, conv: Convolution, target: Target) -> Tiling:
     return tiling
 
 
-def best_in_mode(
-    conv: Convolution, simd: str, target: Target, deep1x1: bool = False, dss2: bool = False
-) -> Tiling | None:
-    """The best tiling in a mode, None where the mode has no legal one."""
+def best_deep1x1(conv: Convolution, simd: str, target: Target) -> Tiling | None:
+    """The best tiling in Deep1x1, None where it has no legal one."""
     conv = along_rows(conv)
     held = capacity(conv, simd, target)
-    allowed = [w for w in _ways(conv, simd, target, held) if w.deep1x1 == deep1x1 and w.dss2 == dss2]
+    allowed = [way for way in _ways(conv, simd, target, held) if way.deep1x1]
     return min(allowed, key=_PREFERENCE).tiling(simd, held) if allowed else None
 
 

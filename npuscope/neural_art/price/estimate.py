@@ -79,19 +79,17 @@ def layer_cost(
     placement: Placement,
     target: Target,
     layers: Layers | None = None,
-    notes: bool = True,
 ) -> Cost | None:
     """Cycles and milliseconds of a layer; None where a shape is not known.
 
-    With `layers`, the layers of the graph, a Pad that the Conv after it takes over costs nothing. Without `notes` a
-    tiling has none, where thousands of layers are priced.
+    With `layers`, the layers of the graph, a Pad that the Conv after it takes over costs nothing.
     """
     form = form_of(layer) if placement is Placement.HW and not _behind_pad(layer, layers) else None
     if form is None:
-        return _cost(layer, placement, target, layers, notes)
-    if (target, notes) not in form.costs:
-        form.costs[target, notes] = _cost(layer, placement, target, layers, notes)
-    return form.costs[target, notes]
+        return _cost(layer, placement, target, layers)
+    if target not in form.costs:
+        form.costs[target] = _cost(layer, placement, target, layers)
+    return form.costs[target]
 
 
 def _behind_pad(layer: Layer, layers: Layers | None) -> bool:
@@ -102,9 +100,7 @@ def _behind_pad(layer: Layer, layers: Layers | None) -> bool:
     return writer is not None and writer.kind == "Pad"
 
 
-def _cost(
-    layer: Layer, placement: Placement, target: Target, layers: Layers | None, notes: bool
-) -> Cost | None:
+def _cost(layer: Layer, placement: Placement, target: Target, layers: Layers | None) -> Cost | None:
     if too_large_to_compute(layer):
         return None
     if placement is Placement.NONE or (layer.kind in FREE and not placement.on_cpu):
@@ -114,7 +110,7 @@ def _cost(
         return _shared(Cost(0, 0, 0, 0.0, NOTHING))
     if placement is Placement.HW:
         if conv is not None and layer.quantized:
-            return _convolution_cost(layer, conv, target, notes)
+            return _convolution_cost(layer, conv, target)
         return _stream_cost(layer, target)
     if placement is Placement.HYBRID:
         cost = _hybrid_cost(layer, target)
@@ -129,10 +125,10 @@ def _shared(cost: Cost) -> Cost:
     return cost
 
 
-def _convolution_cost(layer: Layer, conv: Convolution, target: Target, notes: bool) -> Cost | None:
+def _convolution_cost(layer: Layer, conv: Convolution, target: Target) -> Cost | None:
     weight = layer.weight.constant if layer.weight is not None else None
     stored = (weight.size if weight is not None else 0, weight_bits(layer), coefficient_vectors(layer))
-    return _convolved(conv, input_zero_point(layer), stored, streams(layer, conv), target, notes)
+    return _convolved(conv, input_zero_point(layer), stored, streams(layer, conv), target)
 
 
 def convolution_cost(
@@ -141,9 +137,12 @@ def convolution_cost(
     stored: tuple[int, int, int],
     moved: Streams,
     target: Target,
-    notes: bool,
+    notes: bool = True,
 ) -> Cost | None:
-    """The price of a convolution that the accelerators run. `stored` has the number of weights, and the bits of one."""
+    """The price of a convolution that the accelerators run. `stored` has the number of weights, the bits of one, and vectors of scales.
+
+    Without `notes` its tiling has none, where thousands of shapes are priced.
+    """
     tiling = choose(conv, simd_mode(zero_point), target)
     if tiling is None:
         return None

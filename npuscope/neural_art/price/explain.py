@@ -9,7 +9,7 @@ from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
 from npuscope.neural_art.mapping.capacity import kernel_depth, line_columns, most_kernels
 from npuscope.neural_art.mapping.row_kernels import along_rows
-from npuscope.neural_art.mapping.tiling import best_in_mode, deep1x1_refusal, dss2_refusal, tile_bytes, work
+from npuscope.neural_art.mapping.tiling import best_deep1x1, deep1x1_refusal, dss2_refusal, tile_bytes, work
 from npuscope.npu.cost import Tiling
 from npuscope.npu.figures import thousands
 
@@ -49,7 +49,7 @@ def _deep1x1(tiling: Tiling, conv: Convolution, zero_point: int | None, target: 
         if refusal:
             yield f"Deep1x1 not available: {refusal}"
             return
-        deep = best_in_mode(conv, tiling.simd, target, deep1x1=True)
+        deep = best_deep1x1(conv, tiling.simd, target)
         if deep is not None:
             yield f"Deep1x1 would take {thousands(work(deep, conv).cycles)} cycles, plain {thousands(work(tiling, conv).cycles)}"
 

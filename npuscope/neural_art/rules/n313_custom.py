@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer
 from npuscope.model.names import printable, printable_kind, quoted, shortened
 from npuscope.model.validity.foreign import foreign_quantizer
@@ -12,94 +15,91 @@ from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
+class Said(NamedTuple):
+    """What a finding says of an operator."""
+
+    message: str
+    why: str
+    way: str
+    confidence: Confidence = Confidence.DOCUMENTED
+
+
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
-    domain = quoted(layer.domain)
-    if cause.why is Why.MODEL_FUNCTION and cause.numbers:
-        node = context.graph.nodes[context.graph.node_index[str(cause["node"])]]
-        return Finding(
-            "N313",
-            Severity.ERROR,
+    said = _of_function(cause, layer, context.graph) if cause.why is Why.MODEL_FUNCTION else None
+    said = said or _of_quantizer(layer)
+    said = said or (_of_tflite(layer) if context.graph.tflite else None)
+    said = said or _of_domain(layer)
+    return Finding("N313", Severity.ERROR, *said[:3], cause.placement, said.confidence)
+
+
+def _of_function(cause: Cause, layer: Layer, graph: Graph) -> Said:
+    if cause.numbers:
+        node = graph.nodes[graph.node_index[str(cause["node"])]]
+        return Said(
             f"{printable(node.op)} is an operator of ONNX and a function of the model",
             "ONNX leaves it to each tool which of the two it takes: onnxruntime runs the operator, onnx's inliner writes the "
             "function. What ST's compiler takes is not known, so npuscope checks nothing else about it.",
-            way_out(context.graph, node),
-            cause.placement,
+            way_out(graph, node),
             Confidence.UNKNOWN,
         )
-    if cause.why is Why.MODEL_FUNCTION:
-        return Finding(
-            "N313",
-            Severity.ERROR,
-            f"{printable_kind(layer)} is a function of the model ({domain})",
-            "Its body is a graph of its own; no layers are recognised in it, and the compiler may not take it at all.",
-            way_out(context.graph, layer.core),
-            cause.placement,
-            Confidence.UNKNOWN,
-        )
+    return Said(
+        f"{printable_kind(layer)} is a function of the model ({quoted(layer.domain)})",
+        "Its body is a graph of its own; no layers are recognised in it, and the compiler may not take it at all.",
+        way_out(graph, layer.core),
+        Confidence.UNKNOWN,
+    )
+
+
+def _of_quantizer(layer: Layer) -> Said | None:
     quantizer = foreign_quantizer(layer.core)
-    if quantizer is not None:
-        return Finding(
-            "N313",
-            Severity.ERROR,
-            f"{printable_kind(layer)} is a quantizer of {quoted(quantizer.tool)}, not an ONNX operator",
-            "ST's tools read QuantizeLinear and DequantizeLinear; what other operators quantize stays float for them.",
-            quantizer.way,
-            cause.placement,
-            Confidence.DOCUMENTED,
-        )
-    if (
-        context.graph.tflite and layer.op.isupper()
-    ):  # the schema's own names are capitals; custom ones are not
-        return Finding(
-            "N313",
-            Severity.ERROR,
+    if quantizer is None:
+        return None
+    return Said(
+        f"{printable_kind(layer)} is a quantizer of {quoted(quantizer.tool)}, not an ONNX operator",
+        "ST's tools read QuantizeLinear and DequantizeLinear; what other operators quantize stays float for them.",
+        quantizer.way,
+    )
+
+
+def _of_tflite(layer: Layer) -> Said | None:
+    if layer.op.isupper():  # the schema's own names are capitals; custom ones are not
+        return Said(
             f"{printable_kind(layer)} of the TFLite file has no ONNX form in npuscope{_reason(layer)}",
             "The operator is one of TFLite's own, which npuscope does not convert: it is shown as a layer on the CPU, nothing is "
             "known of what the compiler makes of it, and the model can be neither run nor verified from here on.",
             _way(layer),
-            cause.placement,
             Confidence.UNKNOWN,
         )
-    known = _KNOWN.get(layer.domain)
-    if known is not None:
-        return Finding(
-            "N313",
-            Severity.ERROR,
-            f"{printable_kind(layer)} is an operator of {known[0]} ({domain})",
-            "Operators outside the ONNX domain are not supported; the front end will refuse the model.",
-            known[1],
-            cause.placement,
-            Confidence.DOCUMENTED,
-        )
-    compiled = _COMPILED.get(layer.op) if context.graph.tflite else None
+    if layer.domain in _KNOWN:
+        return None
+    compiled = _COMPILED.get(layer.op)
     if compiled is not None:
-        return Finding(
-            "N313",
-            Severity.ERROR,
+        return Said(
             f"{printable_kind(layer)} is a program for {compiled}: the file was compiled for it",
             "What the network computes is hidden in the operator's data, which another device alone can read.",
             "open the .tflite file it was compiled from",
-            cause.placement,
-            Confidence.DOCUMENTED,
         )
-    if context.graph.tflite and layer.op.startswith("Flex"):
-        return Finding(
-            "N313",
-            Severity.ERROR,
+    if layer.op.startswith("Flex"):
+        return Said(
             f"{printable_kind(layer)} is an operator of TensorFlow that the file calls by name",
             "TensorFlow's own kernels are not on the device; the front end will refuse the model.",
             "convert with TFLITE_BUILTINS alone, without SELECT_TF_OPS",
-            cause.placement,
-            Confidence.DOCUMENTED,
         )
-    return Finding(
-        "N313",
-        Severity.ERROR,
+    return None
+
+
+def _of_domain(layer: Layer) -> Said:
+    domain, known = quoted(layer.domain), _KNOWN.get(layer.domain)
+    if known is not None:
+        return Said(
+            f"{printable_kind(layer)} is an operator of {known[0]} ({domain})",
+            "Operators outside the ONNX domain are not supported; the front end will refuse the model.",
+            known[1],
+        )
+    return Said(
         f"{printable_kind(layer)} is a custom operator ({domain})",
         "Custom operators are not supported; the front end will refuse the model.",
         "cut the model there and run the operator in the application",
-        cause.placement,
-        Confidence.DOCUMENTED,
     )
 
 

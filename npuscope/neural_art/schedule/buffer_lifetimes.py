@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
-from npuscope.neural_art.schedule.dataflow import Buffer, dataflow
+from npuscope.neural_art.schedule.dataflow import Buffer, alive, dataflow
 from npuscope.npu.cost import Cost, Epoch
 from npuscope.record import dataclass
 
@@ -39,12 +39,4 @@ def buffer_lifetimes(
 ) -> Lifetimes:
     """The buffers of a schedule, and how many bytes live when."""
     buffers = dataflow(graph, layers, costs, epochs, target).buffers
-    change = [0] * (len(epochs) + 1)
-    for buffer in buffers:
-        change[buffer.first] += buffer.size
-        change[buffer.last + 1] -= buffer.size
-    alive, now = [], 0
-    for step in change[:-1]:
-        now += step
-        alive.append(now)
-    return Lifetimes(buffers, tuple(alive))
+    return Lifetimes(buffers, tuple(alive(buffers, len(epochs))))

@@ -8,10 +8,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -49,6 +49,15 @@ class Buffer(NamedTuple):
     """Positions in the sequence of epochs, both inclusive."""
     whole: bool = False
     """Lies in one bank, or in external memory."""
+
+
+def alive(buffers: Iterable[Buffer], epochs: int) -> list[int]:
+    """Bytes that live in each epoch."""
+    change = [0] * (epochs + 1)
+    for buffer in buffers:
+        change[buffer.first] += buffer.size
+        change[buffer.last + 1] -= buffer.size
+    return list(accumulate(change))[:-1]
 
 
 class Moved(NamedTuple):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec, contiguous
 from npuscope.model.budget import tick
-from npuscope.neural_art.schedule.dataflow import Buffer
+from npuscope.neural_art.schedule.dataflow import Buffer, alive
 from npuscope.npu.cost import Memory, Pool, Share
 
 Rows = NDArray[np.int64]
@@ -114,16 +114,8 @@ def _together(buffers: Sequence[Buffer], epochs: int) -> Buffer:
 
 
 def _peak(buffers: Sequence[Buffer], epochs: int) -> int:
-    """Largest sum of the bytes of buffers alive at once."""
-    change = [0] * (epochs + 2)
-    for buffer in buffers:
-        change[buffer.first] += buffer.size
-        change[buffer.last + 1] -= buffer.size
-    alive = peak = 0
-    for step in change:
-        alive += step
-        peak = max(peak, alive)
-    return peak
+    """Most bytes of buffers alive at once."""
+    return max(alive(buffers, epochs), default=0)
 
 
 def _spaces(target: Target) -> list[tuple[PoolSpec, ...]]:

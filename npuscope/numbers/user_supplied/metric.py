@@ -7,7 +7,6 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.load import Source
 from npuscope.model.names import printable
@@ -86,14 +85,12 @@ def read_labels(path: str, count: int) -> list[Any]:
     return list(loaded)
 
 
-def scores(
-    a: Source, b: Source, metric: Metric, samples: Sequence[Sample], labels: Sequence[Any], job: Job = QUIET
-) -> Scores:
-    """Both models scored on the same samples. Raises ModelError, StoppedError."""
+def scores(a: Source, b: Source, metric: Metric, samples: Sequence[Sample], labels: Sequence[Any]) -> Scores:
+    """Both models scored on the same samples. Raises ModelError."""
     if len(a.graph.outputs) != len(b.graph.outputs):
         raise ModelError(f"{b.path}: has {len(b.graph.outputs)} outputs, {a.path} has {len(a.graph.outputs)}")
     rows = []
-    for number, model in enumerate((a, b)):
+    for model in (a, b):
         graph = model.graph
         runner, outputs = Runner(model, graph), []
         same = set(graph.outputs) == set(a.graph.outputs)
@@ -104,8 +101,7 @@ def scores(
             inputs = {name: name for name in graph.inputs}
         if len(inputs) != len(graph.inputs):
             raise ModelError(f"{b.path}: has other inputs than {a.path}")
-        for index, sample in enumerate(samples):
-            job.report(number * len(samples) + index, 2 * len(samples))
+        for sample in samples:
             feed = {inputs[name]: value for name, value in sample.items()}
             values = runner.run(adapt_inputs(graph, feed))
             outputs.append(

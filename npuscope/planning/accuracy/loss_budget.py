@@ -20,13 +20,12 @@ def trimmed_to(
     plan: Plan,
     decibels: float,
     samples: Sequence[Sample],
-    job: Job = QUIET,
 ) -> Plan | Refusal:
     """The plan, less the steps with which some output keeps a smaller ratio of signal to difference.
 
-    Raises ModelError where the model does not run, StoppedError where the job is stopped.
+    Raises ModelError where the model does not run.
     """
-    kept = kept_within(session, plan, decibels, samples, job)
+    kept = kept_within(session, plan, decibels, samples)
     return kept if isinstance(kept, Refusal) else part(session, plan, kept)
 
 

@@ -63,9 +63,8 @@ class Compilation:
         """The profile's options as its file has them."""
         return " ".join(option.option for option in self.profile if option.option)
 
-    def arguments(self, program: str, model: Path, folder: Path, results: Path | None = None) -> list[str]:
-        """The command: `folder` holds the profile, `results` (by default the same) is written to."""
-        place = results or folder
+    def arguments(self, program: str, model: Path, folder: Path) -> list[str]:
+        """The command: `folder` holds the profile, and is written to."""
         words = [word for option in self.command_line for word in option.option.split()]
         return [
             program,
@@ -80,9 +79,9 @@ class Compilation:
             "network",
             *words,
             "--output",
-            str(place / OUTPUT),
+            str(folder / OUTPUT),
             "--workspace",
-            str(place / WORKSPACE),
+            str(folder / WORKSPACE),
         ]
 
 

@@ -32,7 +32,7 @@ def test_what_is_known_of_a_form_is_what_each_layer_would_say(name: str, version
     context = Context(session.graph, session.layers, machine)
     for layer in formed(name):
         assert choose(layer, context) == _chosen(layer, context)
-        afresh = _cost(layer, Placement.HW, machine, session.layers, notes=True)
+        afresh = _cost(layer, Placement.HW, machine, session.layers)
         assert layer_cost(layer, Placement.HW, machine, session.layers) == afresh
 
 
@@ -45,9 +45,7 @@ def test_a_form_asks_for_no_scale_no_value_and_no_neighbour(name: str) -> None:
         alike = another(layer)
         assert form_of(alike) is form_of(layer)
         assert _chosen(alike, alone) == _chosen(layer, around)
-        assert _cost(alike, Placement.HW, target(), None, True) == _cost(
-            layer, Placement.HW, target(), None, True
-        )
+        assert _cost(alike, Placement.HW, target(), None) == _cost(layer, Placement.HW, target(), None)
         for rule in RULES:
             if rule.by_form and (rule.kinds is None or layer.kind in rule.kinds):
                 assert list(rule.check(alike, alone)) == list(rule.check(layer, around))

@@ -23,9 +23,9 @@ _CONTROL = {c: None for c in range(32) if c not in (9, 10, 13)} | {127: None, 0x
 _BREAK = re.compile(r"[^\r\n]+")
 
 
-def read_bytes(path: str | os.PathLike[str], limit: int = MAX_BYTES) -> bytes:
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a regular file. Raises ModelError, in one line, where it cannot be read or is too large."""
-    return file_bytes(Path(path), limit, "a file that ST's tools wrote")
+    return file_bytes(Path(path), MAX_BYTES, "a file that ST's tools wrote")
 
 
 def decode(data: bytes) -> str:
