@@ -242,7 +242,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             read(path)
     large = tmp_path / "large"
     large.write_bytes(b"epoch 1 HW\n")
-    monkeypatch.setattr(text.read_bytes, "__defaults__", (5,))
+    monkeypatch.setattr(text, "MAX_BYTES", 5)
     with pytest.raises(ModelError, match="is read up to 0 MB"):
         read(large)
 

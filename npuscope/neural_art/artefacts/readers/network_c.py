@@ -96,62 +96,9 @@ def is_for_cpu(text: str) -> bool:
 
 def read_network_c(lines: Iterable[str]) -> Content:
     """Epochs from the table at the end; where the epoch controller is on, a blob is one entry."""
-    parsed = _Parsed()
-    epoch, unit, node, blob = 0, "", "", ""
-    header: list[str] = []
-    in_header, in_table = True, False
+    reading, parsed = _Reading(), _Parsed()
     for line in lines:
-        if in_header:
-            header.append(line)
-            in_header = len(header) < 400 and not line.startswith("#include")
-            if (description := _DESCRIPTION.match(line)) is not None:
-                parsed.compiler = build(description[1])
-            if (about := _ABOUT.match(line)) is not None:
-                parsed.properties.setdefault(("tool", about[1]), about[2])
-        parsed.structures.line(line, epoch, node)
-        if "ec_trace_start_" in line and (traced := _TRACED.match(line)) is not None:
-            blob = traced[2] or blob
-            if traced[1] and len(parsed.traced) < MAX_NODES:
-                epoch, node = int(traced[1]), ""
-                parsed.traced.setdefault(epoch, blob)
-        elif line.startswith("#if LL_ATON_VERSION") and (guard := _GUARD.match(line)) is not None:
-            numbers = re.findall(r"\d{1,6}", guard[0])
-            if len(numbers) == 4:
-                parsed.properties.setdefault(("tool", "LL_ATON_VERSION"), " ".join(numbers))
-                if not parsed.compiler:  # it was built together with the compiler
-                    parsed.compiler = build(f"{'.'.join(numbers[:3])}-{numbers[3]}")
-        if "/*" in line:
-            if (start := _SCHEDULING.match(line)) is not None:
-                epoch, node = int(start[1]), ""
-            elif (named := _UNIT.match(line)) is not None:
-                unit, node = named[1], ""
-            elif (operator := _NODE.match(line)) is not None:
-                node = operator[2]
-                parsed.kinds[node], parsed.epochs[node], parsed.units[node] = operator[1], epoch, unit
-            elif line.startswith("/* index="):
-                _pool(line, parsed)
-            elif (used := _USED.match(line)) is not None:
-                parsed.used[used[1]] = byte_count(used[2], used[3])
-            elif (nothing := _NOTHING.match(line)) is not None:
-                parsed.kinds.setdefault(nothing[2], nothing[1])
-                parsed.epochs.setdefault(nothing[2], epoch)
-                parsed.idle.add(nothing[2])
-            elif (mapped := _MAPPED.match(line)) is not None:
-                parsed.settings.setdefault(mapped[1], {})["float"] = int(mapped[2].upper() == "FLOAT")
-        if "_quant_scale[] = {" in line and (scale := _WEIGHT_SCALE.match(line)) is not None:
-            parsed.scales.setdefault(parse(scale[1]).base, real(scale[2]))
-        elif "epoch_block_array[]" in line:
-            if parsed.items:
-                parsed.not_understood.setdefault("a second epoch table; the first one counts")
-            in_table = not parsed.items
-        elif in_table:
-            in_table = _table(line, parsed)
-        elif node and unit.startswith("CONV_ACC") and (setting := _FIELD.fullmatch(line)) is not None:
-            value = integer(setting[2])
-            if setting[1] in _CONV and value is not None:
-                parsed.settings.setdefault(node, {}).setdefault(setting[1], value)
-        elif line.startswith("}"):
-            node = ""
+        reading.line(line, parsed)
         if len(parsed.kinds) > MAX_NODES:
             parsed.not_understood.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
             break
@@ -163,13 +110,90 @@ def read_network_c(lines: Iterable[str]) -> Content:
         epochs=_epochs(parsed),
         nodes=tuple(_node(name, parsed) for name in parsed.kinds),
         pools=tuple(parsed.pools.values()),
-        options=of_header(header),
+        options=of_header(reading.header),
         structures=(*parsed.structures.listed, *_items(parsed)),
         properties=tuple(
             Property(section, name, text) for (section, name), text in parsed.properties.items()
         ),
         not_understood=tuple(parsed.not_understood),
     )
+
+
+class _Reading:
+    """Where in the file a line is: its epoch, unit, node and blob."""
+
+    def __init__(self) -> None:
+        self.epoch, self.unit, self.node, self.blob = 0, "", "", ""
+        self.header: list[str] = []
+        self.in_header, self.in_table = True, False
+
+    def line(self, line: str, parsed: _Parsed) -> None:
+        if self.in_header:
+            self.head(line, parsed)
+        parsed.structures.line(line, self.epoch, self.node)
+        if "ec_trace_start_" in line and (traced := _TRACED.match(line)) is not None:
+            self.blob = traced[2] or self.blob
+            if traced[1] and len(parsed.traced) < MAX_NODES:
+                self.epoch, self.node = int(traced[1]), ""
+                parsed.traced.setdefault(self.epoch, self.blob)
+        elif line.startswith("#if LL_ATON_VERSION") and (guard := _GUARD.match(line)) is not None:
+            _guarded(guard[0], parsed)
+        if "/*" in line:
+            self.comment(line, parsed)
+        if "_quant_scale[] = {" in line and (scale := _WEIGHT_SCALE.match(line)) is not None:
+            parsed.scales.setdefault(parse(scale[1]).base, real(scale[2]))
+        elif "epoch_block_array[]" in line:
+            if parsed.items:
+                parsed.not_understood.setdefault("a second epoch table; the first one counts")
+            self.in_table = not parsed.items
+        elif self.in_table:
+            self.in_table = _table(line, parsed)
+        elif (
+            self.node and self.unit.startswith("CONV_ACC") and (setting := _FIELD.fullmatch(line)) is not None
+        ):
+            value = integer(setting[2])
+            if setting[1] in _CONV and value is not None:
+                parsed.settings.setdefault(self.node, {}).setdefault(setting[1], value)
+        elif line.startswith("}"):
+            self.node = ""
+
+    def head(self, line: str, parsed: _Parsed) -> None:
+        """A line before the first include."""
+        self.header.append(line)
+        self.in_header = len(self.header) < 400 and not line.startswith("#include")
+        if (description := _DESCRIPTION.match(line)) is not None:
+            parsed.compiler = build(description[1])
+        if (about := _ABOUT.match(line)) is not None:
+            parsed.properties.setdefault(("tool", about[1]), about[2])
+
+    def comment(self, line: str, parsed: _Parsed) -> None:
+        """What the compiler writes beside its code."""
+        if (start := _SCHEDULING.match(line)) is not None:
+            self.epoch, self.node = int(start[1]), ""
+        elif (named := _UNIT.match(line)) is not None:
+            self.unit, self.node = named[1], ""
+        elif (operator := _NODE.match(line)) is not None:
+            node = self.node = operator[2]
+            parsed.kinds[node], parsed.epochs[node], parsed.units[node] = operator[1], self.epoch, self.unit
+        elif line.startswith("/* index="):
+            _pool(line, parsed)
+        elif (used := _USED.match(line)) is not None:
+            parsed.used[used[1]] = byte_count(used[2], used[3])
+        elif (nothing := _NOTHING.match(line)) is not None:
+            parsed.kinds.setdefault(nothing[2], nothing[1])
+            parsed.epochs.setdefault(nothing[2], self.epoch)
+            parsed.idle.add(nothing[2])
+        elif (mapped := _MAPPED.match(line)) is not None:
+            parsed.settings.setdefault(mapped[1], {})["float"] = int(mapped[2].upper() == "FLOAT")
+
+
+def _guarded(guard: str, parsed: _Parsed) -> None:
+    """The version of the runtime that the file asks for, which was built together with the compiler."""
+    numbers = re.findall(r"\d{1,6}", guard)
+    if len(numbers) == 4:
+        parsed.properties.setdefault(("tool", "LL_ATON_VERSION"), " ".join(numbers))
+        if not parsed.compiler:
+            parsed.compiler = build(f"{'.'.join(numbers[:3])}-{numbers[3]}")
 
 
 def _pool(line: str, parsed: _Parsed) -> None:

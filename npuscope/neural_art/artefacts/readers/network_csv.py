@@ -29,67 +29,77 @@ def read_network_csv(lines: Iterable[str]) -> Content:
     """Epochs with cycles. Rows in which nothing is moved or computed are left out: they are not executed."""
     rows = iter(lines)
     header = [cell.strip() for cell in next(csv.reader([next(rows, "")]), [])]
-    compute, largest = _column(header, _COMPUTE), _column(header, _MAX)
-    names = tuple(match[1] for cell in header if (match := _POOL_COLUMN.fullmatch(cell)) is not None)
-    columns = _Columns(header, names)
-    properties: list[Property] = []
-    pools = {name: Pool(name) for name in names if not name.startswith("bus port")}
-    epochs: list[ReportedEpoch] = []
-    totals: dict[str, str] = {}
-    clock = None
-    not_understood: dict[str, None] = {}
+    reading = _Reading(header)
     for number, line in enumerate(rows):
         if number > MAX_ROWS:
-            not_understood.setdefault(f"more than {MAX_ROWS:,} rows; the rest was left out")
+            reading.not_understood.setdefault(f"more than {MAX_ROWS:,} rows; the rest was left out")
             break
-        cells = line.split(",")
         if line.strip().lower().startswith("epochs,"):
-            not_understood.setdefault("a second table; the first one counts")
+            reading.not_understood.setdefault("a second table; the first one counts")
             break
-        index = count(cells[0])
-        if index is not None and len(cells) == len(header):
-            # A value that is not a number would be read as idle; the row is then kept for its index alone.
-            if any(cell.strip() not in ("", "0") for cell in cells[1:]):
-                epochs.append(
-                    ReportedEpoch(
-                        index,
-                        compute_cycles=_cycles(cells, compute),
-                        cycles=_cycles(cells, largest),
-                        ops=_cycles(cells, columns.ops),
-                        milliwatts=columns.power_of(cells),
-                        traffic=columns.traffic_of(cells),
-                    )
-                )
-        elif (use := _POOL_USE.match(line)) is not None and use[1] in pools:
-            pools[use[1]] = Pool(use[1], used=byte_count(use[2], use[3]))
-            properties.append(Property("pools", use[1], ",".join(cells[1:]).strip()))
-        elif len(cells) == 2:
-            totals[cells[0].strip()] = cells[1]
-            if len(properties) < MAX_PROPERTIES and cells[0].strip() not in pools:
-                properties.append(Property("totals", cells[0].strip(), cells[1].strip()))
-            clock = clock or _CLOCK.match(cells[0])
-        elif cells[0].strip() in ("Total", "BW") and len(properties) < MAX_PROPERTIES:
-            for name, cell in zip(header[1:], cells[1:], strict=False):
-                if cell.strip() not in ("", "0"):
-                    properties.append(Property(cells[0].strip(), name, cell.strip()))
-        elif index is not None or cells[0].strip() not in ("Total", "BW", *pools):
-            not_understood.setdefault(f"row {cells[0].strip()[:40]!r}")
-    for wanted, column in ((_COMPUTE, compute), (_MAX, largest)):
+        reading.row(line)
+    for wanted, column in ((_COMPUTE, reading.columns.compute), (_MAX, reading.columns.largest)):
         if column is None:
-            not_understood.setdefault(f"no column {wanted!r}")
+            reading.not_understood.setdefault(f"no column {wanted!r}")
     figures = Totals(
-        cycles=integer(totals.get("Total cycles", "")),
-        compute_cycles=integer(totals.get("Total ideal cycles", "")),
-        npu_hz=int(clock[1]) * 1_000_000 if clock is not None else None,
+        cycles=integer(reading.totals.get("Total cycles", "")),
+        compute_cycles=integer(reading.totals.get("Total ideal cycles", "")),
+        npu_hz=reading.npu_hz,
     )
     return Content(
         KIND,
-        epochs=tuple(epochs),
-        pools=tuple(pools.values()),
+        epochs=tuple(reading.epochs),
+        pools=tuple(reading.pools.values()),
         totals=figures,
-        properties=tuple(properties),
-        not_understood=tuple(not_understood),
+        properties=tuple(reading.properties),
+        not_understood=tuple(reading.not_understood),
     )
+
+
+class _Reading:
+    """What the rows said so far."""
+
+    def __init__(self, header: list[str]) -> None:
+        names = tuple(match[1] for cell in header if (match := _POOL_COLUMN.fullmatch(cell)) is not None)
+        self.header, self.columns = header, _Columns(header, names)
+        self.pools = {name: Pool(name) for name in names if not name.startswith("bus port")}
+        self.epochs: list[ReportedEpoch] = []
+        self.totals: dict[str, str] = {}
+        self.properties: list[Property] = []
+        self.npu_hz: int | None = None
+        self.not_understood: dict[str, None] = {}
+
+    def row(self, line: str) -> None:
+        cells = line.split(",")
+        index, name = count(cells[0]), cells[0].strip()
+        if index is not None and len(cells) == len(self.header):
+            # A value that is not a number would be read as idle; the row is then kept for its index alone.
+            if any(cell.strip() not in ("", "0") for cell in cells[1:]):
+                self.epochs.append(self.columns.epoch(index, cells))
+        elif (use := _POOL_USE.match(line)) is not None and use[1] in self.pools:
+            self.pools[use[1]] = Pool(use[1], used=byte_count(use[2], use[3]))
+            self.properties.append(Property("pools", use[1], ",".join(cells[1:]).strip()))
+        elif len(cells) == 2:
+            self.total(name, cells)
+        elif name in _SUMS and len(self.properties) < MAX_PROPERTIES:
+            for column, cell in zip(self.header[1:], cells[1:], strict=False):
+                if cell.strip() not in ("", "0"):
+                    self.properties.append(Property(name, column, cell.strip()))
+        elif index is not None or name not in (*_SUMS, *self.pools):
+            self.not_understood.setdefault(f"row {name[:40]!r}")
+
+    def total(self, name: str, cells: list[str]) -> None:
+        """A figure of the whole network, in two cells."""
+        self.totals[name] = cells[1]
+        if len(self.properties) < MAX_PROPERTIES and name not in self.pools:
+            self.properties.append(Property("totals", name, cells[1].strip()))
+        clock = _CLOCK.match(cells[0]) if self.npu_hz is None else None
+        if clock is not None:
+            self.npu_hz = int(clock[1]) * 1_000_000
+
+
+_SUMS = ("Total", "BW")
+"""Rows of sums over all epochs."""
 
 
 class _Columns:
@@ -100,7 +110,8 @@ class _Columns:
         for i, cell in enumerate(header):
             columns.setdefault(cell, []).append(i)
         self._at = {cell: places[0] for cell, places in columns.items() if len(places) == 1}
-        self.ops = self._at.get(_OPS)
+        self.compute, self.largest = _column(header, _COMPUTE), _column(header, _MAX)
+        self._ops = self._at.get(_OPS)
         self._power = (
             self._at.get("epoch average ATON power (mW)"),
             self._at.get("epoch average memory power (mW)"),
@@ -109,6 +120,17 @@ class _Columns:
             pool: tuple(self._at.get(f"{pool} ({word})") for word in ("r", "w", "r cycles", "w cycles"))
             for pool in pools
         }
+
+    def epoch(self, index: int, cells: list[str]) -> ReportedEpoch:
+        """The epoch that a row describes."""
+        return ReportedEpoch(
+            index,
+            compute_cycles=_cycles(cells, self.compute),
+            cycles=_cycles(cells, self.largest),
+            ops=_cycles(cells, self._ops),
+            milliwatts=self.power_of(cells),
+            traffic=self.traffic_of(cells),
+        )
 
     def power_of(self, cells: list[str]) -> tuple[float, float] | None:
         """Of the accelerators and of the memories, mW."""
