@@ -43,37 +43,20 @@ def conv(lowering: Lowering, item: Placed) -> None:
     shape = convolution_with_pad(layer, lowering.layers, lowering.target)
     if layer.input is None:
         return
-    source = side_by_side(lowering, layer, lowering.name(layer.input.tensor))
     turned = layer.kind != "Conv" and shape is not None and math.prod(shape.output_size) > 1
-    if turned:
-        source = turned_features(lowering, layer, source)
-    else:
-        source = laid_in_columns(lowering, layer, first_copy(lowering, layer, source, shape, tiling), tiling)
-    source = as_position(lowering, layer, source)
-    if zero_point(layer.input) == FULL_RANGE_LOW:
-        source = without_offset(lowering, layer, source, tiling.batch_depth if tiling is not None else 0)
-    elif turned:
-        source = copied_once(lowering, f"{source}#turned", layer, source)
-    dilated = item.because(Why.CONV_DILATED)
+    dilated, shares = item.because(Why.CONV_DILATED), shares_weights(lowering, item)
+    parts = len(tiling.parts) if tiling is not None else 1
+    source = features(lowering, layer, shape, tiling, turned)
     if dilated and shape is not None and not fills_blocks(shape):
         source = padded(lowering, layer, source, planes=True)
     if dilated or item.because(Why.CONV_BLOCKS):
         source = rearranged(lowering, layer, source, "SpaceToDepth")
-    shares = shares_weights(lowering, item)
     if shares:
         source = lowering.copy(layer.name, source, f"{layer.name}#groups", size(layer.input))
-    parts = len(tiling.parts) if tiling is not None else 1
     if shape is not None and not pads_itself(shape, lowering.target) and not dilated and parts < 2:
         source = padded(lowering, layer, source)
-    if (
-        not turned
-        and shape is not None
-        and tiling is not None
-        and wants_copy(lowering, source, shape, tiling)
-    ):
-        source = copied_once(
-            lowering, f"{source}{BATCH}{tiling.batch_depth}", layer, source, tiling.batch_depth
-        )
+    if not turned and shape is not None and tiling is not None:
+        source = in_own_batches(lowering, layer, source, shape, tiling)
     summed = sums(lowering, layer, source, shape, tiling)
     if shares:
         copied = f"{layer.name}#blocks"
@@ -90,6 +73,30 @@ def conv(lowering: Lowering, item: Placed) -> None:
         lowering.summed.add(layer.output.tensor)
     if turned and layer.output is not None:
         lowering.unchained.add(layer.output.tensor)  # written transposed
+
+
+def features(
+    lowering: Lowering, layer: Layer, shape: Convolution | None, tiling: Tiling | None, turned: bool
+) -> str:
+    """What a convolution reads, as it is to lie and to be stored; `turned`: the rows of a matrix."""
+    if layer.input is None:
+        return ""
+    source = side_by_side(lowering, layer, lowering.name(layer.input.tensor))
+    if turned:
+        source = turned_features(lowering, layer, source)
+    else:
+        source = laid_in_columns(lowering, layer, first_copy(lowering, layer, source, shape, tiling), tiling)
+    source = as_position(lowering, layer, source)
+    if zero_point(layer.input) == FULL_RANGE_LOW:
+        return without_offset(lowering, layer, source, tiling.batch_depth if tiling is not None else 0)
+    return copied_once(lowering, f"{source}#turned", layer, source) if turned else source
+
+
+def in_own_batches(lowering: Lowering, layer: Layer, source: str, shape: Convolution, tiling: Tiling) -> str:
+    """The features in batches of the convolution's depth, copied where it wants a copy."""
+    if not wants_copy(lowering, source, shape, tiling):
+        return source
+    return copied_once(lowering, f"{source}{BATCH}{tiling.batch_depth}", layer, source, tiling.batch_depth)
 
 
 def shares_weights(lowering: Lowering, item: Placed) -> bool:
