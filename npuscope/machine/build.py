@@ -55,14 +55,6 @@ class Build:
         """As `input_data_type`, of an output."""
         return _of(self.output_data_types, index)
 
-    def input_channel_position(self, index: int) -> str:
-        """'chfirst', 'chlast', or '' where the input keeps the layout it has in the model."""
-        return _of(self.input_channel_positions, index)
-
-    def output_channel_position(self, index: int) -> str:
-        """As `input_channel_position`, of an output."""
-        return _of(self.output_channel_positions, index)
-
 
 def _of(values: Sequence[str], index: int) -> str:
     """The value for one input or output: a single value is for all of them."""

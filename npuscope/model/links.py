@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from heapq import heappop, heappush
 
@@ -123,14 +123,3 @@ def lanes(count: int, edges: Iterable[tuple[int, int]], most: int) -> list[LaneR
         node = min([*ends, *(() if begun is None else (begun,))], default=None)
         rows.append(LaneRow(node, through, ends, begun, beyond))
     return rows
-
-
-def read_back(rows: Sequence[LaneRow]) -> set[tuple[int, int]]:
-    """The edges that lanes show, as (upper row, lower row): what a reader's eye follows."""
-    begun: dict[int, int] = {}
-    pairs: set[tuple[int, int]] = set()
-    for index, row in enumerate(rows):
-        pairs |= {(begun[lane], index) for lane in row.ends}
-        if row.starts is not None:
-            begun[row.starts] = index
-    return pairs

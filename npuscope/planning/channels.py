@@ -29,8 +29,6 @@ from npuscope.npu.verdict import Placement
 from npuscope.record import dataclass, record
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
-
     from npuscope.model.layers import Layer
 
 MOST_ROWS = 100_000
@@ -203,63 +201,6 @@ def shape_of(layer: Layer, vary_inputs: bool) -> Shape | None:
         zero,
         CONV if layer.kind == CONV else GEMM,
     )
-
-
-def one_layer(shape: Shape, channels: int) -> ModelProto:
-    """The model a row stands for: int8 in, int8 out, Q/DQ around one operator; weights are ones."""
-    import numpy as np  # neither is needed for a table
-    from onnx import TensorProto, helper, numpy_helper
-
-    inputs, outputs = shape.sides(channels)
-    rows = shape.size[1]
-    gemm = shape.op == GEMM
-    source = (rows, inputs) if gemm else (1, inputs, *shape.size)
-    result = (rows, outputs) if gemm else (1, outputs, *shape.output_size)
-    weights = _weights(shape, inputs, outputs)
-    stored = {
-        "s": np.float32(0.1),
-        "zx": np.int8(shape.zero_point),
-        "zero": np.int8(0),
-        "w": np.ones(weights, np.int8),
-        "b": np.zeros(outputs, np.int32),
-        "zb": np.int32(0),
-    }
-    nodes = [
-        helper.make_node("DequantizeLinear", ["x", "s", "zx"], ["xf"], name="x_dq"),
-        helper.make_node("DequantizeLinear", ["w", "s", "zero"], ["wf"], name="w_dq"),
-        helper.make_node("DequantizeLinear", ["b", "s", "zb"], ["bf"], name="b_dq"),
-        helper.make_node(shape.op, ["xf", "wf", "bf"], ["yf"], name=shape.op),
-        helper.make_node("QuantizeLinear", ["yf", "s", "zero"], ["y"], name="y_q"),
-    ]
-    nodes[3].attribute.extend(_attributes(shape, inputs))
-    graph = helper.make_graph(
-        nodes,
-        "one layer",
-        [helper.make_tensor_value_info("x", TensorProto.INT8, source)],
-        [helper.make_tensor_value_info("y", TensorProto.INT8, result)],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in stored.items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-
-
-def _weights(shape: Shape, inputs: int, outputs: int) -> tuple[int, ...]:
-    if shape.op == GEMM:
-        return outputs, inputs
-    return (outputs, 1 if shape.depthwise else inputs, *shape.kernel)
-
-
-def _attributes(shape: Shape, inputs: int) -> list[object]:
-    from onnx import helper
-
-    if shape.op == GEMM:
-        return [helper.make_attribute("transB", 1)]
-    return [
-        helper.make_attribute("kernel_shape", shape.kernel),
-        helper.make_attribute("strides", shape.stride),
-        helper.make_attribute("dilations", shape.dilation),
-        helper.make_attribute("pads", shape.pads),
-        helper.make_attribute("group", inputs if shape.depthwise else 1),
-    ]
 
 
 class _Maker:

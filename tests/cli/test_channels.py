@@ -8,8 +8,9 @@ from pathlib import Path
 import onnx
 import pytest
 from builders.command_line import run
+from builders.one_layer import one_layer
 
-from npuscope.planning.channels import gemm_shape, one_layer
+from npuscope.planning.channels import gemm_shape
 
 
 def test_rows_have_the_figures_that_check_has(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -27,11 +27,6 @@ def test_one_word_is_for_all(types: tuple[str, ...], expected: list[str]) -> Non
     assert [build.output_data_type(index) for index in range(3)] == expected
 
 
-def test_positions_are_of_inputs_and_outputs_apart() -> None:
-    build = Build(input_channel_positions=("chlast",), output_channel_positions=("chfirst", "chlast"))
-    assert (build.input_channel_position(4), build.output_channel_position(1)) == ("chlast", "chlast")
-
-
 def test_equal_builds_give_one_target() -> None:
     assert target_of(Build("2.1", "nominal")) is target("2.1", "nominal")
     assert target_of(Build(epoch_controller=True)).epoch_controller

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from builders.models import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
 from npuscope.machine.machine import target
-from npuscope.model.links import Links, lanes, read_back
+from npuscope.model.links import LaneRow, Links, lanes
 from npuscope.services.open import open_model
 from npuscope.session import Session
 
@@ -17,6 +19,17 @@ GRAPHS = st.integers(1, 24).flatmap(
         st.sets(st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)), max_size=60),
     )
 )
+
+
+def read_back(rows: Sequence[LaneRow]) -> set[tuple[int, int]]:
+    """The edges that lanes show, as (upper row, lower row): what a reader's eye follows."""
+    begun: dict[int, int] = {}
+    pairs: set[tuple[int, int]] = set()
+    for index, row in enumerate(rows):
+        pairs |= {(begun[lane], index) for lane in row.ends}
+        if row.starts is not None:
+            begun[row.starts] = index
+    return pairs
 
 
 @given(GRAPHS)

@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx
 import pytest
 from builders.longer import suite_or_long
+from builders.one_layer import one_layer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,6 @@ from npuscope.planning.channels import (
     Shape,
     channel_table,
     gemm_shape,
-    one_layer,
     padded_shape,
     shape_of,
 )
