@@ -147,3 +147,8 @@ def _held(values: dict[str, Any], version: str) -> Any:
 def first_with(change: str) -> str:
     """The first version of which a flag holds."""
     return next(version for version in TOOLCHAINS if getattr(toolchain(version), change))
+
+
+def last_with(change: str) -> str:
+    """The last version of which a flag holds."""
+    return next(version for version in reversed(TOOLCHAINS) if getattr(toolchain(version), change))

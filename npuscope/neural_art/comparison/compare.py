@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from npuscope.machine.catalogue import DEFAULT_TOOLCHAIN
 from npuscope.machine.machine import Target, target
+from npuscope.machine.toolchain import last_with
 from npuscope.model.convolution import convolution
 from npuscope.model.layers import WEIGHTED
 from npuscope.neural_art.artefacts.artefact import Artefact
@@ -34,13 +35,9 @@ def toolchain(artefacts: Iterable[Artefact]) -> str:
 
 
 def likely(artefacts: Iterable[Artefact]) -> str:
-    """The version to judge for where none is stated: only 2.x makes `_mul_scale_` nodes (FORMATS 6). '' otherwise."""
-    old = any("_mul_scale_" in node.name for artefact in artefacts for node in artefact.nodes)
-    return LAST_OLD if old else ""
-
-
-LAST_OLD = "2.2"
-"""The last version of the 2.x line."""
+    """The version to judge for where none is stated: `_mul_scale_` nodes tell (FORMATS 6). '' otherwise."""
+    separate = any("_mul_scale_" in node.name for artefact in artefacts for node in artefact.nodes)
+    return last_with("separate_scale") if separate else ""
 
 
 def compare(
