@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from builders.float_yolo import float_yolo, float_yolov8
-from builders.networks.audio_nets import groups, hazards, keywords, letters, masks, signals, wake_words
+from builders.networks.audio_nets import (
+    groups,
+    hazards,
+    keywords,
+    letters,
+    masks,
+    opinions,
+    signals,
+    wake_words,
+)
 from builders.networks.efficient_nets import food
 from builders.networks.float_networks import calculator, falls, sounds_in_float
 from builders.networks.landmarks import landmarks
@@ -284,6 +293,8 @@ COUNTED: dict[str, PublicBuild] = {
     # LarocheC/dnsmos_exported, pesq_predictor_int8 with either head, 4.0.1: 12, 0, 21 and 12, 0, 23 of the NPU, hybrid, in software
     "metrics": PublicBuild(metrics, "4.0", 33, 0.0, {}, "default", "auto"),
     "metrics, learned": PublicBuild(lambda: metrics(True), "4.0", 35, 0.0, {}, "default", "auto"),
+    # the same project, crop1s_fwd_int8_rows, 4.0.1: 14, 2, 19, three of them poolings by themselves, it seems
+    "opinions": PublicBuild(opinions, "4.0", 35, 0.06, {}, "3", "auto"),
     # mikekss/tymbal, d12 of its train/export_t0_diag3.py and d14 of export_t0_diag4.py, 4.0
     "tape": PublicBuild(lambda: tape(24, 3), "4.0", 208, 0.02, {}, "3", "auto"),
     "tape of five taps": PublicBuild(lambda: tape(12, 5), "4.0", 53, 0.04, {}, "3", "auto"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders.models import SAMPLES
+from builders.networks.audio_nets import opinions
 from onnx import NodeProto, helper
 
 from npuscope.edits.edit import Patch, patched
@@ -91,8 +92,22 @@ def edited(session: Session, patch: Patch) -> Session:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_random_edits_fold_as_from_the_start(name: str) -> None:
-    rng = random.Random(name)
-    session = Session.open(load(SAMPLES / name), target("3.0"))
+    folds_as_from_the_start(SAMPLES / name, name)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_a_relu_passes_on_to_a_pooling_is_folded_anew_with_what_stands_behind(
+    seed: int, tmp_path: Path
+) -> None:
+    """It has its input's quantization where the pooling behind it has one, and nothing else reads either."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(opinions())
+    folds_as_from_the_start(path, str(seed))
+
+
+def folds_as_from_the_start(path: Path, seed: str) -> None:
+    rng = random.Random(seed)
+    session = Session.open(load(path), target("3.0"))
     assert session.layers.layers
     for count in range(60):
         before = session.graph

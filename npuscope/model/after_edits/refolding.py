@@ -97,6 +97,7 @@ class _Refolding:
                 index = graph.producers.get(tensor)
                 for i in (*graph.consumers.get(tensor, ()), *(() if index is None else (index,))):
                     self.mark_dirty(self.of_node.get(graph.nodes[i].name))
+                    self.mark_dirty(self.before_pool(graph, graph.nodes[i]))
         pending = list(self.dirty.values())
         while pending:
             layer = pending.pop()
@@ -112,6 +113,11 @@ class _Refolding:
                     if reader is not None and id(reader) not in self.dirty:
                         self.mark_dirty(reader)
                         pending.append(reader)
+
+    def before_pool(self, graph: Graph, node: Node) -> Layer | None:
+        """The layer before a MaxPool: whether it passes its input's quantization on may depend on what stands behind."""
+        producer = graph.producer(node.input(0)) if node.op == "MaxPool" else None
+        return self.of_node.get(producer.name) if producer is not None else None
 
     def might_be_claimed(self, node: Node) -> bool:
         """A node that belongs to the first of the layers that read it."""
@@ -174,7 +180,7 @@ class _Refolding:
         before = {o.seen: o for layer in self.dirty.values() for o in layer.outputs}
         changed = set()
         for layer in layers:
-            if not (is_transparent(layer.core) or moves_integers(layer.core)):
+            if not (is_transparent(layer.core) or moves_integers(layer.core) or layer.kind == "Relu"):
                 continue
             for operand in layer.outputs:
                 was = before.get(operand.seen)

@@ -275,3 +275,49 @@ def signals(first: bool) -> bytes:
     last = net.quantized(net.node("Flatten", [last], "flat"), 0.012, ZERO)
     made = net.weighted("Gemm", "fc", last, (4, 64), 18, relu=False, transB=1)
     return net.model(made, (1, 4)).SerializeToString()
+
+
+def opinions() -> bytes:
+    """DNSMOS of one second (LarocheC/dnsmos_exported, Core 4.0.1): a spectrum in float, seven 3x3, three Gemms, three polynomials in float.
+
+    Its Convs and Gemms alone are quantized: a Relu and a MaxPool behind it lie between a DequantizeLinear and a QuantizeLinear.
+    """
+    net = Net((1, 100, 160))
+
+    def cut(name: str, begin: int, end: int) -> str:
+        bounds = (("begin", begin), ("end", end), ("axis", 1))
+        return net.node(
+            "Slice", ["x", *(net.constant(f"{name}_{k}", np.array([v])) for k, v in bounds)], name
+        )
+
+    def times(name: str, value: object, source: str) -> str:
+        return net.node("Mul", [net.constant(f"{name}_by", np.float32(value)), source], name)
+
+    x = net.node("Concat", [cut("before", 0, 99), cut("behind", 1, 100)], "frames", axis=2)
+    waves = np.ones((320, 161), np.float32)
+    parts = [net.node("MatMul", [x, net.constant(f"{p}_waves", waves)], p) for p in ("real", "imaginary")]
+    x = net.node("Add", [net.node("Mul", [p, p], f"{p}_squared") for p in parts], "power")
+    x = net.node("Log", [net.node("Clip", [x, net.constant("least", np.float32(1e-12))], "clipped")], "log")
+    x = net.node("Unsqueeze", [times("decades", 0.43, x), net.constant("one", np.array([1]))], "map")
+    x, depth = net.quantized(x, 0.05, 20), 1
+    for k, channels in enumerate((128, 64, 64, 32, 32, 32, 64)):
+        shape, window = (channels, depth, 3, 3), {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+        x = net.weighted("Conv", f"conv{k}", x, shape, 5 - k, relu=False, **window)
+        x, depth = net.node("Relu", [x], f"relu{k}"), channels
+        if k in (3, 4, 5):
+            x = net.node("MaxPool", [x], f"pool{k}", kernel_shape=[2, 2], strides=[2, 2])
+        if k < 6:
+            x = net.quantized(x, 0.02, ZERO)
+    x = net.quantized(
+        net.node("ReduceMax", [x, net.constant("both", np.array([2, 3]))], "most", keepdims=0), 0.02, ZERO
+    )
+    for k, width in enumerate((128, 64, 3)):
+        x = net.weighted("Gemm", f"dense{k}", x, (width, depth), 7 - k, relu=False, transB=1)
+        depth = width
+        if width != 3:
+            x = net.quantized(net.node("Relu", [x], f"dense{k}_relu"), 0.02, ZERO)
+    square = net.node("Mul", [times("a", [-0.1] * 3, x), x], "square")
+    sum_ = net.node("Add", [square, times("b", [1.2] * 3, x)], "sum")
+    return net.model(
+        net.node("Add", [sum_, net.constant("c", np.zeros(3, np.float32))], "opinion"), (1, 3)
+    ).SerializeToString()

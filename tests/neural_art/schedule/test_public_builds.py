@@ -67,6 +67,14 @@ def test_ends_made_uint8_are_requantized(tmp_path: Path) -> None:
     assert ([e.op for e in epochs[-2:]], epochs[-1].placement) == (["Resize", "Add"], Placement.HW)
 
 
+def test_a_relu_before_a_pooling_has_no_scale_of_its_own(tmp_path: Path) -> None:
+    """The notes of the same project: 19 epochs in software and two hybrid ones, two Slices; three Relu and MaxPool are none of them."""
+    epochs = COUNTED["opinions"].compiled(tmp_path).epochs
+    placements = Counter(epoch.placement for epoch in epochs)
+    assert placements[Placement.HYBRID] == 2 and placements[Placement.SW_FLOAT] == 20
+    assert not any(e.op == "MaxPool" for e in epochs if e.placement.on_cpu)
+
+
 def test_a_block_with_squeeze_and_excitation(tmp_path: Path) -> None:
     """Buffers of epochs 172 to 184 and 262 to 282 of food: 1,152 channels leave the Sigmoid no stream engine, 48 do; a mean joins a product."""
     epochs = COUNTED["food"].compiled(tmp_path).epochs
