@@ -81,4 +81,4 @@ class Finding:
         return match[1] if match else ""
 
 
-_NAMED_EDIT = re.compile(r"\(edit ([a-z-]+)")
+_NAMED_EDIT = re.compile(r"\(edit ([a-z0-9-]+)")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 from npuscope.edits.edit import Edit
 from npuscope.edits.kinds.drop_pair import DropPair
+from npuscope.edits.kinds.plain_moves import PlainMoves
 from npuscope.edits.kinds.to_qdq import ToQdq
 from npuscope.edits.registry import KINDS
 from npuscope.model.layers import QUANTIZE, Layer
@@ -21,7 +21,7 @@ def propose_fixes(
 ) -> Iterator[Preview]:
     """The edits of a layer that can be made as they are, those that change no number first.
 
-    1. What runs on the NPU already gets none, but for a Q/DQ pair that does nothing.
+    1. What runs on the NPU already gets none, but for a Q/DQ pair or a pair of Transposes that does nothing.
     2. Edits that change what the model computes (a linear Resize made nearest) or what the application must do
        (integer borders) are for the user to ask for.
     """
@@ -47,7 +47,8 @@ def propose_answers(session: Session, snapshot: Snapshot, layer: str) -> Iterato
         trial = preview(session, snapshot, edit)
         if not isinstance(trial, Preview):
             continue
-        still = any(finding.code in codes and finding.code in answered() for finding in trial.findings)
+        own = edit.declaration.answers
+        still = any(finding.code in codes and finding.code in own for finding in trial.findings)
         if trial.after.rank < trial.before.rank or not still:
             yield trial
     yield from propose_stripes(session, snapshot, layer)
@@ -60,17 +61,13 @@ def _answers(code: str, layer: Layer) -> Iterator[Edit]:
             yield from cls.for_layer(layer)
 
 
-@cache
-def answered() -> frozenset[str]:
-    """Codes of the findings that some edit answers."""
-    return frozenset(code for cls in KINDS.values() for code in cls.declaration.answers)
-
-
 def _edits(report: LayerReport) -> Iterator[Edit]:
     layer = report.layer
     if layer.kind == QUANTIZE:
         yield DropPair(layer.name)
     if not report.off_npu:
+        if layer.kind == "Transpose" and any(finding.code == "N503" for finding in report.findings):
+            yield PlainMoves(layer.name)
         return
     if layer.qoperator:
         yield ToQdq(layer.name)  # by itself it brings nothing; what follows can then be tried

@@ -13,7 +13,6 @@ from npuscope.edits import kinds
 from npuscope.edits.edit import Exactness
 from npuscope.edits.registry import FILES, KINDS
 from npuscope.numbers.verify_models import verify
-from npuscope.planning.placement_fixes import answered
 from npuscope.reports.edit_pages import edits_markdown
 from npuscope.snapshot import analyse
 
@@ -48,7 +47,6 @@ def test_what_it_answers_is_no_longer_said_or_the_layer_is_better_placed(kind: s
     codes = {finding.code for finding in before.by_name["op"].findings}
     report = after.by_name.get("op")
     left = {finding.code for finding in report.findings} if report is not None else set()
-    assert set(KINDS[kind].declaration.answers) <= answered()
     if codes & set(KINDS[kind].declaration.answers) & left:
         assert report is not None and report.placement.rank < before.by_name["op"].placement.rank
 

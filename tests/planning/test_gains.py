@@ -231,3 +231,15 @@ def test_an_edit_that_leaves_a_lighter_finding_answers(tmp_path: Path) -> None:
 
 def test_bounds_are_named_as_the_explorer_names_them() -> None:
     assert bound_words("dma") == "bound by data movement" and bound_words("octoFlash") == "bound by octoFlash"
+
+
+def test_what_loses_accuracy_is_advised_of_layers_off_the_npu_too(tmp_path: Path) -> None:
+    """A routine that requantizes cuts values wherever it runs; what would make a routine faster is not for it."""
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,2,4,4] x) => (int8[1,2,8,8] y) <float s = {0.1}, float t = {0.05}, int8 z = {0}, float[4] f = {1, 1, 2, 2}>
+    { d = DequantizeLinear(x, s, z)
+      r = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"> (d, , f)
+      y = QuantizeLinear(r, t, z) }"""
+    session = Session.open(from_text(text, tmp_path), target("4.0"))
+    text = check_text(session, analyse(session))
+    assert "Not on the NPU" in text and text.index("Advice") < text.index("N123  Resize moves values")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Edit, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.shared_grids import moved, moves
 from npuscope.model.graph import Graph, Node
-from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layers, is_qdq
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.tensors import Array, TensorType, dtype_number
 from npuscope.record import dataclass
 
@@ -42,6 +43,7 @@ class ActivationsInt8(Declared):
         "activations-int8",
         Exactness.BIT_EXACT,
         "The same real numbers under other integers.",
+        answers=("N102",),
         example=EXAMPLE,
     )
 
@@ -49,6 +51,11 @@ class ActivationsInt8(Declared):
     def layer(self) -> str:
         """'': the whole model."""
         return ""
+
+    @classmethod
+    def for_layer(cls, layer: Layer) -> Iterator[Edit]:
+        """It is the same for every layer."""
+        yield cls()
 
     def describe(self) -> str:
         """'turn uint8 activations into int8'."""

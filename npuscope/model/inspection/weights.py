@@ -171,3 +171,23 @@ def _outliers(
         weigh = int(small @ small) + (int(others @ others) if others is not None else 0)
         if times[row] >= RUINOUS or weigh >= peaks[row] ** 2:
             yield int(row), float(times[row])
+
+
+def fits_int8(layer: Layer) -> bool:
+    """The weights, less their zero point, are no larger than int8 holds; False where they cannot be read."""
+    weight = layer.weight
+    constant, quant = (weight.constant, weight.quant) if weight is not None else (None, None)
+    if constant is None or quant is None or quant.block_size or not 0 < constant.size <= MOST_READ:
+        return False
+    if constant.dtype.startswith("float"):
+        return False
+    try:
+        stored = constant.array().astype(np.int64)
+    except ModelError:
+        return False
+    zeros = quant.zero_point.astype(np.int64)
+    return (
+        int(stored.min() - zeros.min()) >= -128 and int(stored.max() - zeros.min()) <= 127
+        if zeros.size == 1
+        else bool(np.abs(stored).max() <= 127 and not zeros.any())
+    )

@@ -62,6 +62,8 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         elif cause.why is Why.FLOAT_WEIGHTS and (stored := stored_as(context.graph, layer.core.input(1))):
             what = f"has weights stored as {stored} that operators bring to their scale, so that they count as float"
             fix = "bring them to their scale with a DequantizeLinear, per channel, and quantize the rest in QDQ form"
+        elif cause.why is Why.FLOAT_OUTPUT and layer.weight is not None and _is_added_to(layer, context):
+            fix = f"make the constant that is added behind it its bias (edit add-to-bias), or {fix}"
         elif cause.why in (Why.FLOAT_INPUT, Why.FLOAT_CONSTANT) and quantized:
             fix = (
                 _NORMALIZE if _prepares(layer, context) else _ISLAND if cause.why is Why.FLOAT_INPUT else fix
@@ -98,6 +100,8 @@ _NORMALIZE = (
 )
 PREPARES = frozenset({"Cast", "Sub", "Add", "Mul", "Div", "Resize"}) | PASSES_SCALE_ON
 MOST_STEPS = 16
+MOST_ADDED = 1 << 12
+"""Elements of a constant that can be a bias: one an output channel."""
 
 
 @lru_cache(maxsize=4)
@@ -108,6 +112,25 @@ def _is_quantized(layers: Layers) -> bool:
 def _hidden(context: Context) -> tuple[str, str] | None:
     """What keeps the whole model from being read as quantized; None where parts of it are."""
     return None if _is_quantized(context.layers) else hindrance(context.graph)
+
+
+def _is_added_to(layer: Layer, context: Context) -> bool:
+    """An Add of a constant alone reads it: a bias that was exported apart."""
+    graph, result = context.graph, layer.core.output(0)
+    readers = graph.consumers.get(result, ())
+    if len(readers) != 1 or result in graph.output_set or layer.core.input(2):
+        return False
+    add = graph.nodes[readers[0]]
+    summed = context.layers.of_node.get(add.name)
+    small = graph.type(result).dims is not None and (
+        layer.kind != "MatMul" or len(graph.type(result).dims or ()) == 2
+    )
+    return (
+        add.op == "Add"
+        and summed is not None
+        and small
+        and any(o.constant is not None and o.constant.size <= MOST_ADDED for o in summed.inputs)
+    )
 
 
 def _prepares(layer: Layer, context: Context) -> bool:

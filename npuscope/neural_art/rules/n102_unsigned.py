@@ -19,7 +19,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         Severity.WARNING,
         f"{printable_kind(layer)} reads uint8 activations (zero point {quant.zero})",
         "ST recommends int8 and does not test uint8; one user had such a model refused.",
-        "quantize activations as QInt8; the numbers are the same, 128 lower",
+        "quantize activations as QInt8, or make them int8 (edit activations-int8; a QOperator model first needs the form of QDQ): the numbers are the same, 128 lower",
         None,
         Confidence.THIRD_PARTY,
     )

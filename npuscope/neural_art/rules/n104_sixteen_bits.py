@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from npuscope.model.inspection.weights import fits_int8
 from npuscope.model.layers import Layer
 from npuscope.model.names import printable_kind
 from npuscope.neural_art.kernels.why import Why
@@ -28,7 +29,11 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         "The tool takes 8-bit integers; it has no way to the accelerators' 16-bit modes, and they have none for floats."
         if str(cause["dtype"]).startswith("float")
         else "The tool takes 8-bit activations and 8-bit weights; the accelerators' 16-bit modes are not reachable.",
-        "quantize to int8, or split the range so that int8 is enough"
+        (
+            "they are no larger than int8: store them so (edit narrow-weights)"
+            if cause["role"] == "weight" and fits_int8(layer)
+            else "quantize to int8, or split the range so that int8 is enough"
+        )
         if not str(cause["dtype"]).startswith("float")
         else "quantize to int8 in place of an 8-bit float",
         cause.placement,

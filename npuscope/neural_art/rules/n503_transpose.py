@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from npuscope.model.layers import Layer
+from npuscope.model.names import quoted
 from npuscope.neural_art.kernels.why import Why
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
@@ -19,9 +22,32 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         f"Transpose of {shape} by ({order}): the CPU drives a DMA routine",
         "The accelerators write channels first or last, and rows of a stream that comes plane by plane; any other "
         "exchange of axes is a hybrid epoch.",
-        "choose the layout so that only the channels move, or fold the Transpose into the layers around it",
+        "choose the layout so that only the channels move, or fold the Transpose into the layers around it; an exchange of "
+        "whole channels, as a shuffle is, can be a 1x1 Conv whose weights are 0 and 1",
         cause.placement,
         Confidence.INFERRED,
+    )
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    """A Transpose that undoes the one before it: exporters write a pair around each layer of the other layout."""
+    before = context.layers.writers.get(layer.inputs[0].tensor) if layer.inputs else None
+    if before is None or before.kind != "Transpose" or not before.inputs or len(layer.outputs) != 1:
+        return
+    first, second = before.core.integers("perm"), layer.core.integers("perm")
+    if first is None or second is None or [first[axis] for axis in second] != list(range(len(first))):
+        return
+    source, result = before.inputs[0].quant, layer.outputs[0].quant
+    if (source is None) != (result is None) or (source is not None and not source.same_as(result)):
+        return
+    yield Finding(
+        "N503",
+        Severity.ADVICE,
+        f"this Transpose undoes {quoted(before.name)!r} before it: together they change nothing",
+        "Whether the compiler drops the two, which may have Q/DQ between them, has not been observed.",
+        "leave both out (edit plain-moves), or export in one layout",
+        None,
+        Confidence.UNKNOWN,
     )
 
 
@@ -29,7 +55,7 @@ RULE = Rule(
     code="N503",
     title="Transpose that moves values",
     what="Looks for a Transpose that neither moves the channels from first to last nor back; dimensions of size 1 do "
-    "not count.",
+    "not count. And for one that undoes the Transpose before it.",
     why="(0, 2, 3, 1) and (0, 3, 1, 2) are the order in which a tensor is written anyway. Exchanging height with "
     "width or channels is done by a routine (LL_ATON_LIB_DMA_Transpose) that the CPU drives, unless a pooling or "
     "elementwise layer that nothing else reads hands the rows over plane by plane. What a unit wrote has its "
@@ -41,6 +67,7 @@ RULE = Rule(
     "three and two behind a MaxPool of a planar stream on the NPU",
     confidence=Confidence.INFERRED,
     causes=frozenset({Why.TRANSPOSE_ROUTINE, Why.TRANSPOSE_STREAMED, Why.TRANSPOSE_WRITTEN}),
+    check=check,
     word=word,
     kinds=frozenset({"Transpose"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.layout import sliced_axes
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -15,7 +16,9 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         Severity.ERROR,
         f"Slice takes steps of {cause['step']}",
         "Slices are reads at an offset; what the compiler does with steps has not been observed.",
-        "use a strided 1x1 Conv or a pooling layer with window 1",
+        "a depthwise Conv with these strides picks the same values (edit slice-to-conv)"
+        if set(sliced_axes(layer) or ()) & {2, 3} and 1 not in (sliced_axes(layer) or ())
+        else "a 1x1 Conv whose weights are 0 and 1 picks the same channels",
         cause.placement,
         Confidence.UNKNOWN,
     )
@@ -34,8 +37,8 @@ RULE = Rule(
     word=word,
     kinds=frozenset({"Slice"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
-g (int8[1,8,4,4] x) => (int8[1,4,4,4] y)
-<float s = {0.1}, int8 z = {0}, int64[1] b = {0}, int64[1] e = {8}, int64[1] a = {1}, int64[1] k = {2}>
+g (int8[1,8,4,4] x) => (int8[1,8,2,4] y)
+<float s = {0.1}, int8 z = {0}, int64[1] b = {0}, int64[1] e = {4}, int64[1] a = {2}, int64[1] k = {2}>
 { f = DequantizeLinear(x, s, z)
   r = Slice(f, b, e, a, k)
   y = QuantizeLinear(r, s, z) }""",

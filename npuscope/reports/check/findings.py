@@ -232,12 +232,12 @@ def _ground(finding: Finding) -> tuple[str, str, str]:
 
 
 def advice_text(snapshot: Snapshot, page: Page, gains: Gains, order: Order, everything: bool) -> list[str]:
-    """Advice on layers that are on the NPU: what could be faster, what is to be watched; what gains nothing comes last, in a line."""
+    """What could be faster on the NPU, what is to be watched, and what loses accuracy anywhere; what gains nothing comes last, in a line."""
     advice = [
         (finding, report)
         for report in snapshot.layers
         for finding in report.findings
-        if finding.severity is Severity.ADVICE and not report.off_npu
+        if finding.severity is Severity.ADVICE and (not report.off_npu or BY_CODE[finding.code].exactness)
     ]
     groups = _groups(advice, lambda finding: finding.code, snapshot, gains, order)
     if not groups:

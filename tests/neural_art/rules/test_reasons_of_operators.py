@@ -268,7 +268,7 @@ SAID = [
     ("N506", "2.2", model("DepthToSpace", MAP, blocksize=2, mode="CRD"), "has mode CRD", "use mode DCR", KNOWN),
     ("N506", "2.2", model("DepthToSpace", MAP, blocksize=2), "a routine in which the CPU drives", "strided Conv", KNOWN),
     ("N508", "2.2", slice_(0, 6), "", "", None),
-    ("N508", "2.2", slice_(0, 6, 2), "Slice takes steps of 2", "a strided 1x1 Conv", UNKNOWN),
+    ("N508", "2.2", slice_(0, 6, 2), "Slice takes steps of 2", "edit slice-to-conv", UNKNOWN),
     ("N509", "2.2", cast("uint8", 1, "float"), "from uint8 to float32 is a routine", "change of type", GUESSED),
     ("N509", "2.2", cast("float", 6, "int32"), "from float32 to int32 is a routine", "change of type", UNKNOWN),
     ("N509", "2.2", text(f"g (uint8[1,8] x) => (int8[1,8] y) <{S}, {Z}> {{ c = Cast <to = 1> (x) y = QuantizeLinear(c, s, z) }}"),
