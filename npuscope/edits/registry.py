@@ -34,6 +34,7 @@ FILES = (
     "slice_to_conv",
     "plain_moves",
     "add_to_bias",
+    "sum_to_conv",
     "quantize_layer",
     "compiler_form",
     "conv_to_gemm",

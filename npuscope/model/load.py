@@ -40,6 +40,7 @@ from npuscope.model.upgrade.upgrade import upgraded
 from npuscope.model.validity.encoding import has_undecodable_names
 from npuscope.model.validity.notes import (
     branch_note,
+    domain_notes,
     opset_notes,
     refuse_too_many,
     training_notes,
@@ -238,6 +239,7 @@ def _as_it_is(
     graph.know_as(before)
     notes = (
         *opset_notes(version, graph),
+        *domain_notes(opsets, graph),
         *variable_notes(proto),
         *notes,
         *stale_shapes(declared, inferred.types, wrong),

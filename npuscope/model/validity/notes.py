@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import onnx
 from onnx import GraphProto, ModelProto
@@ -28,6 +28,23 @@ def opset_notes(version: int | None, graph: Graph) -> tuple[str, ...]:
     note = (
         f"The model uses opset {version}; the installed onnx knows opsets up to {known}, and newer operators are "
         "judged by their older versions."
+    )
+    return (note,)
+
+
+def domain_notes(opsets: Mapping[str, int], graph: Graph) -> tuple[str, ...]:
+    """Operators of a domain that the model does not import, which onnx's checker refuses."""
+    if graph.imported or graph.tflite:
+        return ()
+    used = Counter(node.domain for node in graph.nodes if not node.standard)
+    missing = [domain for domain in used if domain not in opsets]
+    if not missing:
+        return ()
+    first = quoted(missing[0])
+    more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+    note = (
+        f"The model has operators of {first!r}{more} but does not import that domain, so onnx's checker refuses it (No opset "
+        f"import for domain); add it with model.opset_import.append(onnx.helper.make_opsetid({first!r}, 1)), or export again."
     )
     return (note,)
 
