@@ -10,6 +10,10 @@ from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
+REPORTED = 2
+"""Times as coarse as the result that an operand was in the report: 2.02. Adds with a Relu behind them have up to 1.8 in any ResNet."""
+
+
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if len(layer.inputs) != 2 or is_float(layer, context):
         return
@@ -24,7 +28,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         return
     into = float(written.scale.flat[0])
     known = first.scale_known and second.scale_known and written.scale_known
-    if not known or max(one, two) <= into:
+    if not known or max(one, two) < REPORTED * into:
         return
     yield Finding(
         "N704",
@@ -41,10 +45,10 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 RULE = Rule(
     code="N704",
     title="Residual Add of two scales (4.0.1)",
-    what="Looks for an Add of two activations with different scales, one of them larger than that of the result.",
+    what="Looks for an Add of two activations with different scales, one of them at least twice that of the result.",
     why="A forum question of July 2026 shows an int8 residual Add whose result on the board is too low: scales of 0.052 and 0.099 "
-    "into 0.049. ST had not answered when this was written. That an operand coarser than the result is what matters is a guess: "
-    "Adds whose operands are finer than the result are in every residual network.",
+    "into 0.049. ST had not answered when this was written. That an operand twice as coarse as the result is what matters is a "
+    "guess: Adds of two scales below that are in every residual network.",
     fix="Check the layer on the board; equal scales, or a wider range of the result, avoid it.",
     source="FACTS 5, FORUM-3 (Core 4.0.1, unanswered)",
     confidence=Confidence.THIRD_PARTY,

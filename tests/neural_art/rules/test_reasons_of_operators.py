@@ -291,6 +291,7 @@ SAID = [
     ("N704", "4.0.1", model("Add", Act(CUBE, 0.1), Act(CUBE, 0.1)), "", "", None),
     ("N704", "4.0.1", model("Add", Act(CUBE, 0.1), Act(CUBE, 0.25)), "of scales 0.1 and 0.25 into 0.1: an operand is 2.50 times as coarse", "compare", HEARD),
     ("N704", "4.0.1", model("Add", Act(CUBE, 0.1), Act(CUBE, 0.05)), "", "", None),
+    ("N704", "4.0.1", model("Add", Act(CUBE, 0.1), Act(CUBE, 0.18)), "", "", None),
     ("N704", "4.0.1", model("Add", Act(CUBE), weights(8, 1, 1)), "", "", None),
     ("N704", "4.0.1", model("Add", Act(CUBE, 0.1), Act(CUBE, 0.25), out="float32"), "", "", None),
     ("N705", "4.0.1", feeds_conv(4), "Relu feeds a depthwise Conv", "--force-all-in-out-to-mem", HEARD),
