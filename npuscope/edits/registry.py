@@ -54,6 +54,7 @@ FILES = (
     "int8_borders",
     "activations_int8",
     "to_qdq",
+    "arithmetic_to_qdq",
     "fix_dimensions",
 )
 """The files of `npuscope.edits.kinds`, in the order in which their edits are tried on a layer."""

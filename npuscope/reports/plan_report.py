@@ -160,7 +160,7 @@ def plan_text(plan: Plan) -> str:
             lines += ["", APPROXIMATE]
         lines += ["", "Why"]
         lines += [
-            f"  {number:>2}  {printable(names.brief.get(step.layer, step.layer))}: {printable(step.why)}"
+            f"  {number:>2}  {printable(names.brief.get(step.layer, step.layer)) or 'the model'}: {printable(step.why)}"
             for number, step in enumerate(plan.steps, start=1)
         ]
     lines += ["", f"before  {summary_line(plan.before)}", f"after   {summary_line(plan.after)}"]

@@ -9,7 +9,6 @@ from npuscope.neural_art.mapping.floats import is_float
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
-
 REPORTED = 2
 """Times as coarse as the result that an operand was in the report: 2.02. Adds with a Relu behind them have up to 1.8 in any ResNet."""
 

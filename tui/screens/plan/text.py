@@ -51,7 +51,12 @@ def step_lines(steps: Sequence[Step], taken: Collection[int], width: int, names:
     """The steps; the times of those taken add up to what they give together, as they are written."""
     room = _edit_width(width)
     cut = [clip(names.text(step.edit.describe(), step.layer, room - 1), room - 1) for step in steps]
-    layer_first = [f"{names.fit(step.layer, room - 1)}: {without_layer(step.edit)}" for step in steps]
+    layer_first = [
+        f"{names.fit(step.layer, room - 1)}: {without_layer(step.edit)}"
+        if step.layer
+        else step.edit.describe()
+        for step in steps
+    ]
     edits = kept_apart(cut, layer_first, room - 1)
     changes = [-step.saved_milliseconds for step in steps]
     together = sorted(taken)
