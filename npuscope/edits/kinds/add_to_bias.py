@@ -11,7 +11,7 @@ from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.elementwise import number_of
 from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.ranges import dequantized
-from npuscope.edits.toolkit.rewiring import AXIS_SINCE, QDQ_SINCE, behind_dequantize
+from npuscope.edits.toolkit.rewiring import AXIS_SINCE, QDQ_SINCE, behind_dequantize, only_reader
 from npuscope.edits.toolkit.sizes import bounded
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import WEIGHTED, Layer, Layers, Operand
@@ -82,11 +82,11 @@ def _found(graph: Graph, layers: Layers, layer: Layer) -> tuple[Layer, Node, Ope
             if (maker := graph.producer(name)) is not None and maker.op in WEIGHTED
         ]
     else:
-        reader = _only_reader(graph, node)
+        reader = only_reader(graph, node.output(0))
         if reader is None or reader.op != "Add" or not reader.standard:
             return Refusal(f"{layer.name} is {with_article(layer.op)} without an Add right behind it")
         add, makers = reader, [node]
-    if len(makers) != 1 or not makers[0].standard or _only_reader(graph, makers[0]) is not add:
+    if len(makers) != 1 or not makers[0].standard or only_reader(graph, makers[0].output(0)) is not add:
         return Refusal(f"no Conv, Gemm or MatMul that nothing else reads stands right before {add.name}")
     summed, product = layers.of_node.get(add.name), layers.of_node.get(makers[0].name)
     constant = (
@@ -95,12 +95,6 @@ def _found(graph: Graph, layers: Layers, layer: Layer) -> tuple[Layer, Node, Ope
     if product is None or constant is None or constant.seen not in add.inputs:
         return Refusal(f"{add.name} adds no constant")
     return product, add, constant
-
-
-def _only_reader(graph: Graph, node: Node) -> Node | None:
-    tensor = node.output(0)
-    readers = graph.consumers.get(tensor, ())
-    return graph.nodes[readers[0]] if len(readers) == 1 and tensor not in graph.output_set else None
 
 
 def _patch(graph: Graph, product: Layer, add: Node, constant: Operand) -> Patch | Refusal:

@@ -9,7 +9,7 @@ import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Edit, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft
-from npuscope.edits.toolkit.rewiring import AXIS_SINCE
+from npuscope.edits.toolkit.rewiring import AXIS_SINCE, only_reader
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers
 from npuscope.model.tensors import Array, TensorType
@@ -123,17 +123,17 @@ def _chain(graph: Graph, node: Node) -> Chain | None:
     if node.op != "Round" or not node.standard or graph.type(node.output(0)).dtype != "float32":
         return None
     first = graph.producer(node.input(0))
-    if first is None or _reader(graph, first) is not node:
+    if first is None or only_reader(graph, first.output(0)) is not node:
         return None
     nodes, offset, ends, zero = [first, node], 0.0, None, 0.0
     if first.op == "Clip":
         ends = _ends(graph, first)
         scaling = graph.producer(first.input(0))
-        if ends is None or scaling is None or _reader(graph, scaling) is not first:
+        if ends is None or scaling is None or only_reader(graph, scaling.output(0)) is not first:
             return None
         nodes.insert(0, scaling)
     factor = _factor(graph, nodes[0])
-    current = _reader(graph, node)
+    current = only_reader(graph, node.output(0))
     for _ in range(MOST_STEPS):
         if current is None or factor is None:
             return None
@@ -152,7 +152,7 @@ def _chain(graph: Graph, node: Node) -> Chain | None:
                 if back is None or offset or ends is None
                 else _made(graph, nodes, factor, back, ends, zero)
             )
-        current = _reader(graph, current)
+        current = only_reader(graph, current.output(0))
     return None
 
 
@@ -185,12 +185,6 @@ def _made(
         axis,
         int(zero) - shift,
     )
-
-
-def _reader(graph: Graph, node: Node) -> Node | None:
-    tensor = node.output(0)
-    readers = graph.consumers.get(tensor, ())
-    return graph.nodes[readers[0]] if len(readers) == 1 and tensor not in graph.output_set else None
 
 
 def _constant(graph: Graph, name: str) -> Array | None:

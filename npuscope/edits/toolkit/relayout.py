@@ -11,6 +11,7 @@ import numpy as np
 
 from npuscope.edits.edit import Patch
 from npuscope.edits.toolkit.drafting import Draft, Grid, removed_with, set_axis
+from npuscope.edits.toolkit.rewiring import only_reader
 from npuscope.edits.toolkit.weighted import Weighted
 from npuscope.model.graph import Graph, Node
 from npuscope.model.inference.moved import dequantize_of
@@ -84,13 +85,13 @@ def behind(graph: Graph, tensor: str, quant: Quant | None) -> Iterator[View]:
     if shape is None or math.prod(shape) > LARGEST:
         return
     order, through, current = _counted(shape), list[Node](), tensor
-    while (node := _only_reader(graph, current)) is not None and len(through) < MOST_MOVES:
+    while (node := only_reader(graph, current)) is not None and len(through) < MOST_MOVES:
         if is_qdq(node):
             if node.op != (QUANTIZE if current == tensor or not _is_dequantize(through) else "") or not _on(
                 graph, node, quant
             ):
                 return
-            after = _only_reader(graph, node.output(0))
+            after = only_reader(graph, node.output(0))
             if after is None or not is_qdq(after) or after.op != DEQUANTIZE or not _on(graph, after, quant):
                 return
             through += [node, after]
@@ -106,11 +107,6 @@ def behind(graph: Graph, tensor: str, quant: Quant | None) -> Iterator[View]:
 
 def _is_dequantize(through: Sequence[Node]) -> bool:
     return bool(through) and through[-1].op == DEQUANTIZE
-
-
-def _only_reader(graph: Graph, tensor: str) -> Node | None:
-    readers = graph.consumers.get(tensor, ())
-    return graph.nodes[readers[0]] if len(readers) == 1 and tensor not in graph.output_set else None
 
 
 def _on(graph: Graph, node: Node, quant: Quant | None) -> bool:

@@ -50,6 +50,12 @@ def substituted(node: Node, tensors: dict[str, str]) -> Node:
     return rewired(node, tuple(tensors.get(name, name) for name in node.inputs))
 
 
+def only_reader(graph: Graph, tensor: str) -> Node | None:
+    """The node that alone reads a tensor; None where several do, or the tensor is an output."""
+    readers = graph.consumers.get(tensor, ())
+    return graph.nodes[readers[0]] if len(readers) == 1 and tensor not in graph.output_set else None
+
+
 def like_of(graph: Graph) -> Node:
     """A Q whose domain new ones take: the first that is per tensor, or one of ONNX's own."""
     for node in graph.nodes:
