@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from npuscope.model.inspection.weights import fits_int8
 from npuscope.model.layers import WEIGHTED, Layer
 from npuscope.model.names import printable_kind
 from npuscope.neural_art.kernels.why import Why
@@ -15,12 +16,17 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     what = f"zero point {value}"
     if size != 1:
         what = f"a zero point in {channels} of {size} channels (the first is {value})"
+    quant = layer.weight.quant if layer.weight is not None else None
+    if quant is not None and quant.dtype.startswith("uint"):
+        what += f" from the middle of {quant.dtype}"
     return Finding(
         "N103",
         Severity.ERROR,
         f"{printable_kind(layer)} weights have {what}",
         "The supported scheme is symmetric weights; what the compiler does with others has not been observed.",
-        "quantize the weights symmetrically (WeightSymmetric, QInt8)",
+        "less it they are no larger than int8: store them so (edit narrow-weights)"
+        if fits_int8(layer)
+        else "quantize the weights symmetrically (WeightSymmetric, QInt8)",
         cause.placement,
         Confidence.UNKNOWN,
     )

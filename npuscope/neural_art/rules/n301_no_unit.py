@@ -95,6 +95,9 @@ _FIXES = {
         ),
         _OPTIMIZED,
     ),
+    "Einsum": "write it as a MatMul with Transposes: with constant weights that is a Conv of the NPU, of two activations an int8 "
+    "product of the CPU",
+    "Where": "add a mask of 0 and of a number as large as the scores, not of -1e9: one scale has to hold both",
     **dict.fromkeys(OF_THE_APPLICATION, _CUT),
     **dict.fromkeys(
         ("Softplus", "Mish"),

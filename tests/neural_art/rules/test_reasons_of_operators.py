@@ -49,6 +49,12 @@ def turned(read: float) -> str:
       t = Transpose <perm = [1, 0]> (d) r = MatMul(f, t) y = QuantizeLinear(r, s, z) }}""")
 
 
+def narrow(weight: str, result: str) -> str:
+    """A Gemm at these scales, its input at 0.1."""
+    return text(f"""g (int8[1,2] x) => (int8[1,2] y) <int8[2,2] w = {{1, 2, 3, 4}}, float u = {{{weight}}}, float t = {{{result}}}, {S}, {Z}>
+    {{ f = DequantizeLinear(x, s, z) v = DequantizeLinear(w, u, z) r = MatMul(f, v) y = QuantizeLinear(r, t, z) }}""")
+
+
 def own_quantizers(weight: float, bias: float) -> str:
     """A Gemm whose weights and bias are quantized in the model at 0.1, and read with these scales."""
     return text(f"""g (int8[1,2] x) => (int8[1,2] y)
@@ -220,6 +226,9 @@ SAID = [
     ("N123", "2.2", picked("Transpose", 0.11, -30), "what is below -10.8 is cut, and it may reach -12.8", "of its input", KNOWN),
     ("N123", "2.2", picked("MaxPool", 0.05, between="a = Relu(r)"), "", "", None),
     ("N123", "2.2", picked("AveragePool", 0.05), "", "", None),
+    ("N124", "2.2", narrow("0.1", "1e-12"), "2.55e-10, is less than one step of its sums, 0.01", "never answers", KNOWN),
+    ("N124", "2.2", narrow("0.1", "0.00003"), "0.00765, is less", "never answers", KNOWN),
+    ("N124", "2.2", narrow("0.1", "0.00004"), "", "", None),
     ("N120", "2.2", outliers(0), "", "", None),
     ("N120", "2.2", outliers(1), "one weight in channel 0 of Gemm is 127 times the next", "clip that weight", KNOWN),
     ("N120", "2.2", outliers(2), "sets the scale in 2 of 2 channels of Gemm; in channel 0 it is 127 times", "clip that", KNOWN),
