@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol
 from npuscope.model.after_edits.difference import note_origin
 from npuscope.model.after_edits.reindexing import take_over
 from npuscope.model.budget import OutOfTimeError
-from npuscope.model.errors import ModelError, one_line
+from npuscope.model.errors import ModelError, TooLargeError, one_line
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.tensors import Constant, TensorType
@@ -186,6 +186,10 @@ class Declared:
             patch: Patch | Refusal = self.patch(graph, layers)
         except OutOfTimeError:
             raise
+        except TooLargeError as error:
+            return Refusal(
+                f"{self.kind} has no room: {error}", "divide the layer before the model is exported"
+            )
         except DAMAGED as error:
             return Refusal(
                 f"{self.kind} found a contradiction around {self.layer or 'the model'}: {one_line(str(error), 80)}",

@@ -10,6 +10,10 @@ class ModelError(Exception):
         super().__init__(one_line(message))
 
 
+class TooLargeError(ModelError):
+    """There is nothing wrong with it, but that it would fill the memory."""
+
+
 def one_line(text: str, limit: int = 300) -> str:
     """`text` without control characters or line breaks, cut to `limit` characters."""
     flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import SparseTensorProto, TensorProto, numpy_helper
 
-from npuscope.model.errors import ModelError, one_line
+from npuscope.model.errors import ModelError, TooLargeError, one_line
 from npuscope.model.inspection.extent import dtype_bits, elements
 from npuscope.model.wire import Span
 from npuscope.record import dataclass, record
@@ -224,6 +224,8 @@ PLAIN = {name: np.dtype(name) for name in ("int8", "uint8", "int32", "int64", "f
 
 KEPT_BYTES = 4096
 """Arrays up to this size are kept once they were read."""
+MOST_VALUES = 1 << 28
+"""Of an array that is read: as many bytes as the NPU has addresses for behind one memory port."""
 
 
 @record(eq=False)
@@ -263,17 +265,17 @@ class Constant:
         if (known := self.value if self.value is not None else self._read) is not None:
             return known
         assert self.proto is not None
+        if self.size > MOST_VALUES:  # several copies are made, of eight bytes a value
+            raise TooLargeError(f"tensor {self.name!r}: {self.size:,} values are too many to look at")
         try:
             if self.file is not None and self.span is not None:
                 stub = TensorProto()
                 stub.CopyFrom(self.proto)
                 del stub.external_data[:]
                 stub.ClearField("data_location")
-                expected = self.nbytes
-                if self.span.length != expected:
-                    raise ModelError(
-                        f"tensor {self.name!r}: {self.span.length} bytes stored, its shape needs {expected}"
-                    )
+                if self.span.length != self.nbytes:
+                    stored = f"{self.span.length} bytes stored"
+                    raise ModelError(f"tensor {self.name!r}: {stored}, its shape needs {self.nbytes}")
                 stub.raw_data = self.file.read(self.span.offset, self.span.length)
                 array = numpy_helper.to_array(stub)
             else:
@@ -304,9 +306,7 @@ class SparseConstant(Constant):
         """The values, read-only. Raises ModelError where the stored ones do not fit the shape."""
         assert self.sparse is not None
         if self.size > MOST_DENSE:
-            raise ModelError(
-                f"tensor {self.name!r}: {self.size} values behind a sparse tensor are too many to expand"
-            )
+            raise ModelError(f"tensor {self.name!r}: {self.size} sparse values are too many to expand")
         try:
             values = constant_array(self.sparse.values)
             places = constant_array(self.sparse.indices)
