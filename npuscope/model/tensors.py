@@ -265,8 +265,6 @@ class Constant:
         if (known := self.value if self.value is not None else self._read) is not None:
             return known
         assert self.proto is not None
-        if self.size > MOST_VALUES:  # several copies are made, of eight bytes a value
-            raise TooLargeError(f"tensor {self.name!r}: {self.size:,} values are too many to look at")
         try:
             if self.file is not None and self.span is not None:
                 stub = TensorProto()
@@ -276,6 +274,8 @@ class Constant:
                 if self.span.length != self.nbytes:
                     stored = f"{self.span.length} bytes stored"
                     raise ModelError(f"tensor {self.name!r}: {stored}, its shape needs {self.nbytes}")
+                if self.size > MOST_VALUES:  # several copies are made, of eight bytes a value
+                    raise TooLargeError(f"tensor {self.name!r}: {self.size:,} values are too many to look at")
                 stub.raw_data = self.file.read(self.span.offset, self.span.length)
                 array = numpy_helper.to_array(stub)
             else:
