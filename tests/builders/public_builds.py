@@ -92,7 +92,7 @@ BUILDS: dict[str, PublicBuild] = {
     ),
     # dahuangelululu/dahuange111, n6-allmems-O3
     "plates": PublicBuild(
-        plate_detector, "2.2", 237, 0.04,
+        plate_detector, "2.2", 237, 0.05,
         {"DepthToSpace": 2, "Concat": 8, "AveragePool": 6, "Transpose": 3, "Slice": 33, "DequantizeLinear": 6,
          "Pow": 3, "Sub": 3, "QuantizeLinear": 6},
         "3", "auto",
@@ -183,7 +183,7 @@ BUILDS: dict[str, PublicBuild] = {
     "groups": PublicBuild(groups, "4.0", 4, 0.0, {}, "3", "auto"),
     # syafizzudin/trash-object-detection-stm32n6, bestsampah-int8
     "yolov5": PublicBuild(
-        yolov5, "2.2", 127, 0.01, {"DepthToSpace": 2, "Concat": 1}, "3", "alt", {"epoch_controller": True},
+        yolov5, "2.2", 127, 0.02, {"DepthToSpace": 2, "Concat": 1}, "3", "alt", {"epoch_controller": True},
     ),
     # rzetelnyStudent/stm32ai-modelzoo-services, of 15 July and of 27 April 2025
     "yolox": PublicBuild(lambda: yolox(32), "2.1", 227, 0.0, YOLOX, "3", "default", PLAIN),
@@ -310,7 +310,7 @@ COUNTED: dict[str, PublicBuild] = {
     # YoujinA-Kaori/stm32n6_thermal_256x192, best_model_int8_cubeai_padded, n6-allmems-O3
     "thermal": PublicBuild(thermal, "2.2", 7, 0.0, {}, "3", "auto"),
     # edgeimpulse/firmware-st-stm32n6, trained: of --Oauto-sched the one that --Oalt-sched names
-    "yolov5n": PublicBuild(lambda: yolov5(224, 3, 2), "2.2", 119, 0.01, {}, "3", "alt"),
+    "yolov5n": PublicBuild(lambda: yolov5(224, 3, 2), "2.2", 119, 0.02, {}, "3", "alt"),
     # willisk0612/nucleo-getting-started, ssd_mobilenet_v2_fpnlite_035_192: its network.c says that auto took the alt scheduler
     "pyramid": PublicBuild(
         lambda: fpnlite(192), "2.2", 128, 0.02, {}, "3", "auto", {"epoch_controller": True}

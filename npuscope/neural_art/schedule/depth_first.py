@@ -1,17 +1,21 @@
 """The scheduler of `--Oalt-sched` (2.1, 2.2), as the compiler's own graphs have it (docs/accuracy-placement.md).
 
-1. Depth first: an epoch begins with one of the steps that have been ready longest, the last-numbered first. What is
-   chained to a step follows it before anything else does.
+1. Depth first: an epoch begins with the last-numbered of the steps that are ready, the second time (rule 4) of those that
+   have been ready longest. What is chained to a step follows it before anything else does.
 2. One reader is chained to a step: of several that need nothing else of the epoch the last-numbered one. A Sub before a
    convolution does not count. The others read memory in a later epoch though a unit is free.
 3. The epoch ends at the first step for which units or stream engines do not last. Copies wait their turn as all others.
 4. All is scheduled twice: what went from one epoch to another the first time lies in memory the second time, when
    convolutions on several CAs come before other steps.
-5. Where chains part at a step and meet again, the later ones read memory, and the epoch is made anew (rule 4 of
+5. Nothing is chained to a convolution on several CAs while another one that reads the same map finds too few (rule 9 of
+   `npuscope.neural_art.schedule.scheduler`): the other one comes in the next epoch, which takes the chain of the first along (both
+   forks of three in yolov8_face, epochs 267 and 316; 16 and 17 of a YOLOv5s, syafizzudin/trash-object-detection-stm32n6; 34 and 35 of two
+   MoveNets, 2.1 and 2.2). The other units go on with what lies in memory.
+6. Where chains part at a step and meet again, the later ones read memory, and the epoch is made anew (rule 4 of
    `npuscope.neural_art.schedule.scheduler`).
 
-With the compiler's operators and their numbers that gives 165 of 165 epochs of mobilefacenet_qop, 97 of 109 of
-face_landmark_192 and 286 of 415 of yolov8_face.
+With the compiler's operators and their numbers that gives 165 of 165 epochs of mobilefacenet_qop, 99 of 109 of
+face_landmark_192, 159 of 184 of ocr_det_160 and 288 of 415 of yolov8_face.
 """
 
 from __future__ import annotations
@@ -53,6 +57,8 @@ class DepthFirst(Packing):
         self.unchained, self.parting = unchained, parting
         self.begun: list[tuple[int, int, int]] = []
         """What is ready, as it is begun with: since which epoch (convolutions on several CAs first), number, step."""
+        self.wide = set[int]()
+        """Of those, the second time, convolutions on several CAs."""
 
     def pack(self) -> list[list[int]]:
         for i in sorted(self.graph.begin, key=self.rank.__getitem__):
@@ -65,6 +71,7 @@ class DepthFirst(Packing):
             else:
                 taken = [next(i for i in self.unsorted if not self.done[i])]
             self.epochs += separated(taken, self.sources, self.steps) if self.parting else [taken]
+            self.wide.difference_update(taken)
             for i in taken:
                 self.done[i] = True
             self.left -= len(taken)
@@ -74,8 +81,13 @@ class DepthFirst(Packing):
         return self.epochs
 
     def await_turn(self, i: int) -> None:
-        wide = self.parting and self.steps[i].conv > 1
-        heappush(self.begun, (-1, self.rank[i], i) if wide else (len(self.epochs), -self.rank[i], i))
+        if not self.parting:
+            heappush(self.begun, (0, -self.rank[i], i))
+        elif self.steps[i].conv > 1:
+            self.wide.add(i)
+            heappush(self.begun, (-1, self.rank[i], i))
+        else:
+            heappush(self.begun, (len(self.epochs), -self.rank[i], i))
 
     def epoch(self) -> list[int]:
         """The steps of the next epoch, made anew until no chains of it part and meet."""
@@ -92,23 +104,42 @@ class DepthFirst(Packing):
         """An epoch, and what of it was ready; thousands more may be."""
         begun, taken, chained, outputs = self.begun, list[int](), list[int](), set[int]()
         popped, inside, use = list[tuple[int, int, int]](), set[int](), [0, 0, 0, 0, 0]
+        apart, held = list[int](), list[tuple[int, int, int]]()
         while chained or begun:
             i = chained.pop() if chained else begun[0][2]
             if i in inside:
                 continue
             if not self.take(i, inside, outputs, use):
+                if i in self.wide and any(self.beside(i, j) for j in apart):
+                    held.append(heappop(begun))
+                    continue
                 break
             taken.append(i)
             if begun and begun[0][2] == i:
                 popped.append(heappop(begun))
             if self.steps[i].copy:
                 self.follow_views(i, inside, taken, outputs, use)
+            elif i in self.wide and self.crowds_out(i, inside, use):
+                apart.append(i)
             else:
                 chained += self.next(i, inside)
+        for one in held:
+            heappush(begun, one)
         if not taken:  # larger than the machine: it has an epoch to itself
             popped.append(heappop(begun))
             taken.append(popped[-1][2])
         return taken, popped
+
+    def beside(self, i: int, other: int) -> bool:
+        """Two convolutions read the same map."""
+        return not self.maps(i).isdisjoint(self.maps(other))
+
+    def crowds_out(self, i: int, inside: set[int], use: Sequence[int]) -> bool:
+        """Another convolution that reads the same map finds too few CAs beside this one (rule 5)."""
+        left = self.units.conv - use[0]
+        return any(
+            self.steps[j].conv > left and self.beside(i, j) for j in self.wide if j != i and j not in inside
+        )
 
     def next(self, i: int, inside: set[int]) -> list[int]:
         """The readers of a step that may be chained to it, the one that comes next last."""

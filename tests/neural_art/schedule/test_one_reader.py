@@ -98,3 +98,25 @@ def test_they_are_options_up_to_2_2(scheduler: str, name: str) -> None:
         machine = target(version)
         assert not getattr(machine, name)
         assert getattr(replace(machine, build=replace(machine.build, scheduler=scheduler)), name) is expected
+
+
+def wide(name: str) -> list[Step]:
+    """A convolution on all CAs that reads x, its scale and its bias."""
+    return [
+        step(name, ("x",), "Conv", conv=4),
+        step(f"{name} scale", (name,), arith=1),
+        step(f"{name} bias", (f"{name} scale",), "Add", arith=1),
+    ]
+
+
+def test_one_of_two_convolutions_of_a_map_waits_and_takes_the_chain_of_the_other_along() -> None:
+    """Epochs 16 and 17 of a YOLOv5s, 34 and 35 of MoveNet (2.1, 2.2): the sums of the first alone, then both chains."""
+    one, other = deep(wide("a") + wide("b"))
+    assert one == ["a"]
+    assert other[0] == "b" and sorted(other[1:]) == ["a bias", "a scale", "b bias", "b scale"]
+
+
+def test_a_convolution_of_another_map_does_not_wait() -> None:
+    first, second = wide("a"), wide("b")
+    second[0] = step("b", ("y",), "Conv", conv=4)
+    assert deep(first + second) == [["a", "a scale", "a bias"], ["b", "b scale", "b bias"]]
