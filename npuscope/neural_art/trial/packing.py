@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.orders import durations, levels
 from npuscope.neural_art.schedule.scheduler import way
+from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.neural_art.trial.repacking import Repacked, Steps, repacked
 from npuscope.neural_art.trial.scheduled import Scheduled
 from npuscope.npu.cost import Cost
@@ -14,7 +15,49 @@ from npuscope.npu.cost import Cost
 
 def steps_now(known: Scheduled, made: Sequence[Step]) -> Steps | None:
     """The steps by their numbers; None where it is not plain what reads what, and what lies in what."""
-    index, count, graph = known.index, len(known.steps), known.graph
+    count, graph = len(known.steps), known.graph
+    order, fresh = _numbered(known, made)
+    kept = [i for i in order if i < count]
+    gone = frozenset(range(count)).difference(kept) if len(kept) < count else frozenset[int]()
+    if kept != sorted(kept) or not graph.written_once:
+        return None
+    if any(step.free or step.renames for step in (*fresh, *[known.steps[i] for i in gone])):
+        return None  # what lies in what may be other all over the model
+    steps, new = [*known.steps, *fresh], range(count, count + len(fresh))
+    writer = _writers_now(graph, steps, gone, new)
+    if writer is None:
+        return None
+    sources, fetched, waiting = list(graph.sources), list(graph.fetched), list(graph.waiting)
+    readers = [*graph.readers, *[list[int]() for _ in new]]
+    other, changed = set(gone), set[int]()
+    for i in {reader for tensor in writer for reader in known.reading.get(tensor, ())} - gone:
+        reads, outside = _read(i, steps[i], writer, graph)
+        was = graph.sources[i]
+        if outside != graph.fetched[i] or [one[0] for one in reads] != [one[0] for one in was]:
+            changed.add(i)
+            other.add(i)
+            other.update([source for source, _, _ in (*reads, *was)])
+            sources[i], fetched[i], waiting[i] = reads, outside, len(reads)
+    for i in new:
+        reads, outside = _read(i, steps[i], writer, graph)
+        sources.append(reads)
+        fetched.append(outside)
+        waiting.append(len(reads))
+        other.update([source for source, _, _ in reads])
+    for i in gone:
+        other.update([source for source, _, _ in graph.sources[i]])
+    _reread(readers, sources, graph.sources, gone, changed, new, order)
+    begin = [i for i in order if waiting[i] == 0]
+    if begin != graph.begin:
+        return None
+    return Steps(
+        steps, order, sources, readers, fetched, waiting, gone, frozenset([i for i in other if i < count])
+    )
+
+
+def _numbered(known: Scheduled, made: Sequence[Step]) -> tuple[list[int], list[Step]]:
+    """The numbers of steps in the order in which they were made, and those that are new."""
+    index, count = known.index, len(known.steps)
     order: list[int] = []
     fresh: list[Step] = []
     for step in made:
@@ -23,59 +66,35 @@ def steps_now(known: Scheduled, made: Sequence[Step]) -> Steps | None:
             i = count + len(fresh)
             fresh.append(step)
         order.append(i)
-    kept = [i for i in order if i < count]
-    gone = frozenset(range(count)).difference(kept) if len(kept) < count else frozenset[int]()
-    if kept != sorted(kept) or not graph.written_once:
-        return None
-    if any(step.free or step.renames for step in (*fresh, *[known.steps[i] for i in gone])):
-        return None  # what lies in what may be other all over the model
-    steps = [*known.steps, *fresh]
+    return order, fresh
+
+
+def _writers_now(
+    graph: StepGraph, steps: Sequence[Step], gone: frozenset[int], new: range
+) -> dict[str, int | None] | None:
+    """Tensors that something else writes than before, None for nothing; None for all where two steps write one."""
     no_more = {tensor for i in gone for tensor in steps[i].writes}
     writer: dict[str, int | None] = dict.fromkeys(no_more)
-    for i in range(count, len(steps)):
+    for i in new:
         for tensor in steps[i].writes:
             if writer.get(tensor) is not None or (tensor in graph.writer and tensor not in no_more):
                 return None
             writer[tensor] = i
+    return writer
 
-    def read(i: int) -> tuple[list[tuple[int, bool, int]], int]:
-        sources, outside = [], steps[i].extra_streams
-        for tensor, chained, streams in steps[i].reads:
-            source = writer[tensor] if tensor in writer else graph.writer.get(tensor)
-            if source is None or source == i:
-                outside += streams
-            else:
-                sources.append((source, chained, streams))
-        return sources, outside
 
-    sources, fetched, waiting = list(graph.sources), list(graph.fetched), list(graph.waiting)
-    readers = list(graph.readers)
-    other = set(gone)
-    changed: set[int] = set()
-    for i in {reader for tensor in writer for reader in known.reading.get(tensor, ())} - gone:
-        reads, outside = read(i)
-        was = graph.sources[i]
-        if outside != graph.fetched[i] or [one[0] for one in reads] != [one[0] for one in was]:
-            changed.add(i)
-            other.add(i)
-            other.update([source for source, _, _ in (*reads, *was)])
-            sources[i], fetched[i], waiting[i] = reads, outside, len(reads)
-    for i in range(count, len(steps)):
-        reads, outside = read(i)
-        sources.append(reads)
-        fetched.append(outside)
-        waiting.append(len(reads))
-        readers.append([])
-        other.update([source for source, _, _ in reads])
-    for i in gone:
-        other.update([source for source, _, _ in graph.sources[i]])
-    _reread(readers, sources, graph.sources, gone, changed, range(count, len(steps)), order)
-    begin = [i for i in order if waiting[i] == 0]
-    if begin != graph.begin:
-        return None
-    return Steps(
-        steps, order, sources, readers, fetched, waiting, gone, frozenset([i for i in other if i < count])
-    )
+def _read(
+    i: int, step: Step, writer: Mapping[str, int | None], graph: StepGraph
+) -> tuple[list[tuple[int, bool, int]], int]:
+    """What a step reads of others, and the stream engines for what none makes."""
+    sources, outside = [], step.extra_streams
+    for tensor, chained, streams in step.reads:
+        source = writer[tensor] if tensor in writer else graph.writer.get(tensor)
+        if source is None or source == i:
+            outside += streams
+        else:
+            sources.append((source, chained, streams))
+    return sources, outside
 
 
 def _reread(
