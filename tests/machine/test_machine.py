@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
+import npuscope
 from npuscope.machine.build import Build
 from npuscope.machine.catalogue import (
     DEFAULT_PROFILE,
@@ -98,3 +100,10 @@ def test_a_flag_holds_from_its_version_on() -> None:
     assert first_with("dss2") == "3.0"
     held = [toolchain(version).adds_rows_apart for version in ("2.1", "2.2", "3.0", "4.0")]
     assert held == [False, True, False, False]
+
+
+def test_nothing_but_data_says_which_version_is_the_later_one() -> None:
+    """Code asks for what differs by its name; only `Toolchain` and the rules' own bounds compare versions."""
+    root = Path(npuscope.__file__).parent
+    comparing = {path.name for path in root.rglob("*.py") if "ordinal(" in path.read_text("utf-8")}
+    assert comparing == {"catalogue.py", "toolchain.py", "rule.py"}
