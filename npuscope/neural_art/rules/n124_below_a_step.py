@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import WEIGHTED, Layer
-from npuscope.neural_art.mapping.facts import printable_kind
+from npuscope.model.names import printable_kind
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
