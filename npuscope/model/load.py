@@ -59,6 +59,8 @@ SET_ASIDE_ABOVE = 4 << 20
 MOST_WHOLE = 512 << 20
 """Files above this many bytes are read only where their weights can be set aside."""
 
+FRONT_END = "Cube.AI"  # the producer of intermediate models
+
 STDIN = "-"
 """The path that stands for standard input."""
 
@@ -137,6 +139,11 @@ class Source:
     def producer(self) -> str:
         """Name and version of the tool that wrote the model."""
         return f"{self.proto.producer_name} {self.proto.producer_version}".strip()
+
+    @property
+    def intermediate(self) -> bool:
+        """ST's front end wrote it; the scales of a quantized model are in a `_Q.json` of their own."""
+        return self.producer.startswith(FRONT_END)
 
 
 def load(

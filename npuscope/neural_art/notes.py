@@ -11,7 +11,12 @@ NEWEST_READ = 20
 
 
 def notes(source: Source) -> tuple[str, ...]:
-    """One sentence each."""
+    """One sentence each, or a few."""
+    return (*_open_sizes(source), *lasting_notes(source))
+
+
+def lasting_notes(source: Source) -> tuple[str, ...]:
+    """All but what an edit answers."""
     opset = source.graph.opset
     lines = list(source.notes)
     if opset > NEWEST_READ and not source.graph.imported:
@@ -20,7 +25,31 @@ def notes(source: Source) -> tuple[str, ...]:
             f"The model uses opset {opset}; ST's documentation names opsets up to {NEWEST_READ}. If its front end refuses the "
             f"model, bring it to opset {NEWEST_READ} with onnx.version_converter.",
         )
-    return (*_open_sizes(source), *_names_twice(source), *lines)
+    return (*_without_scales(source), *_names_twice(source), *lines)
+
+
+def _without_scales(source: Source) -> tuple[str, ...]:
+    if not source.intermediate or source.graph.imported or not _floats_are_weights(source):
+        return ()
+    beside = quoted(f"{source.path.stem}_Q.json")
+    line = (
+        "ST's front end wrote this file. The scales of a quantized model are in the _Q.json it writes with it; without them layers "
+        f"count as float. Put {beside!r} beside it, or open the model it was made from."
+    )
+    return (line,)
+
+
+def _floats_are_weights(source: Source) -> bool:
+    """An edited model, exported with its scales, has none."""
+    graph = source.graph
+    return any(
+        (weight := graph.constants.get(node.input(1))) is not None and weight.dtype.startswith("float")
+        for node in graph.nodes
+        if node.op in WEIGHTED and node.standard
+    )
+
+
+WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
 
 def _names_twice(source: Source) -> tuple[str, ...]:

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 AnyPath = str | os.PathLike[str]
 
-FRONT_END = "Cube.AI"
-"""Producer of intermediate models."""
-
 INTERMEDIATE = re.compile(r"(.{0,400}_OE_\d_\d_\d)(?:_Q)?\.(?:onnx|json)", re.DOTALL)
 """The names of the two files of the intermediate form."""
 
@@ -141,14 +138,14 @@ def two_models(paths: Sequence[AnyPath]) -> tuple[str, str] | None:
     one, other = (os.fspath(path) for path in paths)
     if not (_may_be_model(one) and _may_be_model(other)):
         return None
-    if any(load(path).producer.startswith(FRONT_END) for path in (one, other)):
+    if any(load(path).intermediate for path in (one, other)):
         return None
     return one, other
 
 
 def _the_model(paths: Sequence[str]) -> str:
     """The user's own model of several, else the only intermediate one."""
-    own = [path for path in paths if not load(path).producer.startswith(FRONT_END)]
+    own = [path for path in paths if not load(path).intermediate]
     candidates = own or list(paths)
     if len(candidates) > 1:
         raise ModelError(f"{candidates[1]}: {candidates[0]} is a model too; name one")
@@ -255,7 +252,7 @@ def write_board(
 
 def _source(model: str, quantizations: Sequence[str]) -> Source:
     """A model; an intermediate one with the quantization that was named with it."""
-    if quantizations and load(model).producer.startswith(FRONT_END):
+    if quantizations and load(model).intermediate:
         return open_model(model, quantizations[0])
     return open_model(model)
 

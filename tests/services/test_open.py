@@ -9,8 +9,9 @@ import pytest
 from builders.models import DENOISER, SAMPLES, gemm_qdq
 
 from npuscope.model.errors import ModelError
+from npuscope.model.load import FRONT_END
 from npuscope.neural_art.comparison.compare import compare
-from npuscope.services.open import FRONT_END, compare_files, sort_files, target_for, two_models, write_board
+from npuscope.services.open import compare_files, sort_files, target_for, two_models, write_board
 
 MINI = SAMPLES / "mobilenet_mini_int8.onnx"
 

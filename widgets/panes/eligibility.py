@@ -60,6 +60,8 @@ class Eligibility(Pane):
                 ),
                 BLANK,
             ]
+        for note in selection.notes:
+            lines += [*wrap(line(Span("note: ", "attention"), quiet(note)), width, _HANG), BLANK]
         if selection.change is not None:
             lines += [*_change(selection.change, width), BLANK]
         if selection.actual is not None:

@@ -66,6 +66,8 @@ class Selection:
     """The node or tensor of the layer that the cursor is on."""
     note: str = ""
     """What is to be known of the whole model first."""
+    notes: tuple[str, ...] = ()
+    """What else holds for the model as a whole."""
 
     def differs_in_fixes_alone(self, other: Selection) -> bool:
         """More is known of the fixes in one of them, and all else is as it was."""
@@ -76,7 +78,17 @@ class Selection:
         )
         return fixes and all(
             getattr(self, name) is getattr(other, name)
-            for name in ("snapshot", "report", "change", "comparison", "part", "layers", "title", "note")
+            for name in (
+                "snapshot",
+                "report",
+                "change",
+                "comparison",
+                "part",
+                "layers",
+                "title",
+                "note",
+                "notes",
+            )
         )
 
     @property

@@ -15,9 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
 
+from npuscope.files.onnx_file import write
 from npuscope.machine.machine import target
 from npuscope.model.errors import ModelError
+from npuscope.model.load import FRONT_END
 from npuscope.neural_art.artefacts.readers.intermediate import quantized, read_quantization
+from npuscope.neural_art.notes import notes
 from npuscope.services.open import companion, open_model
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
@@ -76,6 +79,21 @@ def test_alone_it_is_a_float_model(tmp_path: Path) -> None:
     path.with_name("Q.json").unlink()
     assert companion(path) is None
     assert {report.placement.value for report in judged(path).layers} == {"sw_float"}
+
+
+def test_without_its_scales_it_is_noted_as_such(tmp_path: Path) -> None:
+    """And once edited it holds them itself, whoever its producer is."""
+    path = saved(tmp_path)
+    proto = onnx.load(path)
+    proto.producer_name = FRONT_END
+    onnx.save(proto, path)
+    source = open_model(path)
+    assert source.intermediate and not notes(source)
+    write(Session.open(source, target("3.0")), tmp_path / "out.onnx")
+    assert not notes(open_model(tmp_path / "out.onnx"))
+    path.with_name("Q.json").unlink()
+    (note,) = notes(open_model(path))
+    assert "'OE_Q.json'" in note
 
 
 def test_a_bias_may_have_an_axis_before_its_channels() -> None:

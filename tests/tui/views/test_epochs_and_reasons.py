@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from builders.longer import suite_or_long
 
+from npuscope.neural_art.notes import NEWEST_READ
 from npuscope.neural_art.schedule.handovers import excursion, handovers, saved
 from npuscope.npu.cost import Epoch, Inserted
 from npuscope.npu.verdict import Placement
@@ -327,3 +329,20 @@ async def test_leaving_build_options_changes_nothing(denoiser: Path, explore: An
         await pilot.press("B", "right", "down", "right", "escape")
         await settle(pilot)
         assert pilot.app.session.target is before
+
+
+async def test_what_holds_for_the_model_as_a_whole_stands_first_on_its_page(
+    denoiser: Path, explore: Any, settle: Any, tmp_path: Path
+) -> None:
+    """As in `check`; a layer's page has none of it."""
+    model = onnx.load(denoiser)
+    model.opset_import[0].version = NEWEST_READ + 1
+    onnx.save(model, tmp_path / "newer.onnx")
+    async with explore(tmp_path / "newer.onnx") as pilot:
+        await pilot.press("home")
+        await settle(pilot)
+        whole = "\n".join(map(plain, Eligibility().lines(pilot.app.main.selection, 200)))
+        assert whole.index("note: The model uses opset 21") < whole.index("257 input channels")
+        await pilot.press("n")
+        await settle(pilot)
+        assert "note:" not in "\n".join(map(plain, Eligibility().lines(pilot.app.main.selection, 200)))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from npuscope.model.names import printable
+from npuscope.neural_art.notes import lasting_notes
 from npuscope.snapshot import Snapshot
 from npuscope.tui.actions import BEFORE_A_VERDICT, WITHOUT_A_MODEL, Action
 from npuscope.tui.document import Document
@@ -74,6 +75,7 @@ def selection(
         change if whole_model else None,
         comparison,
         note=_note(document) if whole_model else "",
+        notes=_notes(document) if whole_model else (),
     )
 
 
@@ -84,6 +86,10 @@ def _note(document: Document) -> str:
     known = "No scale is known, a zero point only where it follows from the operators; nothing was run."
     decides = document.assumption
     return f"{known} {decides[:1].upper()}{decides[1:]}." if decides else known
+
+
+def _notes(document: Document) -> tuple[str, ...]:
+    return lasting_notes(document.session.source) if document.session is not None else ()
 
 
 def part_of(row: Row) -> Part | None:
@@ -103,6 +109,7 @@ def same(one: Selection, other: Selection) -> bool:
         and one.report is other.report
         and one.part == other.part
         and one.note == other.note
+        and one.notes == other.notes
     )
 
 
