@@ -116,7 +116,3 @@ class Session:
     def with_target(self, target: Target) -> Session:
         """The same document, judged for another target."""
         return replace(self, target=target)
-
-    def mark_exported(self) -> Session:
-        """The session, its present edits noted as written."""
-        return replace(self, exported=self.done)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_edits_are_offered_again_until_they_are_exported(session: Session, tmp_p
     assert journal.write(session)
     assert journal.pending(load(session.source.path)) == recipe_of(session)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "state"]
-    assert journal.write(session.mark_exported())
+    assert journal.write(replace(session, exported=session.done))
     assert journal.pending(session.source) is None
 
 
@@ -134,7 +135,7 @@ def test_an_export_of_one_instance_keeps_the_edits_of_another(session: Session) 
     other = opened(load(session.source.path)).edit(SplitOutput("Gemm_30", (512, 512)))
     assert isinstance(other, Session)
     assert journal.write(session) and journal.write(other)
-    assert journal.write(session.mark_exported())
+    assert journal.write(replace(session, exported=session.done))
     assert journal.pending(load(session.source.path)) == recipe_of(other)
 
 
