@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from npuscope.cli import console
-from npuscope.cli.baseline import annotated, known_of, outcome_status
+from npuscope.cli.baseline import FAILURES, annotated, known_of, outcome_status
 from npuscope.cli.common import DONE, FOUND, UNUSABLE, build_options, fails, open_model
-from npuscope.cli.console import print_json, print_text
+from npuscope.cli.console import note, print_json, print_text
 from npuscope.record import dataclass
 
 if TYPE_CHECKING:
@@ -207,12 +207,12 @@ def check_sweep(options: argparse.Namespace, path: str) -> int:
         raise ModelError("--as-int8: judges for one target at a time; leave out --sweep")
     source = _opened(path)  # what is wrong with the model is said once
     tasks = [SweepTask(path, variant, options.fail_on) for variant in variants(build_options(options))]
-    rows, failed = [], False
+    rows, failed = [], 0
     for row in each_in_parallel(judge_variant, tasks):
         if isinstance(row, Failure):
             raise ModelError(f"{path}: {row.words}")
         rows.append(row[0])
-        failed = failed or row[1]
+        failed += row[1]
     if options.json:
         print_json(sweep_json(source, rows))
     elif options.csv:
@@ -221,4 +221,7 @@ def check_sweep(options: argparse.Namespace, path: str) -> int:
         print_text(sweep_markdown(source, rows))
     else:
         print_text(sweep_text(source, rows))
+    if failed:
+        fails_for = f"{FAILURES[options.fail_on]}, for {failed} of {len(rows)} targets"
+        note(f"--fail-on {options.fail_on}: {path}: {fails_for}")
     return FOUND if failed else DONE

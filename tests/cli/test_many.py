@@ -151,6 +151,12 @@ def test_options_narrow_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_a_sweep_says_for_how_many_targets_it_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "check", DENOISER, "--sweep", "--toolchain", "2.2", "--fail-on", "sw")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "--fail-on sw" in err and "a layer runs in software, for 12 of 12 targets" in err
+
+
 @pytest.mark.parametrize("form", [(), ("--markdown",), ("--csv",)])
 def test_the_forms_of_a_sweep(capsys: pytest.CaptureFixture[str], form: tuple[str, ...]) -> None:
     status, out, err = run(capsys, "check", DENOISER, "--sweep", "--toolchain", "2.2", *form)

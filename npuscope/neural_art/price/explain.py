@@ -124,10 +124,15 @@ def _depthwise(tiling: Tiling, conv: Convolution) -> Iterator[str]:
         yield "depthwise: one channel at a time, weights as they are"
 
 
+AT_ONCE = {1: "one after the other", 2: "two at a time", 3: "three at a time", 4: "four at a time"}
+"""Sub-masks that run beside each other on the CAs."""
+
+
 def _shape(tiling: Tiling, conv: Convolution, target: Target) -> Iterator[str]:
     if len(tiling.parts) > 1:
         parts = " + ".join(f"{rows}x{columns}" for rows, columns in tiling.parts)
-        yield f"kernel {conv.kernel[0]}x{conv.kernel[1]} is run as {parts}, two at a time"
+        at_once = AT_ONCE[min(tiling.side_by_side, len(tiling.parts))]
+        yield f"kernel {conv.kernel[0]}x{conv.kernel[1]} is run as {parts}, {at_once}"
     if tiling.stripes > 1:
         yield (
             f"{tiling.stripes} column stripes: a row of {conv.input_size[1]} is longer than the line buffer of "

@@ -32,6 +32,7 @@ CASES = [
         "inflated to blocks of 8: 3 456 weights instead of 432",
     ),
     ("2.2", conv(8, 16, (64, 64), (5, 5)), 0, "kernel 5x5 is run as 3x5 + 2x5, two at a time"),
+    ("4.0", conv(64, 64, (64, 64), (5, 5)), 9, "kernel 5x5 is run as 3x5 + 2x5, one after the other"),
     ("4.0", conv(8, 16, (64, 64), (3, 3), dilation=(2, 2)), 0, "dilation 2x2: run without dilation"),
     ("4.0", conv(8, 16, (64, 64), (7, 7), dilation=(2, 2)), 0, "padding 6 is more than the CA's 3"),
     ("4.0", conv(16, 16, (8, 5000), (3, 3)), 0, "3 column stripes: a row of 5000 is longer"),
