@@ -111,8 +111,10 @@ def _patch(graph: Graph, product: Layer, add: Node, constant: Operand) -> Patch 
     axis = 1 if core.op in ("Conv", "ConvTranspose") else len(dims) - 1
     added = _each(constant, dims, axis)
     if core.input(BIAS):
-        own = _each(product.bias, dims, -1) if product.bias is not None else None
-        added = added + own if added is not None and own is not None and own.size in (1, dims[axis]) else None
+        # Of a Gemm it broadcasts as the constant does; of a Conv it is a vector
+        along, of = (dims, axis) if core.op == "Gemm" else (dims[axis : axis + 1], 0)
+        own = _each(product.bias, along, of) if product.bias is not None else None
+        added = added + own if added is not None and own is not None else None
     if added is None:
         return Refusal(
             f"{add.name} adds more than one number for each output channel, or {name} computes its bias"
@@ -135,12 +137,10 @@ def _patch(graph: Graph, product: Layer, add: Node, constant: Operand) -> Patch 
 
 
 def _each(operand: Operand, dims: tuple[int, ...], axis: int) -> Array | None:
-    """The number of each output channel, or one for all; None where a constant has more. `axis` -1: it is a vector."""
+    """The number of each output channel, or one for all; None where a constant has more."""
     if operand.constant is None or operand.constant.size > 1 << 20:
         return None
     values: Array = np.asarray(dequantized(operand, operand.constant.array()), np.float64)
-    if axis < 0:
-        return values.reshape(-1)
     if values.ndim > len(dims):
         return None
     shape = (*(1,) * (len(dims) - values.ndim), *values.shape)

@@ -21,7 +21,7 @@ MOST_STEPS = 6
 MOST_SCALES = 1 << 16
 """Scales of a tensor, one a channel."""
 
-SHIFTS = {(-128, 127): 0, (-127, 127): 0, (0, 255): 128}
+SHIFTS = {(-128.0, 127.0): 0, (-127.0, 127.0): 0, (0.0, 255.0): 128}
 """Ends of the integers -> what int8 lies below them."""
 
 EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
@@ -159,9 +159,9 @@ def _chain(graph: Graph, node: Node) -> Chain | None:
 def _made(
     graph: Graph, nodes: list[Node], factor: Array, back: Array, ends: tuple[float, float], zero: float
 ) -> Chain | None:
-    shift = SHIFTS.get((int(ends[0]), int(ends[1]))) if all(end == int(end) for end in ends) else None
+    shift = SHIFTS.get(ends)
     scale = back.astype(np.float64)
-    same = factor.size == back.size and np.allclose(
+    same = _along(factor) == _along(back) and np.allclose(
         factor.reshape(-1) * scale.reshape(-1), 1, rtol=1e-4, atol=0
     )
     usable = bool((scale > 0).all() and np.isfinite(scale).all())
@@ -175,8 +175,8 @@ def _made(
         if len(axes) != 1 or len(wide) != rank:
             return None
         axis = axes[0]
-    source = next(name for name in nodes[0].inputs if name != _scaled_by(graph, nodes[0]))
-    if graph.type(source).dims != graph.type(nodes[-1].output(0)).dims:
+    source = next((name for name in nodes[0].inputs if name != _scaled_by(graph, nodes[0])), None)
+    if source is None or graph.type(source).dims != graph.type(nodes[-1].output(0)).dims:
         return None
     return Chain(
         tuple(nodes),
@@ -185,6 +185,12 @@ def _made(
         axis,
         int(zero) - shift,
     )
+
+
+def _along(values: Array) -> tuple[int, ...]:
+    """The shape without the ones in front, which broadcasting adds."""
+    ones = next((i for i, size in enumerate(values.shape) if size != 1), values.ndim)
+    return values.shape[ones:]
 
 
 def _constant(graph: Graph, name: str) -> Array | None:

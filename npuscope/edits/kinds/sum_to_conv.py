@@ -59,8 +59,10 @@ class SumToConv(Declared):
         if graph.opset < QDQ_SINCE:
             return Refusal(f"opset {graph.opset} has no QuantizeLinear; {QDQ_SINCE} or later has")
         dims = graph.type(node.input(0)).dims
-        if dims is None or len(dims) not in (3, 4) or dims[0] != 1:
+        if dims is None or len(dims) not in (3, 4):
             return Refusal(f"{self.layer} does not reduce a map of known size")
+        if dims[0] != 1:
+            return Refusal(f"{self.layer} reads {dims[0]} batches; the NPU takes one")
         axes = _axes(graph, node)
         if axes is None or {axis % len(dims) for axis in axes} != {1}:
             return Refusal(f"{self.layer} does not reduce the channels alone")

@@ -5,12 +5,19 @@ from __future__ import annotations
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of
 from npuscope.model.graph import Graph
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, is_qdq
+from npuscope.model.quant import of_node
 
 
 def grid_read(graph: Graph, tensor: str) -> Grid | None:
-    """The grid of the DQ that writes a tensor; None where something else does."""
+    """The grid of the DQ that writes a tensor; None where something else does, or where its scales lie along an axis.
+
+    What moves values turns such an axis.
+    """
     node = graph.producer(tensor)
-    return grid_of(graph, node) if node is not None and is_qdq(node) and node.op == DEQUANTIZE else None
+    if node is None or not is_qdq(node) or node.op != DEQUANTIZE:
+        return None
+    quant = of_node(graph, node)
+    return None if quant is not None and quant.per_channel else grid_of(graph, node)
 
 
 def is_quantized_next(graph: Graph, tensor: str) -> bool:

@@ -110,8 +110,9 @@ def _is_dequantize(through: Sequence[Node]) -> bool:
 
 
 def _on(graph: Graph, node: Node, quant: Quant | None) -> bool:
-    layer = of_node(graph, node)
-    return layer is not None and layer.same_as(quant)
+    """A Q or DQ has the same one scale. Scales along an axis are others behind a mover, which turns the axis."""
+    own = of_node(graph, node)
+    return own is not None and not own.per_channel and own.same_as(quant)
 
 
 def _moves(graph: Graph, node: Node) -> bool:

@@ -77,6 +77,19 @@ def test_what_is_no_bias_is_refused(
     assert reason in refused(session, AddToBias("op"))
 
 
+@pytest.mark.parametrize(("form", "made"), [("3,1", False), ("1,3", True), ("3", True)])
+def test_a_gemm_that_adds_by_row_keeps_its_add(form: str, made: bool, tmp_path: Path) -> None:
+    """As many rows as columns: its C may be either."""
+    text = added("Gemm", [1.0, 2.0, 3.0], own=True).replace("2,4", "3,4").replace("2,3]", "3,3]")
+    text = text.replace("float[3] c", f"float[{form}] c")
+    session = opened(from_text(text, tmp_path), "4.0")
+    if made:
+        after = edited(session, AddToBias("op"))
+        assert all(output.max_steps <= 1 for output in verify(session.source, after, samples=3).outputs)
+    else:
+        assert "more than one number for each output channel" in refused(session, AddToBias("op"))
+
+
 def test_a_product_with_two_readers_keeps_its_add(tmp_path: Path) -> None:
     text = added("Gemm", [1.0, 2.0, 3.0]).replace("(int8[2,3] y)", "(int8[2,3] y, float[2,3] m)")
     assert "nothing else reads" in refused(opened(from_text(text, tmp_path), "4.0"), AddToBias("op"))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 from builders.edit_checks import FEW, edited, opened, refused
 from builders.models import from_text
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import numpy_helper
 
 from npuscope.edits.kinds.arithmetic_to_qdq import ArithmeticToQdq
+from npuscope.model.load import load
 from npuscope.numbers.verify_models import verify
 from npuscope.planning.planner import plan
 from npuscope.reports.plan_report import plan_text
@@ -78,6 +82,38 @@ def test_what_is_read_between_stays(tmp_path: Path) -> None:
     )
     after = edited(opened(from_text(text, tmp_path), "4.0"), ArithmeticToQdq())
     assert sum(node.op == "Round" for node in after.graph.nodes) == 2
+
+
+FAKE = """<ir_version: 8, opset_import: ["" : 13]>
+g (float[3,3] x) => (float[3,3] y)
+<float[3,1] k = {8.0, 4.0, 2.0}, float[1,3] s = {0.125, 0.25, 0.5}, float[3,1] t = {0.125, 0.25, 0.5}, float lo = {-128}, float hi = {127}>
+{ m = Mul(SOURCE, k) r = Round(m) c = Clip(r, lo, hi) d = Mul(c, s) y = Add(x, d) }"""
+
+
+@pytest.mark.parametrize(
+    ("source", "scale", "reason"),
+    [("x", "s", "quantizes to 8 bits"), ("x", "t", ""), ("k", "s", "quantizes to 8 bits")],
+    ids=["scales of rows and of columns", "of rows", "of constants alone"],
+)
+def test_scales_lie_along_one_axis(source: str, scale: str, reason: str, tmp_path: Path) -> None:
+    text = FAKE.replace("SOURCE", source).replace("Mul(c, s)", f"Mul(c, {scale})")
+    session = opened(from_text(text, tmp_path), "4.0")
+    if reason:
+        assert reason in refused(session, ArithmeticToQdq())
+    else:
+        edited(session, ArithmeticToQdq())
+
+
+def test_ends_that_are_no_numbers_leave_the_others(tmp_path: Path) -> None:
+    from_text(network(0.1, 3, (-128, 127), False), tmp_path)
+    model = onnx.load(tmp_path / "model.onnx")
+    for constant in model.graph.initializer:
+        if constant.name == "wl":
+            constant.CopyFrom(numpy_helper.from_array(np.float32(-np.inf), "wl"))
+    onnx.save(model, tmp_path / "infinite.onnx")
+    source = load(tmp_path / "infinite.onnx")
+    after = edited(opened(source, "4.0"), ArithmeticToQdq())
+    assert sum(node.op == "Round" for node in after.graph.nodes) == 1
 
 
 def test_a_plan_reads_the_quantization_of_an_exporter(tmp_path: Path) -> None:

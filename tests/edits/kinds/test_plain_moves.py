@@ -179,3 +179,25 @@ def test_a_pixel_shuffle_comes_to_a_routine(tmp_path: Path) -> None:
     assert report(session, "op").placement is Placement.SW_FLOAT
     after = analyse(edited(session, PlainMoves("op")))
     assert [r.placement for r in after.layers if r.layer.kind == "DepthToSpace"] == [Placement.HYBRID]
+
+
+EACH = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,4,4,3] x) => (float[1,4,4,3] y)
+<float[4] s = {0.1, 0.3, 0.2, 0.5}, int8[4] z = {5, 5, 1, 2}, int64[5] a = {1, 2, 2, 4, 3}, int64[4] b = {1, 4, 4, 3}>
+{ f = DequantizeLinear <axis = 1> (x, s, z) MOVES }"""
+
+
+def test_scales_of_channels_are_not_turned(tmp_path: Path) -> None:
+    """A pair between two Transposes quantizes other channels than the one before them."""
+    moves = "[op] t = Transpose <perm = [0, 2, 1, 3]> (f) q = QuantizeLinear <axis = 1> (t, s, z) "
+    moves += "d = DequantizeLinear <axis = 1> (q, s, z) [two] y = Transpose <perm = [0, 2, 1, 3]> (d)"
+    session = opened(from_text(EACH.replace("MOVES", moves), tmp_path), "4.0")
+    for layer in ("op", "two"):
+        assert "come to no" in refused(session, PlainMoves(layer))
+
+
+def test_exchanged_channels_are_not_brought_to_scales_of_others(tmp_path: Path) -> None:
+    moves = "r = Reshape(f, a) [op] t = Transpose <perm = [0, 2, 1, 3, 4]> (r) y = Reshape(t, b)"
+    session = opened(from_text(EACH.replace("MOVES", moves), tmp_path), "4.0")
+    after = edited(session, PlainMoves("op"))
+    assert verify(session.source, after, samples=2).bit_exact

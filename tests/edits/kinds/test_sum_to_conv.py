@@ -60,7 +60,7 @@ def test_a_sum_over_channels_is_a_conv(
 
 @pytest.mark.parametrize(
     ("source", "axis", "reason"),
-    [((1, 4, 3, 3), 2, "channels alone"), ((2, 4, 3, 3), 1, "known size"), ((1, 4), 1, "known size")],
+    [((1, 4, 3, 3), 2, "channels alone"), ((2, 4, 3, 3), 1, "2 batches"), ((1, 4), 1, "known size")],
 )
 def test_other_sums_are_refused(source: tuple[int, ...], axis: int, reason: str, tmp_path: Path) -> None:
     session = opened(from_text(reduced("ReduceSum", source, axis, True), tmp_path), "4.0")
