@@ -26,6 +26,9 @@ LARGEST_BLOCK = 8
 MOST_CHANNELS = 1024
 """Channels that a Conv of ones exchanges: its weights are their square."""
 
+RUN = frozenset({"float32", "float16", "float64", "int8", "uint8"})
+"""Types of which onnxruntime has a DepthToSpace and a SpaceToDepth; a Reshape and a Transpose it has of all."""
+
 MODE_SINCE = 11
 """Opset from which a DepthToSpace has a mode; before, it is DCR."""
 
@@ -105,7 +108,7 @@ def _written(graph: Graph, end: str, view: View) -> Patch | None:
     if sum(not is_qdq(node) for node in view.through) < 2:
         return None
     block = _block(source, result, view.order, graph.opset)
-    if block is not None:
+    if block is not None and graph.type(end).dtype in RUN:
         op, attributes = block
         draft, grid, written = _started(graph, end, view)
         draft.node(

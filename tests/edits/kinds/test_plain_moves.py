@@ -201,3 +201,17 @@ def test_exchanged_channels_are_not_brought_to_scales_of_others(tmp_path: Path) 
     session = opened(from_text(EACH.replace("MOVES", moves), tmp_path), "4.0")
     after = edited(session, PlainMoves("op"))
     assert verify(session.source, after, samples=2).bit_exact
+
+
+@pytest.mark.parametrize(("dtype", "made"), [("int8", True), ("uint8", True), ("int32", False)])
+def test_integers_stay_moves_where_no_runtime_has_the_operator(
+    dtype: str, made: bool, tmp_path: Path
+) -> None:
+    text = f"""<ir_version: 8, opset_import: ["" : 13]>
+    g ({dtype}[1,12,3,5] x) => ({dtype}[1,3,6,10] y) <int64[6] a = {{1, 3, 2, 2, 3, 5}}, int64[4] b = {{1, 3, 6, 10}}>
+    {{ p = Reshape(x, a) [op] t = Transpose <perm = [0, 1, 4, 2, 5, 3]> (p) y = Reshape(t, b) }}"""
+    session = opened(from_text(text, tmp_path), "4.0")
+    if made:
+        assert verify(session.source, edited(session, PlainMoves("op")), samples=2).bit_exact
+    else:
+        assert "come to no" in refused(session, PlainMoves("op"))
