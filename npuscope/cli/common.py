@@ -172,6 +172,7 @@ def sample_options(parser: argparse.ArgumentParser) -> None:
     """--inputs, --samples and --seed."""
     parser.add_argument(
         "--inputs",
+        type=existing,
         metavar="PATH",
         help="samples: .npz, .npy or a folder of them (default: random in each input's range)",
     )
@@ -200,6 +201,16 @@ def one_of_endings(option: str, path: str, *endings: str) -> None:
     if not path.lower().endswith(endings):
         allowed = f"{', '.join(endings[:-1])} or {endings[-1]}"
         raise ModelError(f"{option} {path}: the name must end in {allowed}, which selects the format")
+
+
+def existing(text: str) -> str:
+    """An option's type: a path where something is, also where nothing comes to read it."""
+    from npuscope.model.names import printable
+    from npuscope.places import is_there
+
+    if not is_there(text):
+        raise argparse.ArgumentTypeError(f"{printable(text)}: no such file or folder; check the path")
+    return text
 
 
 def integer(lowest: int, highest: int) -> Callable[[str], int]:

@@ -110,11 +110,14 @@ def test_help_fits_the_terminal_but_for_examples(command: str, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_examples_parse(command: str) -> None:
+def test_examples_parse(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     epilog = command_parser(command).epilog or ""
     for line in epilog.splitlines()[1:]:
         words = re.split(r"\s{2,}|\s[>|]", line.strip())[0].split()
         assert words[0] == "npuscope"
+        if "--inputs" in words:
+            Path(words[words.index("--inputs") + 1]).mkdir(exist_ok=True)
         if words[1] in COMMANDS:
             command_parser(words[1]).parse_intermixed_args(words[2:])
 
@@ -296,3 +299,13 @@ def test_json_is_what_the_standard_library_writes(value: object) -> None:
 def test_json_holds_finite_numbers(number: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
         json_text({"rows": [{"ms": number}]})
+
+
+@pytest.mark.parametrize("command", ["plan", "fix", "split", "verify", "quantize"])
+def test_samples_that_are_not_there_are_said_whether_needed_or_not(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command_parser(command).parse_intermixed_args([str(DENOISER), "--inputs", "no\x1bwhere"])
+    assert ended.value.code == 2
+    assert "--inputs: no\\x1bwhere: no such file or folder" in capsys.readouterr().err

@@ -17,7 +17,7 @@ import os
 import sys
 
 from npuscope.cli import interrupts
-from npuscope.cli.common import UNUSABLE, build_options, target_options
+from npuscope.cli.common import UNUSABLE, build_options, existing, target_options
 from npuscope.places import is_there
 
 
@@ -32,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", metavar="FILE", help="apply the edits of a recipe once the model is open")
     parser.add_argument(
         "--inputs",
+        type=existing,
         metavar="PATH",
         help="samples to calibrate and verify on: .npz, .npy or a folder of them (default: random)",
     )

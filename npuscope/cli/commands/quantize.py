@@ -19,6 +19,7 @@ from npuscope.cli.common import (
     DONE,
     FOUND,
     build_of,
+    existing,
     integer,
     known_name,
     milliseconds,
@@ -37,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="the float .onnx file")
     parser.add_argument(
         "--inputs",
+        type=existing,
         metavar="PATH",
         help="samples to calibrate on: .npz, .npy, or a folder of them or of images",
     )
