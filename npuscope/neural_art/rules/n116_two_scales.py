@@ -10,6 +10,9 @@ from npuscope.model.quant import Quant, of_node
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
+MOST_MOVES = 16
+"""Operators in a row that only move values: they are looked through to the DequantizeLinear before them."""
+
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield from _reads(layer, context)
@@ -87,10 +90,13 @@ def _reads(layer: Layer, context: Context) -> Iterator[Finding]:
 
 def _as_read(operand: Operand, context: Context) -> Quant | None:
     """The quantization in the DequantizeLinear itself: what moves values behind it turns the axis of the scales."""
-    graph = context.graph
-    readers = [graph.nodes[i] for i in graph.consumers.get(operand.tensor, ())]
-    moved = len(readers) == 1 and is_qdq(readers[0]) and readers[0].output(0) != operand.seen
-    return of_node(graph, readers[0]) if moved else operand.quant
+    graph, node = context.graph, context.graph.producer(operand.seen)
+    for _ in range(MOST_MOVES):
+        if node is None or operand.tensor in node.inputs:
+            break
+        node = graph.producer(node.input(0))
+    moved = node is not None and is_qdq(node) and node.output(0) != operand.seen
+    return of_node(graph, node) if node is not None and moved else operand.quant
 
 
 def _agree(written: Quant, read: Quant) -> bool:

@@ -32,6 +32,8 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     read, written = source.quant, result.quant
     if read is None or written is None or not _comparable(read, written) or stored_alike(read, written):
         return
+    if layer.kind == "Pad" and not _holds(read, layer, context):
+        return  # its result needs a wider range
     one, two = float(read.scale.flat[0]), float(written.scale.flat[0])
     lost = _lost(read, written)
     grids = f"scale {one:.4g}, zero point {read.zero}, to scale {two:.4g}, zero point {written.zero}"
@@ -57,6 +59,15 @@ def _comparable(read: Quant, written: Quant) -> bool:
         and not read.per_channel
         and not written.per_channel
     )
+
+
+def _holds(read: Quant, layer: Layer, context: Context) -> bool:
+    """What a Pad writes around the values is within their range, as far as is known."""
+    node = layer.core
+    stated = context.graph.value(node.input(2), 1) if node.input(2) else None
+    value = node.attribute("value") if stated is None else stated.reshape(-1)[0] if stated.size else None
+    low, high = read.range
+    return value is None or low <= float(value) <= high
 
 
 def _lost(read: Quant, written: Quant) -> str:

@@ -28,7 +28,9 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     ):
         return
     low, high = result.limits
-    step = float(source.scale.flat[0]) * float(weight.scale.min())
+    alpha = layer.core.attribute("alpha") if layer.kind == "Gemm" else None
+    times = abs(alpha) if isinstance(alpha, float) else 1.0
+    step = float(source.scale.flat[0]) * float(weight.scale.min()) * times
     width = float(result.scale.flat[0]) * (high - low)
     if not width or width >= step:
         return

@@ -15,7 +15,9 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     conv = convolution(layer)
     if conv is None or not conv.depthwise or max(conv.stride) < 2 or is_float(layer, context):
         return
-    if min(conv.kernel) > 1:  # as every MobileNet has them, and runs
+    if (
+        min(conv.kernel) > 1 or max(conv.kernel) == 1
+    ):  # every MobileNet has the former, and runs; 1x1 picks values
         return
     yield Finding(
         "N701",
@@ -31,7 +33,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 RULE = Rule(
     code="N701",
     title="Strided depthwise convolution (4.0.1)",
-    what="Looks for a depthwise Conv with a kernel of one row or column and a stride of 2 or more.",
+    what="Looks for a depthwise Conv with a kernel of one row or column, of two values or more, and a stride of 2 or more.",
     why="A speech model with one-dimensional stride-2 depthwise layers compiled cleanly and then never finished on the "
     "board. Folding the stride into the next 1x1 convolution cured it.",
     fix="Take the stride in the following 1x1 convolution, or compile with another version.",

@@ -49,10 +49,27 @@ def turned(read: float) -> str:
       t = Transpose <perm = [1, 0]> (d) r = MatMul(f, t) y = QuantizeLinear(r, s, z) }}""")
 
 
-def narrow(weight: str, result: str) -> str:
+def turned_twice(axis: int) -> str:
+    """Two MatMuls of one weight, each behind a DequantizeLinear and a Transpose of its own."""
+    return text(f"""g (int8[1,2] x) => (int8[1,2] y, int8[1,2] n)
+    <float[2,2] w = {{1, 2, 3, 4}}, float[2] u = {{0.1, 0.2}}, int8[2] o = {{0, 0}}, {S}, {Z}>
+    {{ f = DequantizeLinear(x, s, z) wq = QuantizeLinear <axis = 0> (w, u, o)
+      d = DequantizeLinear <axis = {axis}> (wq, u, o) e = DequantizeLinear <axis = 0> (wq, u, o)
+      t = Transpose <perm = [1, 0]> (d) v = Transpose <perm = [1, 0]> (e)
+      r = MatMul(f, t) y = QuantizeLinear(r, s, z) m = MatMul(f, v) n = QuantizeLinear(m, s, z) }}""")
+
+
+def padded(value: float) -> str:
+    """A Pad with a value of its own around values from 0 to 25.5, which is stored from -10 on."""
+    return text(f"""g (int8[1,4,6,6] x) => (int8[1,4,8,8] y)
+    <float[1] v = {{{value}}}, int64[8] p = {{0, 0, 1, 1, 0, 0, 1, 1}}, float t = {{0.2}}, int8 l = {{-128}}, int8 o = {{-78}}, {S}>
+    {{ f = DequantizeLinear(x, s, l) r = Pad(f, p, v) y = QuantizeLinear(r, t, o) }}""")
+
+
+def narrow(weight: str, result: str, product: str = "MatMul") -> str:
     """A Gemm at these scales, its input at 0.1."""
     return text(f"""g (int8[1,2] x) => (int8[1,2] y) <int8[2,2] w = {{1, 2, 3, 4}}, float u = {{{weight}}}, float t = {{{result}}}, {S}, {Z}>
-    {{ f = DequantizeLinear(x, s, z) v = DequantizeLinear(w, u, z) r = MatMul(f, v) y = QuantizeLinear(r, t, z) }}""")
+    {{ f = DequantizeLinear(x, s, z) v = DequantizeLinear(w, u, z) r = {product}(f, v) y = QuantizeLinear(r, t, z) }}""")
 
 
 def own_quantizers(weight: float, bias: float) -> str:
@@ -206,6 +223,8 @@ SAID = [
     ("N116", "2.2", same_constants(2), "with 2 scales from 0.1 to 0.2", "", UNKNOWN),
     ("N116", "2.2", turned(0.2), "", "", None),
     ("N116", "2.2", turned(0.3), "with 2 scales from 0.1 to 0.3", "", UNKNOWN),
+    ("N116", "2.2", turned_twice(0), "", "", None),
+    ("N116", "2.2", turned_twice(1), "with 2 scales from 0.1 to 0.2", "", UNKNOWN),
     ("N116", "2.2", own_quantizers(0.1, 0.1), "", "", None),
     ("N116", "2.2", own_quantizers(0.2, 0.1), "Gemm reads 'wq' with scale 0.2", "", UNKNOWN),
     ("N116", "2.2", own_quantizers(0.1, 0.2), "Gemm reads 'bq' with scale 0.2", "", UNKNOWN),
@@ -226,9 +245,13 @@ SAID = [
     ("N123", "2.2", picked("Transpose", 0.11, -30), "what is below -10.8 is cut, and it may reach -12.8", "of its input", KNOWN),
     ("N123", "2.2", picked("MaxPool", 0.05, between="a = Relu(r)"), "", "", None),
     ("N123", "2.2", picked("AveragePool", 0.05), "", "", None),
+    ("N123", "2.2", padded(-10.0), "", "", None),
+    ("N123", "2.2", padded(0.0), "each is rounded once more", "of its input", KNOWN),
     ("N124", "2.2", narrow("0.1", "1e-12"), "2.55e-10, is less than one step of its sums, 0.01", "never answers", KNOWN),
     ("N124", "2.2", narrow("0.1", "0.00003"), "0.00765, is less", "never answers", KNOWN),
     ("N124", "2.2", narrow("0.1", "0.00004"), "", "", None),
+    ("N124", "2.2", narrow("0.1", "0.00003", "Gemm <alpha = 0.5>"), "", "", None),
+    ("N124", "2.2", narrow("0.1", "0.00003", "Gemm <alpha = 1.5>"), "less than one step of its sums, 0.015", "never answers", KNOWN),
     ("N120", "2.2", outliers(0), "", "", None),
     ("N120", "2.2", outliers(1), "one weight in channel 0 of Gemm is 127 times the next", "clip that weight", KNOWN),
     ("N120", "2.2", outliers(2), "sets the scale in 2 of 2 channels of Gemm; in channel 0 it is 127 times", "clip that", KNOWN),
@@ -288,6 +311,7 @@ SAID = [
      "the floats are quantized on the CPU", "put a Q/DQ pair behind", GUESSED),
     ("N701", "4.0.1", conv(Act((1, 8, 8, 8)), 3, group=8), "", "", None),
     ("N701", "4.0.1", conv(Act((1, 8, 8, 8)), 3, group=8, strides=[2, 2]), "", "", None),
+    ("N701", "4.0.1", conv(Act((1, 8, 8, 8)), 1, group=8, strides=[2, 2]), "", "", None),
     ("N701", "4.0.1", conv(Act((1, 8, 16)), 3, group=8, strides=[2]), "stride 2: such layers were", "use stride 1 here", HEARD),
     ("N701", "4.0.1", conv(FLOAT_MAP, 3, group=8, strides=[2, 2]), "", "", None),
     ("N702", "4.0.1", pad(0, 0, 1, 1, 0, 0, 1, 1), "", "", None),
