@@ -16,10 +16,15 @@ class Toolchain:
     version: str
 
     deep1x1_only_if_faster: bool
+    """Deep1x1 where it takes fewer cycles; without, wherever it is legal."""
     inflation_only_if_faster: bool
+    """Depthwise weights are brought to groups where that takes fewer cycles; without, always."""
     dss2: bool
+    """A depthwise 3x3 with stride 2 takes DSS2 where that is faster."""
     inflated_group_16x8: int
+    """Channels of the groups that depthwise weights are brought to, where features have 16 bits."""
     fewest_accelerators: bool
+    """Where no level of optimization is known: fewer CAs in series wherever that costs no cycles, as with -O3."""
     fits_poolings: bool
     """A convolution that a pooling alone reads writes as few channels at a time as that takes."""
     whole_sub_mask_sums: bool
@@ -31,6 +36,7 @@ class Toolchain:
     """The vector that scales a map of four dimensions is not waited for."""
 
     weights_4bit: bool
+    """A Conv, Gemm or MatMul takes weights of 4 bits."""
     recognises_swish: bool
     """A Mul of x and Sigmoid(x) is one Swish on an ACTIV unit where the Sigmoid is stored with scale 1/256, as TFLite has it."""
     arith_functions: bool
@@ -64,6 +70,7 @@ class Toolchain:
     lays_reshapes_anew: bool
     """The copy that a Reshape is writes the new channels innermost."""
     crashes_at_rank_5: bool
+    """The compiler was said to crash over five dimensions (N108)."""
 
     separate_scale: bool
     """A convolution's requantization is a Mul before the Add of the bias, not one step with it."""
