@@ -25,6 +25,7 @@ from builders.networks.mobilenets import mobilenet_v1, pruned
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.networks.small_cnns import digits, faces, handwriting, intrusions, metrics, policy, spoken_words
 from builders.networks.stream_nets import DILATIONS, loops, speech, tape
+from builders.networks.torch_cnns import eyes
 from builders.networks.zoo_cnns import deeplab
 from builders.tflite.birds import spectrograms, waves
 from builders.tflite.examples import beats, centerface, gauges, persons, pulse, siren, spectra, tiny_yolo
@@ -271,6 +272,21 @@ BUILDS: dict[str, PublicBuild] = {
     "policy": PublicBuild(
         policy, "4.0", 8, 0.13,
         {"Sub": 1, "Div": 1, "QuantizeLinear": 1, "DequantizeLinear": 1}, "default", "auto", {"output_data_types": ("float32",)},
+    ),
+    # open-vela/contest2026_294_shiqian, libs/ai_aton/models: YuNet of 256 x 416, blink_v3, yolov8n_256 pose and palm detection
+    "wide faces": PublicBuild(
+        lambda: faces(256, across=416), "2.0", 49, 0.0, {"DepthToSpace": 2}, "3", "default", {"epoch_controller": True}
+    ),
+    "eyes": PublicBuild(lambda: eyes(5, -14), "2.0", 57, 0.0, {}, "3", "default", {"epoch_controller": True}),
+    "eyes 4.0": PublicBuild(lambda: eyes(2, 17), "4.0", 54, 0.0, {}, "3", "default", {"epoch_controller": True}),
+    "points": PublicBuild(
+        pose, "2.0", 223, 0.075,
+        {"DepthToSpace": 2, "Concat": 9, "Slice": 6, "Transpose": 1, "Softmax": 1, "DequantizeLinear": 1}, "3", "default",
+        {**BLOBS, "output_data_types": ("float32",)},
+    ),
+    "palms 2.0": PublicBuild(
+        palms, "2.0", 155, 0.0, {"Transpose": 4, "Resize": 2, "Concat": 1, "DequantizeLinear": 2}, "3", "default",
+        {"epoch_controller": True, "output_data_types": ("float32",)},
     ),
 }  # fmt: skip
 """Builds whose epochs of the CPU are predicted one and all."""

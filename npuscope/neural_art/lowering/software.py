@@ -156,7 +156,7 @@ def float_operators(lowering: Lowering, layer: Layer) -> tuple[tuple[str, ...], 
     """What a float layer consists of, and how many of these do its own work; activations that it takes along come behind.
 
     1. A BatchNormalization is a Mul and an Add up to 2.1, and one step from 2.2 on.
-    2. From 4.0 a Gemm with a bias is a Conv and an Add (one of one, junnun1/RTOS_embb, 4.0.1).
+    2. From 2.2 on a Gemm with a bias is a Conv and an Add (three of three of raki-rankawat/thesis-v1, 2.2, and one of junnun1/RTOS_embb, 4.0.1).
     3. A large MaxPool has its stages: 3 of 3 of a float YOLOv5n (aldo-smart/STM32N6-FaceRecognition, 2.2).
     """
     toolchain, own = lowering.toolchain, 1

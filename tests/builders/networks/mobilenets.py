@@ -24,10 +24,11 @@ V2 = (
 class Chain:
     """A map on its way through the network."""
 
-    def __init__(self, side: int, channels: int = 3, zero: int = -1) -> None:
-        self.net = Net((1, channels, side, side))
+    def __init__(self, side: int | tuple[int, int], channels: int = 3, zero: int = -1) -> None:
+        high, wide = side if isinstance(side, tuple) else (side, side)
+        self.net = Net((1, channels, high, wide))
         self.last, self.channels = self.net.quantized("x", 1 / 128, zero), channels
-        self.side, self.count = side, 0
+        self.side, self.count = high, 0
         self.drawn = np.random.default_rng(3)
 
     def conv(

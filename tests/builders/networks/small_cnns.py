@@ -60,12 +60,13 @@ STAGES = ((16, 32), (32, 64), (64, 64), (64, 64), (64, 64))
 STAGES_N = ((16, 64), *STAGES[2:], (64, 64))
 
 
-def faces(side: int = 640, shared: bool = False) -> bytes:
+def faces(side: int = 640, shared: bool = False, across: int = 0) -> bytes:
     """YuNet of 53,104 weights (LarocheC/stm32n6-deployment-zoo, Core 4.0.1): pairs of 1x1 and depthwise 3x3, a neck, twelve heads.
 
     With 73,840 it is YuNet-n, whose heads of a level read a pair that they share, a level after the other.
+    `across` is the width of a map that is not square.
     """
-    net = Rebuilt((1, 3, side, side), ZERO if shared else 2)
+    net = Rebuilt((1, 3, side, across or side), ZERO if shared or across else 2)
 
     def pair(name: str, source: str, count: int, relu: bool = True) -> str:
         return net.conv(
@@ -113,7 +114,7 @@ def faces(side: int = 640, shared: bool = False) -> bytes:
         )
         if count == 1:
             made = net.of("Sigmoid", [made], f"{name}{k}_score", 1 / 256, ZERO)
-        results[name, k] = (made, (1, (side // (8 << k)) ** 2, count))
+        results[name, k] = (made, (1, (side // (8 << k)) * ((across or side) // (8 << k)), count))
     first, *others = [results[name, k] for name, _ in kinds for k in range(3)]
     model = net.model(*first, opset=13)
     for made, shape in others:

@@ -15,8 +15,8 @@ from builders.networks.stem_nets import Branched, State
 class Torch(Branched):
     """A map on its way through a network of PyTorch."""
 
-    def __init__(self, side: int) -> None:
-        super().__init__(side)
+    def __init__(self, side: int | tuple[int, int], zero: int = -1) -> None:
+        super().__init__(side, zero=zero)
         self.scales: dict[str, float] = {}
         """Of what Concats made; that of all else is 0.01."""
 
@@ -113,9 +113,16 @@ def mobile(width: float, simple: bool = False, fast: bool = False) -> bytes:
     return net.scored()
 
 
-def mobile_v2(width: float, simple: bool = False, rounded: bool = False) -> bytes:
+def eyes(classes: int, zero: int) -> bytes:
+    """MobileNetV2 of torchvision on 64 x 128, whose input has that zero point."""
+    return mobile_v2(1, True, True, Torch((64, 128), zero), classes)
+
+
+def mobile_v2(
+    width: float, simple: bool = False, rounded: bool = False, net: Torch | None = None, classes: int = 1000
+) -> bytes:
     """MobileNetV2; its channels are `rounded` to eights or not, and only the `simple` has no first expansion."""
-    net, widen = Torch(224), eights if rounded else int
+    net, widen = net or Torch(224), eights if rounded else int
     net.conv(widen(32 * width), 3, 2)
     for expansion, count, times, stride in V2:
         for at in range(times):
@@ -127,7 +134,7 @@ def mobile_v2(width: float, simple: bool = False, rounded: bool = False) -> byte
             if at:
                 net.summed(before, False)
     net.conv(1280)
-    return net.scored()
+    return net.scored(classes)
 
 
 def quarter_resnet() -> bytes:
