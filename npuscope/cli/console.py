@@ -12,9 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from npuscope.model.names import printable
+
+if TYPE_CHECKING:
+    from npuscope.jobs import Job
 
 WIDTH = 100
 """Columns where the output is not a terminal."""
@@ -163,6 +166,30 @@ def complain(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text)
         sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def progress(what: str) -> Iterator[Job]:
+    """A job that says on stderr how far it is, in a line that goes once it is done; QUIET where that is no terminal."""
+    from npuscope.jobs import QUIET, Job
+
+    if not sys.stderr.isatty():
+        yield QUIET
+        return
+    shown = -1
+
+    def say(done: int, total: int) -> None:
+        nonlocal shown
+        percent = 100 * done // max(total, 1)
+        if percent != shown:
+            shown = percent
+            complain(f"\r{what}: {percent} %")
+
+    try:
+        yield Job(say)
+    finally:
+        if shown >= 0:
+            complain(f"\r{' ' * len(f'{what}: 100 %')}\r")
 
 
 class _SafeStderr(io.TextIOWrapper):

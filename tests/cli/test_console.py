@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -309,3 +310,24 @@ def test_samples_that_are_not_there_are_said_whether_needed_or_not(
         command_parser(command).parse_intermixed_args([str(DENOISER), "--inputs", "no\x1bwhere"])
     assert ended.value.code == 2
     assert "--inputs: no\\x1bwhere: no such file or folder" in capsys.readouterr().err
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+# Plans are searched once in a run of the suite; this one has a budget of its own, so it is.
+@pytest.mark.parametrize("command", [("plan", "--seconds", "31"), ("fix",)])
+def test_a_search_says_on_a_terminal_how_far_it_is_and_leaves_no_line(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = _Terminal()
+    with monkeypatch.context() as patched:
+        patched.setattr("sys.stderr", terminal)
+        assert main([*command, str(DENOISER)]) == 0
+    said, out = terminal.getvalue().split("\r"), capsys.readouterr().out
+    assert main([*command, str(DENOISER)]) == 0
+    assert capsys.readouterr() == (out, "")
+    assert said[0] == "" and "0 %" in said[1] and said[-1] == "" and not said[-2].strip()
+    assert len(said[-2]) >= max(map(len, said))

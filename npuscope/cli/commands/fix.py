@@ -30,7 +30,7 @@ from npuscope.cli.common import (
     unwrap,
     write_model,
 )
-from npuscope.cli.console import print_json, print_text, written
+from npuscope.cli.console import print_json, print_text, progress, written
 from npuscope.cli.losses import least_option, loss_of
 from npuscope.cli.parser import Parser
 
@@ -123,8 +123,11 @@ def _list_model(options: argparse.Namespace, session: Session) -> int:
     before = analyse(session)
     rows = []
     # As far as the explorer looks; not where zero points, as if quantized, are not known.
-    found = () if options.as_int8 else weigh(session, before, WORK_BEHIND)
-    of_layers = Gains(gain for gains in found for gain in gains).best(LAYERS)
+    of_layers: tuple[Edit, ...] = ()
+    if not options.as_int8:
+        with progress("trying edits of the layers") as job:
+            found = weigh(session, before, WORK_BEHIND, job)
+            of_layers = Gains(gain for gains in found for gain in gains).best(LAYERS)
     for edit in (*whole_model_edits(session), *of_layers):
         after = session.edit(edit)
         rows.append((edit, None if isinstance(after, Refusal) else analyse(after, before).summary))

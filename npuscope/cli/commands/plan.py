@@ -29,7 +29,7 @@ from npuscope.cli.common import (
     unwrap,
     write_model,
 )
-from npuscope.cli.console import print_json, print_text, written
+from npuscope.cli.console import print_json, print_text, progress, written
 from npuscope.cli.losses import least_option, loss_of
 from npuscope.cli.report_file import check_outputs, report_option, write_report
 
@@ -135,7 +135,8 @@ def run(options: argparse.Namespace) -> int:
     for beside in filter(None, (options.recipe, options.report)):
         check_beside(session.source, Path(beside), options.force)
     before = analyse(session)
-    plan = search(session, before, budget)
+    with progress("looking through the layers") as job:
+        plan = search(session, before, budget, job)
     if budget.decibels is not None:
         plan = unwrap(trimmed_to(session, plan, budget.decibels, chosen_samples(options, session)))
     least = options.least_db
