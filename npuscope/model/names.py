@@ -49,8 +49,10 @@ def typed(word: str) -> str:
 
 
 def with_article(word: str) -> str:
-    """'an Add', 'a Conv'."""
-    return f"{'an' if word[:1] in 'AEIOaeio' else 'a'} {word}"
+    """'an Add', 'a Conv', 'an Unsqueeze', 'an LSTM'."""
+    spelled = word[:1] in tuple("FHLMNRSX") and (word[1:2].isupper() or word.startswith("Lp"))
+    vowel = word[:1] in tuple("AEIOaeio") or (word[:1] == "U" and not word.startswith("Uni"))
+    return f"{'an' if vowel or spelled else 'a'} {word}"
 
 
 def printable_kind(layer: Layer) -> str:

@@ -14,7 +14,7 @@ from npuscope.edits.toolkit.relayout import REORDERING, View, before, behind, in
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, behind_dequantize, substituted
 from npuscope.edits.toolkit.sizes import bounded
 from npuscope.model.graph import CONTROL_FLOW, Graph, Node
-from npuscope.model.layers import Layer, Layers, is_qdq
+from npuscope.model.layers import FLOATS, Layer, Layers, is_qdq
 from npuscope.model.names import with_article
 from npuscope.model.quant import of_node
 from npuscope.model.tensors import Array
@@ -26,8 +26,8 @@ LARGEST_BLOCK = 8
 MOST_CHANNELS = 1024
 """Channels that a Conv of ones exchanges: its weights are their square."""
 
-RUN = frozenset({"float32", "float16", "float64", "int8", "uint8"})
-"""Types of which onnxruntime has a DepthToSpace and a SpaceToDepth; a Reshape and a Transpose it has of all."""
+BYTES_SINCE = 13
+"""Opset from which onnxruntime has a DepthToSpace and a SpaceToDepth of int8 and uint8; a Reshape and a Transpose it has of all types."""
 
 MODE_SINCE = 11
 """Opset from which a DepthToSpace has a mode; before, it is DCR."""
@@ -79,7 +79,7 @@ class PlainMoves(Declared):
         if graph.opset < QDQ_SINCE:
             return Refusal(f"opset {graph.opset} has no QuantizeLinear; {QDQ_SINCE} or later has")
         for end, view in _rows(graph, layer):
-            patch = _written(graph, end, view)
+            patch = _written(graph, end, view, layer.inputs[0].quant is None)
             if patch is not None:
                 return patch
         return Refusal(
@@ -94,12 +94,20 @@ def _rows(graph: Graph, layer: Layer) -> Iterator[tuple[str, View]]:
     quant = layer.inputs[0].quant
     ends = [result, *(view.tensor for view in behind(graph, result, quant))]
     for end in reversed(ends):
-        for view in reversed(list(before(graph, end, quant))):
+        views = list(before(graph, end, quant))
+        if (
+            quant is not None
+        ):  # without a pair between them, the values are the same whatever grid the first reads
+            known = {view.tensor for view in views}
+            views += [view for view in before(graph, end, None) if view.tensor not in known]
+        views.sort(key=lambda view: len(view.through))
+        for view in reversed(views):
             if any(node.name == layer.core.name for node in view.through):
                 yield end, view
 
 
-def _written(graph: Graph, end: str, view: View) -> Patch | None:
+def _written(graph: Graph, end: str, view: View, real: bool) -> Patch | None:
+    """The one operator. `real`: the values are not quantized."""
     source, result = graph.type(view.tensor).dims, graph.type(end).dims
     if source is None or result is None or graph.type(view.tensor).dtype != graph.type(end).dtype:
         return None
@@ -108,7 +116,7 @@ def _written(graph: Graph, end: str, view: View) -> Patch | None:
     if sum(not is_qdq(node) for node in view.through) < 2:
         return None
     block = _block(source, result, view.order, graph.opset)
-    if block is not None and graph.type(end).dtype in RUN:
+    if block is not None and _is_run(graph, end):
         op, attributes = block
         draft, grid, written = _started(graph, end, view)
         draft.node(
@@ -116,7 +124,14 @@ def _written(graph: Graph, end: str, view: View) -> Patch | None:
         )
         return _finished(draft, end, view, grid, written)
     order = _exchange(source, result, view.order)
+    if not real and grid_read(graph, view.tensor) is None:
+        return None  # a Conv whose weights are float would leave the NPU
     return None if order is None else _conv(graph, end, view, order)
+
+
+def _is_run(graph: Graph, tensor: str) -> bool:
+    dtype = graph.type(tensor).dtype
+    return dtype in FLOATS or (dtype in ("int8", "uint8") and graph.opset >= BYTES_SINCE)
 
 
 def _block(

@@ -203,11 +203,20 @@ def test_exchanged_channels_are_not_brought_to_scales_of_others(tmp_path: Path) 
     assert verify(session.source, after, samples=2).bit_exact
 
 
-@pytest.mark.parametrize(("dtype", "made"), [("int8", True), ("uint8", True), ("int32", False)])
+@pytest.mark.parametrize(
+    ("dtype", "opset", "made"),
+    [
+        ("int8", 13, True),
+        ("uint8", 13, True),
+        ("uint8", 11, False),
+        ("float", 11, True),
+        ("int32", 13, False),
+    ],
+)
 def test_integers_stay_moves_where_no_runtime_has_the_operator(
-    dtype: str, made: bool, tmp_path: Path
+    dtype: str, opset: int, made: bool, tmp_path: Path
 ) -> None:
-    text = f"""<ir_version: 8, opset_import: ["" : 13]>
+    text = f"""<ir_version: 8, opset_import: ["" : {opset}]>
     g ({dtype}[1,12,3,5] x) => ({dtype}[1,3,6,10] y) <int64[6] a = {{1, 3, 2, 2, 3, 5}}, int64[4] b = {{1, 3, 6, 10}}>
     {{ p = Reshape(x, a) [op] t = Transpose <perm = [0, 1, 4, 2, 5, 3]> (p) y = Reshape(t, b) }}"""
     session = opened(from_text(text, tmp_path), "4.0")
@@ -215,3 +224,25 @@ def test_integers_stay_moves_where_no_runtime_has_the_operator(
         assert verify(session.source, edited(session, PlainMoves("op")), samples=2).bit_exact
     else:
         assert "come to no" in refused(session, PlainMoves("op"))
+
+
+@pytest.mark.parametrize(
+    ("before", "shape"),
+    [
+        ("m = QLinearConv(x, s, z, w, ws, wz, s, z)", "1,4,4,4"),
+        ('f = DequantizeLinear(x, s, z) m = Resize <mode = "nearest"> (f, , k)', "1,4,8,8"),
+    ],
+    ids=["behind a QLinearConv", "behind a Resize that passes its scale on"],
+)
+def test_moves_behind_anything_undo_one_another(before: str, shape: str, tmp_path: Path) -> None:
+    integers = "QLinear" in before
+    last = "y = Identity(q)" if integers else "y = QuantizeLinear(q, s, z)"
+    text = f"""<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,4,4,4] x) => (int8[{shape}] y)
+    <float s = {{0.1}}, int8 z = {{3}}, int8[4,4,1,1] w = {{{", ".join(map(str, range(16)))}}}, float ws = {{0.01}}, int8 wz = {{0}},
+     float[4] k = {{1, 1, 2, 2}}>
+    {{ {before} [op] p = Transpose <perm = [0, 2, 3, 1]> (m) q = Transpose <perm = [0, 3, 1, 2]> (p) {last} }}"""
+    session = opened(from_text(text, tmp_path), "4.0")
+    after = edited(session, PlainMoves("op"))
+    assert not any(node.op == "Transpose" for node in after.graph.nodes)
+    assert verify(session.source, after, samples=2).bit_exact
