@@ -28,10 +28,11 @@ g (int8[1,4] x) => (int8[1,3] y)
 
 @dataclass(frozen=True, slots=True)
 class NarrowWeights(Declared):
-    """Store weights of 16 or 32 bits, or 8-bit ones with a zero point, as int8 with zero point 0 where they fit.
+    """Store weights of other widths, or 8-bit ones with a zero point, as int8 with zero point 0 where they fit.
 
     1. Each integer is kept, less its zero point; scales stay.
     2. Whatever reads the weights reads the new ones.
+    3. 4-bit weights, which some versions do not take, grow to twice their bytes.
     """
 
     declaration: ClassVar[Declaration] = Declaration(
@@ -39,7 +40,7 @@ class NarrowWeights(Declared):
         Exactness.BIT_EXACT,
         "The same integers, each less its zero point.",
         operators=("Conv", "ConvTranspose", "Gemm", "MatMul"),
-        answers=("N103", "N104"),
+        answers=("N103", "N104", "N105"),
         tried_off_npu=True,
         example=EXAMPLE,
     )

@@ -20,7 +20,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         why = (
             f"Weights of 4 bits run on the NPU from {FIRST} on; what older versions do has not been observed."
         )
-        fix = f"compile with {FIRST} or later, or quantize the weights to int8"
+        fix = f"compile with {FIRST} or later, or store the same numbers as int8 (edit narrow-weights)"
     else:
         message = f"{printable_kind(layer)} has a tensor of {bits} bits"
         why = f"Only 4-bit weights of Conv, Gemm and MatMul are documented (from {FIRST})."

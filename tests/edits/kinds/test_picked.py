@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from builders.edit_checks import FEW, edited, opened, refused, report
 from builders.models import from_text
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 from npuscope.edits.kinds.activations_int8 import ActivationsInt8
 from npuscope.edits.kinds.narrow_weights import NarrowWeights
 from npuscope.edits.kinds.slice_to_conv import SliceToConv
+from npuscope.model.load import load
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.verify_models import verify
 from npuscope.planning.placement_fixes import propose_answers
@@ -156,6 +159,27 @@ def test_weights_that_do_not_fit_are_refused(
     dtype: str, values: list[int], zeros: list[int], reason: str, tmp_path: Path
 ) -> None:
     assert reason in refused(opened(from_text(weighted(dtype, values, zeros), tmp_path)), NarrowWeights("op"))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "zero"), [(TensorProto.INT4, 0), (TensorProto.INT4, 2), (TensorProto.UINT4, 8)]
+)
+def test_four_bits_become_eight_for_a_version_that_takes_none(dtype: int, zero: int, tmp_path: Path) -> None:
+    text = weighted("int8", [1, 2, 7, 4], [0]).replace('["" : 13]', '["" : 21]')
+    from_text(text, tmp_path)
+    proto = onnx.load(tmp_path / "model.onnx")
+    for constant in proto.graph.initializer:
+        if constant.name in ("wq", "wz"):
+            values = [1, 2, 7, 4] if constant.name == "wq" else [zero]
+            constant.CopyFrom(helper.make_tensor(constant.name, dtype, list(constant.dims), values))
+    onnx.save(proto, tmp_path / "narrow.onnx")
+    session = opened(load(tmp_path / "narrow.onnx"), "2.2")
+    before = analyse(session)
+    assert before.by_name["op"].placement is Placement.SW_FLOAT
+    assert NarrowWeights("op") in [p.edit for p in propose_answers(session, before, "op")]
+    after = edited(session, NarrowWeights("op"))
+    assert report(after, "op").placement is Placement.HW
+    assert verify(session.source, after, samples=2).bit_exact
 
 
 def test_unsigned_activations_are_answered_by_making_them_signed(tmp_path: Path) -> None:
