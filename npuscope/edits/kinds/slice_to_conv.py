@@ -42,7 +42,7 @@ class SliceToConv(Declared):
     """Write a Slice with steps along height or width as a depthwise Conv with the steps as strides.
 
     1. One weight of each channel is the integer 1 with scale 1, at the position where the Slice begins; the others are 0.
-    2. Along an axis with a step it takes all that follows the first position; other axes it takes whole.
+    2. Where the Slice ends before the last step, the kernel is as wide as what it leaves out.
     """
 
     declaration: ClassVar[Declaration] = Declaration(
@@ -94,9 +94,10 @@ def _picked(graph: Graph, layer: Layer) -> tuple[Picked, ...] | Refusal:
     for axis in range(2, len(dims)):
         size, taken, by = dims[axis], result[axis], step.get(axis, 1)
         start = min(max(first.get(axis, 0) + (size if first.get(axis, 0) < 0 else 0), 0), size)
-        window = by if start < by and (size - by) // by + 1 == taken else start + 1
-        if window < 1 or window > size or (size - window) // by + 1 != taken:
-            return Refusal(f"{name} ends before the last step along axis {axis}; a Conv goes on to the end")
+        fitting = by if start < by and (size - by) // by + 1 == taken else 1
+        window = max(start + 1, size - taken * by + 1, fitting)  # a wider one ends with the Slice
+        if (size - window) // by + 1 != taken:
+            return Refusal(f"{name} takes {taken} of {size} along axis {axis}, which its bounds contradict")
         picked.append(Picked(start, by, window))
     return tuple(picked)
 

@@ -100,8 +100,6 @@ _NORMALIZE = (
 )
 PREPARES = frozenset({"Cast", "Sub", "Add", "Mul", "Div", "Resize"}) | PASSES_SCALE_ON
 MOST_STEPS = 16
-MOST_ADDED = 1 << 12
-"""Elements of a constant that can be a bias: one an output channel."""
 
 
 @lru_cache(maxsize=4)
@@ -122,15 +120,21 @@ def _is_added_to(layer: Layer, context: Context) -> bool:
         return False
     add = graph.nodes[readers[0]]
     summed = context.layers.of_node.get(add.name)
-    small = graph.type(result).dims is not None and (
-        layer.kind != "MatMul" or len(graph.type(result).dims or ()) == 2
-    )
-    return (
-        add.op == "Add"
-        and summed is not None
-        and small
-        and any(o.constant is not None and o.constant.size <= MOST_ADDED for o in summed.inputs)
-    )
+    dims = graph.type(result).dims
+    if add.op != "Add" or summed is None or dims is None or dims != graph.type(add.output(0)).dims:
+        return False
+    if layer.kind == "MatMul" and len(dims) != 2:
+        return False
+    if any(layer.core.attribute(factor) not in (None, 1.0) for factor in ("alpha", "beta")):
+        return False
+    axis = len(dims) - 1 if layer.kind in ("Gemm", "MatMul") else 1
+    return any(o.constant is not None and _is_each(o.constant.shape, dims, axis) for o in summed.inputs)
+
+
+def _is_each(shape: tuple[int, ...], dims: tuple[int, ...], axis: int) -> bool:
+    """A constant of this shape adds one number to each output channel."""
+    wide = (*(1,) * (len(dims) - len(shape)), *shape)
+    return len(wide) == len(dims) and all(size == 1 or i == axis for i, size in enumerate(wide))
 
 
 def _prepares(layer: Layer, context: Context) -> bool:

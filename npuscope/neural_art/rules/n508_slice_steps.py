@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from npuscope.model.layers import Layer
+from npuscope.model.layers import FLOATS, Layer
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.layout import sliced_axes
 from npuscope.npu.cause import Cause
@@ -16,12 +16,23 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         Severity.ERROR,
         f"Slice takes steps of {cause['step']}",
         "Slices are reads at an offset; what the compiler does with steps has not been observed.",
-        "a depthwise Conv with these strides picks the same values (edit slice-to-conv)"
-        if set(sliced_axes(layer) or ()) & {2, 3} and 1 not in (sliced_axes(layer) or ())
-        else "a 1x1 Conv whose weights are 0 and 1 picks the same channels",
+        _instead(layer, cause, context),
         cause.placement,
         Confidence.UNKNOWN,
     )
+
+
+def _instead(layer: Layer, cause: Cause, context: Context) -> str:
+    axes, step = set(sliced_axes(layer) or ()), cause["step"]
+    if isinstance(step, int) and step < 1:
+        return "let the application reverse the data, or train without the reversal"
+    if axes and axes <= {2, 3}:
+        scaled = context.graph.type(layer.core.input(0)).dtype in FLOATS
+        how = "(edit slice-to-conv)" if scaled else "once the integers have a scale, as in QDQ form"
+        return f"a depthwise Conv with these strides picks the same values {how}"
+    if axes == {1}:
+        return "a 1x1 Conv whose weights are 0 and 1 picks the same channels"
+    return "leave the Slice to the application, or write it as one Slice for each dimension"
 
 
 RULE = Rule(

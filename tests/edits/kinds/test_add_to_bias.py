@@ -68,6 +68,7 @@ def test_what_is_added_is_a_bias(
         ("MatMul", [1.0] * 6, "2,3", "more than one number for each output channel"),
         ("Conv", [1.0] * 4, "1,1,2,2", "more than one number for each output channel"),
         ("Gemm", [1e9, 0.0, 0.0], "3", "steps of the sums"),
+        ("Gemm <alpha = 0.5>", [1.0, 2.0, 3.0], "3", "has an alpha"),
     ],
 )
 def test_what_is_no_bias_is_refused(
@@ -75,6 +76,8 @@ def test_what_is_no_bias_is_refused(
 ) -> None:
     session = opened(from_text(added(op, each, shape=shape), tmp_path), "4.0")
     assert reason in refused(session, AddToBias("op"))
+    said = " ".join(finding.fix for finding in analyse(session).by_name["product"].findings)
+    assert ("add-to-bias" in said) == ("steps of the sums" in reason)
 
 
 @pytest.mark.parametrize(("form", "made"), [("3,1", False), ("1,3", True), ("3", True)])

@@ -156,9 +156,9 @@ def pad(*pads: int, value: Const | str | None = "none", mode: str = "constant") 
     return model("Pad", Act((1, 4, 6, 6)[: len(pads) // 2]), ints(*pads), *given, mode=mode)
 
 
-def slice_(start: int, end: int, step: int = 1) -> onnx.ModelProto:
-    """A Slice of rows."""
-    return model("Slice", Act(CUBE), ints(start), ints(end), ints(2), ints(step))
+def slice_(start: int, end: int, step: int = 1, axis: int = 2) -> onnx.ModelProto:
+    """A Slice of rows, or along another axis."""
+    return model("Slice", Act(CUBE), ints(start), ints(end), ints(axis), ints(step))
 
 
 def cast(dtype: str, to: int, out: str) -> str:
@@ -300,7 +300,10 @@ SAID = [
     ("N506", "2.2", model("DepthToSpace", MAP, blocksize=2, mode="CRD"), "has mode CRD", "use mode DCR", KNOWN),
     ("N506", "2.2", model("DepthToSpace", MAP, blocksize=2), "a routine in which the CPU drives", "strided Conv", KNOWN),
     ("N508", "2.2", slice_(0, 6), "", "", None),
-    ("N508", "2.2", slice_(0, 6, 2), "Slice takes steps of 2", "edit slice-to-conv", UNKNOWN),
+    ("N508", "2.2", slice_(0, 6, 2), "Slice takes steps of 2", "(edit slice-to-conv)", UNKNOWN),
+    ("N508", "2.2", slice_(0, 3, 2), "Slice takes steps of 2", "(edit slice-to-conv)", UNKNOWN),
+    ("N508", "2.2", slice_(5, -9, -1), "Slice takes steps of -1", "without the reversal", UNKNOWN),
+    ("N508", "2.2", slice_(0, 8, 2, 1), "Slice takes steps of 2", "picks the same channels", UNKNOWN),
     ("N509", "2.2", cast("uint8", 1, "float"), "from uint8 to float32 is a routine", "change of type", GUESSED),
     ("N509", "2.2", cast("float", 6, "int32"), "from float32 to int32 is a routine", "change of type", UNKNOWN),
     ("N509", "2.2", text(f"g (uint8[1,8] x) => (int8[1,8] y) <{S}, {Z}> {{ c = Cast <to = 1> (x) y = QuantizeLinear(c, s, z) }}"),
