@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npuscope.model.folding import is_pooled
 from npuscope.model.layers import PASSES_SCALE_ON, Layer, is_transparent
 from npuscope.model.names import printable_kind
 from npuscope.model.quant import Quant
@@ -32,6 +33,9 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     read, written = source.quant, result.quant
     if read is None or written is None or not _comparable(read, written) or stored_alike(read, written):
         return
+    writer = context.graph.producer(source.seen)
+    if layer.kind == "MaxPool" and writer is not None and is_pooled(context.graph, writer):
+        return  # a Relu without a scale: the range behind it is another
     if layer.kind == "Pad" and not _holds(read, layer, context):
         return  # its result needs a wider range
     one, two = float(read.scale.flat[0]), float(written.scale.flat[0])
@@ -84,7 +88,8 @@ def _lost(read: Quant, written: Quant) -> str:
 RULE = Rule(
     code="N123",
     title="Moved to another scale",
-    what="Looks for a MaxPool, Transpose, Reshape, Slice, Pad, nearest Resize and the like whose result is stored with another scale or zero point than what it reads.",
+    what="Looks for a MaxPool, Transpose, Reshape, Slice, Pad, nearest Resize and the like whose result is stored with another scale or zero point than what it reads. "
+    "A MaxPool behind a Relu that has no scale does not count: the Relu cut the range.",
     why="Such operators return values they were given. TFLite's specification demands one scale of both sides, and onnxruntime's quantizer "
     "writes it so; trained quantization with an observer for each tensor does not.",
     fix="Give both sides the same scale and zero point.",

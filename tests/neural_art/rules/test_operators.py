@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders.models import analysed, from_text
 from builders.one_operator import Act, Const, floats, ints, model, report, weights
 
 from npuscope.npu.verdict import Severity
@@ -190,3 +191,19 @@ def test_an_elu_is_a_units_from_4_0_on(toolchain: str, placement: str, tmp_path:
 
 def test_the_larger_of_two_maps_was_in_float_up_to_2_1(tmp_path: Path) -> None:
     assert report(model("Max", MAP, MAP), tmp_path, "2.1").placement.value == "sw_float"
+
+
+PAIR = "q = QuantizeLinear(f, s, z) e = DequantizeLinear(q, s, z)"
+
+
+@pytest.mark.parametrize(("between", "read", "reported"), [("", "f", False), (PAIR, "e", True)])
+def test_a_pooling_behind_a_relu_without_a_scale_has_a_range_of_its_own(
+    between: str, read: str, reported: bool, tmp_path: Path
+) -> None:
+    """onnxruntime writes such a pair where it quantizes Conv and Gemm alone: what is below 0 was cut before."""
+    network = f"""<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,8,4,4] x) => (int8[1,8,2,2] y) <float s = {{0.1}}, int8 z = {{0}}, float t = {{0.05}}, int8 o = {{-128}}>
+    {{ d = DequantizeLinear(x, s, z) f = Relu(d) {between}
+      r = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> ({read}) y = QuantizeLinear(r, t, o) }}"""
+    found = [f.code for report in analysed(from_text(network, tmp_path)).layers for f in report.findings]
+    assert ("N123" in found) == reported
