@@ -111,10 +111,14 @@ class SoftwareLatency:
     cached_cycles_per_mac: float
     cached_cycles_per_output: float
     cache_bytes: int
+    float_cycles_per_mac: float
+    float_cycles_per_tap: float
+    """For each position of a window and output: 1 of a 1x1, 9 of a 3x3."""
     gather_cycles_per_output: float
     softmax_cycles_per_element: float
     quantize_cycles_per_element: float
     pool_cycles_per_element: float
+    clip_cycles_per_element: float
     float_cycles_per_element: float
     resize_cycles_per_position: float
     other_cycles_per_element: float

@@ -258,9 +258,10 @@ class _Maker:
             conv.macs,
             features + weights + results,
             results,
+            math.prod(conv.kernel),
             packed_bytes(weights, BITS) + packed_bytes(conv.out_channels, BIAS_BITS),
             beside_product(1, window, conv.out_channels, placement),
-            placement is Placement.SW_INT and max(conv.kernel) > 1,
+            placement,
             self.target,
         )
 

@@ -257,8 +257,10 @@ def _software_cost(
     constants = constant_bytes(layer)
     if macs:
         beside = _beside_tensors(layer, conv, macs, placement)
-        weighted = conv is not None and placement is Placement.SW_INT and max(conv.kernel) > 1
-        return software_product_cost(macs, _touched(layer), outputs, constants, beside, weighted, target)
+        taps = math.prod(conv.kernel) if conv is not None else 1
+        return software_product_cost(
+            macs, _touched(layer), outputs, taps, constants, beside, placement, target
+        )
     if layer.kind in COPIES:
         cycles = round((count or 0) * rates.copy_cycles_per_element)
     elif layer.kind in ("Resize", "Upsample"):
@@ -281,15 +283,15 @@ def _software_cost(
 
 
 def software_product_cost(
-    macs: int, touched: int, outputs: int, constants: int, beside: int, weighted: bool, target: Target
-) -> Cost:
-    """The price of what multiplies on the CPU, by constants in int8 if `weighted`.
+    macs: int, touched: int, outputs: int, taps: int, constants: int, beside: int, placement: Placement, target: Target,
+) -> Cost:  # fmt: skip
+    """The price of what multiplies on the CPU with a window of so many taps, 1 where it has none.
 
     `touched` counts the elements of all tensors, `beside` what else is read.
     """
     cycles = round(touched * target.compiler.conv_cycles_per_element) + beside
-    small = weighted and constants <= target.latency.software.cache_bytes
-    return _on_cpu(macs, cycles, product_seconds(macs, outputs, small, target), constants, target)
+    seconds = product_seconds(macs, outputs, taps, constants, placement, target)
+    return _on_cpu(macs, cycles, seconds, constants, target)
 
 
 def _on_cpu(macs: int, cycles: int, seconds: float, constants: int, target: Target) -> Cost:

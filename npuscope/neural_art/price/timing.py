@@ -11,6 +11,7 @@ from npuscope.neural_art.mapping.sizes import WIDE_COEFFICIENT_BYTES
 from npuscope.neural_art.mapping.tiling import weights_a_cycle
 from npuscope.neural_art.price.traffic import Flow
 from npuscope.npu.cost import Tiling
+from npuscope.npu.verdict import Placement
 
 if TYPE_CHECKING:
     from npuscope.model.layers import Layer
@@ -98,14 +99,17 @@ def hybrid_seconds(layer: Layer, elements: int, target: Target) -> float:
     return elements * rate / target.clocks.cpu_hz
 
 
-def product_seconds(macs: int, outputs: int, cached: bool, target: Target) -> float:
-    """A kernel on the Cortex-M55 that multiplies; `cached`: in int8, by constant weights that its cache holds."""
+def product_seconds(
+    macs: int, outputs: int, taps: int, constants: int, placement: Placement, target: Target
+) -> float:
+    """A kernel on the Cortex-M55 that multiplies, by `constants` bytes; `taps`: positions of its window, 1 where it has none."""
     rates = target.latency.software
-    per_mac, per_output = (
-        (rates.cached_cycles_per_mac, rates.cached_cycles_per_output)
-        if cached
-        else (rates.conv_cycles_per_mac, rates.conv_cycles_per_output)
-    )
+    if placement is Placement.SW_FLOAT:
+        per_mac, per_output = rates.float_cycles_per_mac, rates.float_cycles_per_tap * taps
+    elif taps > 1 and constants <= rates.cache_bytes:
+        per_mac, per_output = rates.cached_cycles_per_mac, rates.cached_cycles_per_output
+    else:
+        per_mac, per_output = rates.conv_cycles_per_mac, rates.conv_cycles_per_output
     cycles = macs * per_mac + outputs * per_output
     return (cycles + rates.start_cycles) / target.clocks.cpu_hz
 
@@ -127,6 +131,8 @@ def software_seconds(kind: str, elements: int, target: Target, channels: int = 1
         "AveragePool": rates.pool_cycles_per_element,
         "MaxPool": rates.pool_cycles_per_element,
         "ReduceMean": rates.pool_cycles_per_element,
+        "Clip": rates.clip_cycles_per_element,
+        "Relu": rates.clip_cycles_per_element,
         **dict.fromkeys(("Add", "Sub", "Mul", "Div"), rates.float_cycles_per_element),
     }.get(kind, rates.other_cycles_per_element)
     cycles = elements * per_element + rates.start_cycles
