@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ def typed(word: str) -> str:
 
 def with_article(word: str) -> str:
     """'an Add', 'a Conv', 'an Unsqueeze', 'an LSTM'."""
-    spelled = word[:1] in tuple("FHLMNRSX") and (word[1:2].isupper() or word.startswith("Lp"))
+    capitals = word[: len(word) - len(word.lstrip(ascii_uppercase))]
+    # LSTM and RMSNormalization are spelled out, STRING is read.
+    spelled = word[:1] in tuple("FHLMNRSX") and len(capitals) > 1 and not set(capitals) & set("AEIOU")
+    spelled = spelled or word.startswith("Lp")
     vowel = word[:1] in tuple("AEIOaeio") or (word[:1] == "U" and not word.startswith("Uni"))
     return f"{'an' if vowel or spelled else 'a'} {word}"
 

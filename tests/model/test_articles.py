@@ -10,8 +10,8 @@ from npuscope.model.names import with_article
 @pytest.mark.parametrize(
     ("article", "names"),
     [
-        ("an", "Add Unsqueeze Upsample LSTM LRN LpPool STFT Identity"),
-        ("a", "Conv Unique Slice GRU LeakyRelu Relu MatMul Softmax"),
+        ("an", "Add Unsqueeze Upsample LSTM LRN LpPool STFT Identity RMSNormalization"),
+        ("a", "Conv Unique Slice GRU LeakyRelu Relu MatMul Softmax STRING FLOAT"),
     ],
 )
 def test_the_article_is_the_one_that_is_spoken(article: str, names: str) -> None:
