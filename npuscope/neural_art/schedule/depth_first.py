@@ -20,6 +20,7 @@ face_landmark_192, 159 of 184 of ocr_det_160 and 288 of 415 of yolov8_face.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from heapq import heappop, heappush
 
@@ -46,6 +47,10 @@ def pack_depth_first(graph: StepGraph, units: Units, order: Sequence[int]) -> li
     return DepthFirst(graph, units, order, crossing, parting=True).pack()
 
 
+MOST_BESIDE = 64
+"""Convolutions of one map that are passed over in search of a step that still fits."""
+
+
 class DepthFirst(Packing):
     """One of the two times; `parting`, the second: epochs in which chains part and meet are made anew."""
 
@@ -57,8 +62,10 @@ class DepthFirst(Packing):
         self.unchained, self.parting = unchained, parting
         self.begun: list[tuple[int, int, int]] = []
         """What is ready, as it is begun with: since which epoch (convolutions on several CAs first), number, step."""
-        self.wide = set[int]()
-        """Of those, the second time, convolutions on several CAs."""
+        self.wide: dict[int, set[str]] = {}
+        """Of those, the second time, convolutions on several CAs -> the maps they read."""
+        self.reading = defaultdict[str, set[int]](set)
+        """The other way round."""
 
     def pack(self) -> list[list[int]]:
         for i in sorted(self.graph.begin, key=self.rank.__getitem__):
@@ -71,9 +78,10 @@ class DepthFirst(Packing):
             else:
                 taken = [next(i for i in self.unsorted if not self.done[i])]
             self.epochs += separated(taken, self.sources, self.steps) if self.parting else [taken]
-            self.wide.difference_update(taken)
             for i in taken:
                 self.done[i] = True
+                for name in self.wide.pop(i, ()):
+                    self.reading[name].discard(i)
             self.left -= len(taken)
             for i in taken:
                 for reader in self.release(i):
@@ -84,7 +92,9 @@ class DepthFirst(Packing):
         if not self.parting:
             heappush(self.begun, (0, -self.rank[i], i))
         elif self.steps[i].conv > 1:
-            self.wide.add(i)
+            self.wide[i] = self.maps(i)
+            for name in self.wide[i]:
+                self.reading[name].add(i)
             heappush(self.begun, (-1, self.rank[i], i))
         else:
             heappush(self.begun, (len(self.epochs), -self.rank[i], i))
@@ -104,13 +114,13 @@ class DepthFirst(Packing):
         """An epoch, and what of it was ready; thousands more may be."""
         begun, taken, chained, outputs = self.begun, list[int](), list[int](), set[int]()
         popped, inside, use = list[tuple[int, int, int]](), set[int](), [0, 0, 0, 0, 0]
-        apart, held = list[int](), list[tuple[int, int, int]]()
+        apart, held = set[str](), list[tuple[int, int, int]]()
         while chained or begun:
             i = chained.pop() if chained else begun[0][2]
             if i in inside:
                 continue
             if not self.take(i, inside, outputs, use):
-                if i in self.wide and any(self.beside(i, j) for j in apart):
+                if len(held) < MOST_BESIDE and not apart.isdisjoint(self.wide.get(i, ())):
                     held.append(heappop(begun))
                     continue
                 break
@@ -119,8 +129,8 @@ class DepthFirst(Packing):
                 popped.append(heappop(begun))
             if self.steps[i].copy:
                 self.follow_views(i, inside, taken, outputs, use)
-            elif i in self.wide and self.crowds_out(i, inside, use):
-                apart.append(i)
+            elif self.crowds_out(i, inside, use):
+                apart |= self.wide[i]
             else:
                 chained += self.next(i, inside)
         for one in held:
@@ -130,16 +140,11 @@ class DepthFirst(Packing):
             taken.append(popped[-1][2])
         return taken, popped
 
-    def beside(self, i: int, other: int) -> bool:
-        """Two convolutions read the same map."""
-        return not self.maps(i).isdisjoint(self.maps(other))
-
     def crowds_out(self, i: int, inside: set[int], use: Sequence[int]) -> bool:
         """Another convolution that reads the same map finds too few CAs beside this one (rule 5)."""
         left = self.units.conv - use[0]
-        return any(
-            self.steps[j].conv > left and self.beside(i, j) for j in self.wide if j != i and j not in inside
-        )
+        beside = (j for name in self.wide.get(i, ()) for j in self.reading[name])
+        return any(self.steps[j].conv > left for j in beside if j != i and j not in inside)
 
     def next(self, i: int, inside: set[int]) -> list[int]:
         """The readers of a step that may be chained to it, the one that comes next last."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from npuscope.machine.machine import target
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.schedule.depth_first import pack_depth_first
+from npuscope.neural_art.schedule.depth_first import MOST_BESIDE, DepthFirst, pack_depth_first
 from npuscope.neural_art.schedule.scheduler import Way, pack_in_order
 from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.npu.verdict import Placement
@@ -120,3 +121,22 @@ def test_a_convolution_of_another_map_does_not_wait() -> None:
     first, second = wide("a"), wide("b")
     second[0] = step("b", ("y",), "Conv", conv=4)
     assert deep(first + second) == [["a", "a scale", "a bias"], ["b", "b scale", "b bias"]]
+
+
+def test_many_convolutions_of_a_map_are_not_all_looked_at_for_each_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """4 000 of them took half a minute: each epoch tried all that were left."""
+    asked, take = [], DepthFirst.take
+
+    def counted(self: DepthFirst, i: int, *rest: Any) -> bool:
+        asked.append(i)
+        return take(self, i, *rest)
+
+    monkeypatch.setattr(DepthFirst, "take", counted)
+    count = 300
+    packed = deep([one for k in range(count) for one in wide(f"c{k}")])
+    assert sorted(name for taken in packed for name in taken) == sorted(
+        one.layer for k in range(count) for one in wide(f"c{k}")
+    )
+    assert len(asked) < count * (MOST_BESIDE + 20)
